@@ -1,0 +1,41 @@
+"""Supervised local learning for OpenMMLab.
+
+Importing the package is cheap: it loads neither torch nor OpenMMLab. The public
+names below load their module at first use, and the registries do the same when
+a config names ``auglocal_mm.<Name>`` (see :mod:`auglocal_mm.registry`).
+"""
+from importlib import import_module
+from typing import Any
+
+from ._config_scope import install as _install_config_scope
+from .version import __version__
+
+_install_config_scope()
+
+_HOME = {
+    'AugLocal': '.rules',
+    'LocalImageClassifier': '.models',
+    'ResNetCIFAR': '.models',
+    'AugLocalOptimWrapper': '.engine',
+    'LocalDistributedDataParallel': '.engine',
+    'AuxiliaryHeadHook': '.engine',
+    'RandomStateHook': '.engine',
+    'Digits': '.datasets',
+    'partition': '.partition',
+    'plan': '.plan',
+}
+
+__all__ = ['__version__', *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    home = import_module(_HOME[name], __name__)
+    if _HOME[name] == f'.{name}':
+        return home
+    return getattr(home, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Data sets: the embedded default, and what mmpretrain and mmdet lack."""

@@ -1,0 +1,31 @@
+"""Child registries of mmengine's, scope ``auglocal_mm``.
+
+mmengine imports this module by itself when a config names
+``auglocal_mm.<Name>``, and each registry imports its locations at first use:
+configs need no ``custom_imports``, and ``default_scope`` stays the project's.
+"""
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+from mmengine.registry import Registry
+
+SCOPE = 'auglocal_mm'
+
+
+def _child(name: str, parent: Registry, location: str) -> Registry:
+    return Registry(name, parent=parent, scope=SCOPE, locations=[f'{SCOPE}.{location}'])
+
+
+MODELS = _child('model', MMENGINE_MODELS, 'models')
+DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets')
+HOOKS = _child('hook', MMENGINE_HOOKS, 'engine')
+FUNCTIONS = _child('function', MMENGINE_FUNCTIONS, 'engine')
+OPTIM_WRAPPERS = _child('optimizer wrapper', MMENGINE_OPTIM_WRAPPERS, 'engine')
+MODEL_WRAPPERS = _child('model wrapper', MMENGINE_MODEL_WRAPPERS, 'engine')
+
+#: Learning rules, chosen by ``model.local.type``. A root of its own: mmengine
+#: has no such kind.
+LOCAL_RULES = Registry('local rule', scope=SCOPE, locations=[f'{SCOPE}.rules'])
