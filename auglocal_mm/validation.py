@@ -1,0 +1,31 @@
+"""Faults of a setting, collected and raised together."""
+from __future__ import annotations
+
+
+class Faults:
+    """Collects what is wrong with `subject` and raises one error that lists it all.
+
+    Example:
+        >>> faults = Faults('AugLocal')
+        >>> faults.add_unless(depth >= 2, f'depth must be at least 2, got {depth}; …')
+        >>> faults.raise_if_any()
+    """
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        self.messages: list[str] = []
+
+    def add_unless(self, holds: bool, message: str) -> None:
+        """Note `message` (value, bound, fix) where the condition does not hold."""
+        if not holds:
+            self.messages.append(message)
+
+    def raise_if_any(self) -> None:
+        """Raise ValueError with every message, or return."""
+        if self.messages:
+            raise ValueError('\n  - '.join([f'{self.subject}:', *self.messages]))
+
+
+def is_int(value: object) -> bool:
+    """Whether `value` is an integer, a truth value not counted as one."""
+    return isinstance(value, int) and not isinstance(value, bool)
