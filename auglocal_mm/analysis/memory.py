@@ -1,0 +1,125 @@
+"""Memory that a training step keeps for its backward: saved activations.
+
+``python -m auglocal_mm.analysis.memory CONFIG`` prints the figure of a
+classification config at its own batch size.
+"""
+import argparse
+import json
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+BYTES_PER_MIB = 2**20
+
+
+class _Packed:
+    """One tensor that autograd saved; tells its counter when it is freed."""
+
+    def __init__(self, tensor: Tensor, counter: 'SavedActivations') -> None:
+        # Detached, so that a saved output does not keep its own node alive.
+        self.tensor = tensor.detach()
+        self._counter = counter
+        counter._hold(self.tensor)
+
+    def __del__(self) -> None:
+        self._counter._release(self.tensor)
+
+
+class SavedActivations:
+    """Counts, while entered, the bytes of all storages that autograd keeps.
+
+    A storage counts once however many operations saved it (or views of it), from
+    the first save until the last of them is freed. The input batch counts: the
+    first convolution keeps it alive. Storages of ``excluded`` never count.
+
+    Args:
+        excluded: Tensors whose storages are there anyway: parameters, buffers.
+
+    Attributes:
+        live_bytes: Bytes kept now.
+        peak_bytes: The most bytes that were kept at any time.
+    """
+
+    def __init__(self, excluded: Iterable[Tensor] = ()) -> None:
+        self.live_bytes = 0
+        self.peak_bytes = 0
+        self._excluded = {_storage_key(tensor) for tensor in excluded}
+        self._holders: dict[tuple[str, int], int] = {}
+        self._hooks = saved_tensors_hooks(self._pack, _unpack)
+
+    def __enter__(self) -> 'SavedActivations':
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._hooks.__exit__(kind, error, trace)
+
+    def _pack(self, tensor: Tensor) -> '_Packed | Tensor':
+        if _storage_key(tensor) in self._excluded:
+            return tensor
+        return _Packed(tensor, self)
+
+    def _hold(self, tensor: Tensor) -> None:
+        key = _storage_key(tensor)
+        holders = self._holders.get(key, 0)
+        self._holders[key] = holders + 1
+        if holders == 0:
+            self.live_bytes += tensor.untyped_storage().nbytes()
+            self.peak_bytes = max(self.peak_bytes, self.live_bytes)
+
+    def _release(self, tensor: Tensor) -> None:
+        key = _storage_key(tensor)
+        self._holders[key] -= 1
+        if self._holders[key] == 0:
+            del self._holders[key]
+            self.live_bytes -= tensor.untyped_storage().nbytes()
+
+
+def _unpack(packed: '_Packed | Tensor') -> Tensor:
+    return packed.tensor if isinstance(packed, _Packed) else packed
+
+
+def _storage_key(tensor: Tensor) -> tuple[str, int]:
+    # An address is unique among living storages of a device, and every storage
+    # that we count is kept alive by the count itself.
+    return str(tensor.device), tensor.untyped_storage().data_ptr()
+
+
+def saved_activations_mb(step: Callable[[], Any], *, exclude: nn.Module | None = None) -> float:
+    """Peak memory that autograd keeps during one training step.
+
+    This is the part of training memory that local learning shrinks: what the
+    forward saves for the backward. It does not depend on the allocator, so it
+    is the same on every machine. Gradients, optimizer state, parameters,
+    buffers and activations that nobody saved are not in it; the input batch,
+    which the first convolution saves, is.
+
+    Args:
+        step: Runs one whole step, forward and backward, and keeps no graph.
+        exclude: Model whose parameters and buffers do not count.
+
+    Returns:
+        Mebibytes (2**20 bytes); the suffix ``_mb`` follows the field's habit.
+
+    Raises:
+        RuntimeError: The step left a graph alive, so its peak says little.
+    """
+    excluded = [*exclude.parameters(), *exclude.buffers()] if exclude is not None else []
+    counter = SavedActivations(excluded)
+    with counter:
+        step()
+    if counter.live_bytes:
+        raise RuntimeError(
+            f'saved activations must be 0 bytes after the step, got {counter.live_bytes}: '
+            'the step keeps a graph; run backward in it and return no loss with a graph'
+        )
+    return counter.peak_bytes / BYTES_PER_MIB

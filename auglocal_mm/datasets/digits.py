@@ -1,0 +1,61 @@
+"""Handwritten digits: a real data set that needs no download."""
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmpretrain.datasets import BaseDataset
+
+from auglocal_mm.registry import DATASETS
+
+from .digit_images import DIGIT_CLASSES, load_digit_images, upsample
+
+IMAGE_SIDE_PX = 32
+_FULL_LEVEL = 16
+
+
+@DATASETS.register_module()
+class Digits(BaseDataset):
+    """Scikit-learn's 1,797 handwritten digits as 32x32 RGB images.
+
+    The 8x8 images (17 grey levels, light strokes on black) are enlarged by
+    bilinear interpolation. 1,437 of them are the training images, the other
+    360 the test images; each class is split 4 : 1 (see
+    :func:`~auglocal_mm.datasets.digit_images.load_digit_images`).
+
+    Each sample holds ``img``, a uint8 array of shape (32, 32, 3) with three
+    equal channels, and ``gt_label``, 0 to 9, as mmpretrain's ``CIFAR10`` does.
+
+    Args:
+        split: ``'train'`` or ``'test'``.
+        metainfo: Meta information that overrides the class names.
+        pipeline: Transforms of mmpretrain; an image needs no loading.
+        test_mode: As in :class:`mmpretrain.datasets.BaseDataset`.
+        **kwargs: Other arguments of :class:`mmpretrain.datasets.BaseDataset`.
+
+    Raises:
+        ValueError: For an unknown split.
+        ModuleNotFoundError: If scikit-learn, which brings the data, is missing.
+    """
+
+    METAINFO = {'classes': DIGIT_CLASSES}
+
+    def __init__(self, *, split: str = 'train', metainfo: dict[str, Any] | None = None,
+                 pipeline: Sequence[Any] = (), test_mode: bool = False, **kwargs: Any) -> None:
+        self.split = split
+        super().__init__(ann_file='', metainfo=metainfo, pipeline=pipeline,
+                         test_mode=test_mode, **kwargs)
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Return one ``dict(img=..., gt_label=...)`` per image of the split."""
+        levels, labels = load_digit_images(self.split)
+        samples = []
+        for level, label in zip(levels, labels, strict=True):
+            field, full = upsample(level, IMAGE_SIDE_PX)
+            grey = (field * 255 + full * _FULL_LEVEL // 2) // (full * _FULL_LEVEL)
+            img = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)
+            samples.append(dict(img=img, gt_label=int(label)))
+        return samples
+
+    def extra_repr(self) -> list[str]:
+        """Lines that ``repr`` adds to those of every data set."""
+        return [f'Split: \t{self.split}']

@@ -1,0 +1,113 @@
+"""Data parallel training of local modules, their gradients averaged as they come."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from auglocal_mm.models import LocalImageClassifier
+from auglocal_mm.registry import MODEL_WRAPPERS
+
+
+@MODEL_WRAPPERS.register_module()
+class LocalDistributedDataParallel(nn.Module):
+    """One replica a rank; a module's all-reduce starts right after its backward pass.
+
+    Gradients are averaged once in every step that updates weights, while later
+    modules still run. Buffers are not exchanged, as in mmengine's default; use its
+    ``SyncBuffersHook`` or ``sync_bn`` where running statistics must agree.
+
+    Args:
+        module: A :class:`LocalImageClassifier` on its device.
+
+    Raises:
+        TypeError: Another model.
+        RuntimeError: No process group, or a parameter that got no gradient.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        if not isinstance(module, LocalImageClassifier):
+            raise TypeError(f'LocalDistributedDataParallel wraps a LocalImageClassifier, got '
+                            f'{type(module).__name__}; leave model_wrapper_cfg out for other models')
+        if not dist.is_initialized():
+            raise RuntimeError('LocalDistributedDataParallel needs a process group; start with '
+                               'tools/dist_train.sh, or without a launcher leave the wrapper out')
+        super().__init__()
+        self.module = module
+        with torch.no_grad():
+            for tensor in [*module.parameters(), *module.buffers()]:
+                dist.broadcast(tensor, src=0)
+
+    def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
+        """The model's training step, with gradients averaged over ranks."""
+        return self.module.train_step(data, optim_wrapper, sync=GradientAverage(self.module))
+
+    def val_step(self, data: Any) -> Any:
+        """The model's validation step."""
+        return self.module.val_step(data)
+
+    def test_step(self, data: Any) -> Any:
+        """The model's test step."""
+        return self.module.test_step(data)
+
+    def forward(self, *args: Any, mode: str = 'tensor', **kwargs: Any) -> Any:
+        """The model's forward.
+
+        Raises:
+            RuntimeError: A loss with graph is asked for: its backward pass
+                would happen out of sight, and ranks would drift apart.
+        """
+        if mode == 'loss' and torch.is_grad_enabled():
+            raise RuntimeError('LocalDistributedDataParallel trains through train_step only; a '
+                               'backward pass of your own would leave gradients unsynchronised')
+        return self.module(*args, mode=mode, **kwargs)
+
+
+@dataclass
+class _Bucket:
+    """Gradients of one dtype on their way."""
+    work: dist.Work
+    flat: Tensor
+    gradients: list[Tensor]
+
+
+class GradientAverage:
+    """Averages gradients over ranks, module by module; one object a training step."""
+
+    def __init__(self, model: LocalImageClassifier) -> None:
+        self._model = model
+        self._buckets: list[_Bucket] = []
+
+    def start(self, module: int) -> None:
+        """Begin to sum one module's gradients over ranks."""
+        gradients = []
+        for parameter in self._model.module_parameters(module):
+            if parameter.grad is None:
+                raise RuntimeError(f'{self._name(parameter)} got no gradient from its local loss; '
+                                   'freeze it (requires_grad=False) or use it')
+            gradients.append(parameter.grad)
+        gradients.sort(key=lambda gradient: str(gradient.dtype))
+        for _, group in groupby(gradients, key=lambda gradient: gradient.dtype):
+            members = list(group)
+            flat = torch.cat([gradient.flatten() for gradient in members])
+            work = dist.all_reduce(flat, async_op=True)
+            self._buckets.append(_Bucket(work, flat, members))
+
+    def finish(self) -> None:
+        """Wait for every sum and put the averages in place."""
+        for bucket in self._buckets:
+            bucket.work.wait()
+            bucket.flat.div_(dist.get_world_size())
+            parts = bucket.flat.split([gradient.numel() for gradient in bucket.gradients])
+            for gradient, part in zip(bucket.gradients, parts):
+                gradient.copy_(part.view_as(gradient))
+        self._buckets.clear()
+
+    def _name(self, wanted: nn.Parameter) -> str:
+        return next(name for name, parameter in self._model.named_parameters()
+                    if parameter is wanted)

@@ -1,0 +1,116 @@
+"""The optimizer wrapper that counts one step for many backward passes."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from auglocal_mm.registry import OPTIM_WRAPPERS
+from auglocal_mm.validation import Faults
+
+DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
+
+
+@OPTIM_WRAPPERS.register_module()
+class AugLocalOptimWrapper(OptimWrapper):
+    """Optimizer wrapper for local learning, in full or mixed precision.
+
+    A training step has one backward pass for each local module and one optimizer
+    step: the wrapper scales every local loss alike and moves its count once. With
+    any other model it behaves as mmengine's ``OptimWrapper``.
+
+    Args:
+        optimizer: The optimizer over all parameters.
+        dtype: ``None`` for full precision, ``'bfloat16'`` or ``'float16'`` for
+            autocast, on an accelerator or on the CPU.
+        loss_scale: For ``'float16'`` only: ``'dynamic'`` (default there), a
+            fixed factor, or a dict of ``torch.amp.GradScaler`` settings.
+        **kwargs: ``accumulative_counts`` and ``clip_grad``, as mmengine's.
+
+    Raises:
+        ValueError: Unknown dtype, or a loss scale without float16.
+    """
+
+    def __init__(self, optimizer: Optimizer, *, dtype: str | torch.dtype | None = None,
+                 loss_scale: str | float | dict[str, Any] | None = None, **kwargs: Any) -> None:
+        accumulative_counts = kwargs.get('accumulative_counts', 1)
+        faults = Faults('AugLocalOptimWrapper')
+        faults.add_unless(
+            dtype in (None, *DTYPES, *DTYPES.values()),
+            f'dtype must be None, {" or ".join(map(repr, DTYPES))}, got {dtype!r}')
+        faults.add_unless(
+            loss_scale is None or dtype in ('float16', torch.float16),
+            f'loss_scale is for dtype float16 only, got {loss_scale!r} with {dtype!r}; leave it out')
+        faults.add_unless(
+            loss_scale is None or loss_scale == 'dynamic'
+            or isinstance(loss_scale, (int, float, dict)),
+            f"loss_scale must be 'dynamic', a number or a dict, got {loss_scale!r}")
+        faults.add_unless(
+            isinstance(accumulative_counts, int) and accumulative_counts >= 1,
+            f'accumulative_counts must be an integer of at least 1, got {accumulative_counts!r}')
+        faults.raise_if_any()
+        super().__init__(optimizer, **kwargs)
+        self.dtype = DTYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype
+        self.device_type = optimizer.param_groups[0]['params'][0].device.type
+        self._fixed_scale = float(loss_scale) if isinstance(loss_scale, (int, float)) else None
+        settings = dict(loss_scale) if isinstance(loss_scale, dict) else {}
+        if self._fixed_scale is not None:
+            settings['init_scale'] = self._fixed_scale
+        self.loss_scaler = torch.amp.GradScaler(
+            self.device_type, enabled=self.dtype is torch.float16, **settings)
+
+    def precision(self) -> AbstractContextManager:
+        """The context of a forward computation; backward passes stay outside of it."""
+        if self.dtype is None:
+            return nullcontext()
+        return torch.autocast(self.device_type, dtype=self.dtype)
+
+    def backward_local(self, loss: Tensor) -> None:
+        """Backward pass of one local loss (a scalar); the step's count does not move."""
+        self.loss_scaler.scale(self.scale_loss(loss)).backward()
+
+    def finish_step(self) -> None:
+        """Count the step whose backward passes are done; update weights where due."""
+        self._inner_count += 1
+        if self.should_update():
+            self.step()
+            self.zero_grad()
+
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
+        """Backward pass of a whole step, as hosts with a single loss call it."""
+        self.loss_scaler.scale(loss).backward(**kwargs)
+        self._inner_count += 1
+
+    def step(self, **kwargs: Any) -> None:
+        """Clip gradients where configured and step the optimizer; see mmengine's."""
+        if self.clip_grad_kwargs:
+            self.loss_scaler.unscale_(self.optimizer)
+            self._clip_grad()
+        self.loss_scaler.step(self.optimizer, **kwargs)
+        self.loss_scaler.update(self._fixed_scale)
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Context of a whole forward pass, as hosts with a single loss enter it."""
+        with super().optim_context(model), self.precision():
+            yield
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimizer's state, with the loss scaler's where one is in use."""
+        state = super().state_dict()
+        if self.loss_scaler.is_enabled():
+            state['loss_scaler'] = self.loss_scaler.state_dict()
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load what :meth:`state_dict` returned; precision may differ from then."""
+        state = dict(state_dict)
+        scaler = state.pop('loss_scaler', None)
+        if scaler and self.loss_scaler.is_enabled():
+            self.loss_scaler.load_state_dict(scaler)
+        super().load_state_dict(state)

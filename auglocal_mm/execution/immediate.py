@@ -1,0 +1,55 @@
+"""Immediate execution: each module's backward pass before the next module's forward."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from auglocal_mm.engine import AugLocalOptimWrapper
+    from auglocal_mm.models import LocalImageClassifier
+
+
+class GradientSync(Protocol):
+    """Averages gradients over ranks, module by module."""
+
+    def start(self, module: int) -> None:
+        """Begin with one module's gradients; called right after its backward pass."""
+
+    def finish(self) -> None:
+        """Wait for all that was started; called once, before the optimizer steps."""
+
+
+def train_step(model: LocalImageClassifier, inputs: Any, data_samples: Any,
+               optim_wrapper: AugLocalOptimWrapper, sync: GradientSync | None = None,
+               ) -> dict[str, Tensor]:
+    """One training step; every graph is freed before the next module runs.
+
+    Args:
+        model: The classifier, in training mode.
+        inputs: Preprocessed images [B, C, H, W].
+        data_samples: Their B data samples.
+        optim_wrapper: Scales the losses, steps the optimizer once.
+        sync: Averages gradients over ranks, in steps that update weights.
+
+    Returns:
+        Values for the log, without graph: the head's own, and ``local_loss``,
+        the sum of the auxiliary networks' losses.
+    """
+    if sync is not None and not optim_wrapper.should_sync():
+        sync = None
+    log_vars: dict[str, Tensor] = {}
+    for step in model.local_steps(inputs, data_samples, precision=optim_wrapper.precision):
+        if not step.losses:
+            continue
+        loss, module_log = model.parse_losses(step.losses)
+        optim_wrapper.backward_local(loss)
+        if sync is not None:
+            sync.start(step.module)
+        log_vars = {name: value.detach() for name, value in module_log.items()}
+        model.local_metrics.update(step, loss, data_samples)
+    if sync is not None:
+        sync.finish()
+    optim_wrapper.finish_step()
+    log_vars['local_loss'] = model.local_metrics.total_loss()
+    return log_vars

@@ -1,0 +1,40 @@
+"""Joint execution: one backward pass through the sum of all local losses.
+
+For hosts that call ``model(mode='loss')`` and run the backward pass themselves
+(a plain ``OptimWrapper``, upstream's data parallel). Boundaries stand where they
+stand in immediate execution, so the gradients are the same; but all modules'
+graphs live until the one backward pass, so no memory is saved.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from auglocal_mm.models import LocalImageClassifier
+
+
+def joint_losses(model: LocalImageClassifier, inputs: Any, data_samples: Any,
+                 ) -> dict[str, Tensor]:
+    """The head's losses and ``local_loss``, the sum of the auxiliary networks' losses.
+
+    Args:
+        model: The classifier.
+        inputs: Preprocessed images [B, C, H, W].
+        data_samples: Their B data samples.
+    """
+    losses: dict[str, Tensor] = {}
+    total: Tensor | None = None
+    for step in model.local_steps(inputs, data_samples):
+        if not step.losses:
+            continue
+        loss, _ = model.parse_losses(step.losses)
+        model.local_metrics.update(step, loss, data_samples)
+        if step.module == model.plan.modules - 1:
+            losses = dict(step.losses)
+        else:
+            total = loss if total is None else total + loss
+    if total is not None:
+        losses['local_loss'] = total
+    return losses

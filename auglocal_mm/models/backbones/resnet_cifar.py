@@ -1,0 +1,45 @@
+"""The CIFAR ResNets of He et al. (2016), section 4.2: 6n + 2 layers in three stages."""
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from mmpretrain.models.backbones import ResNet_CIFAR
+from mmpretrain.models.backbones.resnet import BasicBlock
+
+from auglocal_mm.registry import MODELS
+
+DEPTHS = (20, 32, 44, 56, 110)
+
+
+@MODELS.register_module()
+class ResNetCIFAR(ResNet_CIFAR):
+    """Narrow three-stage ResNet for 32×32 images, as the paper trains it.
+
+    A 3×3 stem of 16 channels and stages of 16, 32 and 64 channels with n basic
+    blocks each; 1×1 convolution and batch norm on shortcuts where shapes change.
+    Images [B, 3, H, W] give one feature map [B, 64, H/4, W/4].
+
+    Args:
+        depth: 6n + 2 layers: 20, 32, 44, 56 or 110.
+        zero_init_residual: Whether the last norm of each block starts at 0.
+            The paper's networks start all norms at 1.
+        **kwargs: As for mmpretrain's ``ResNet_CIFAR``.
+
+    Raises:
+        ValueError: Another depth.
+    """
+
+    arch_settings: ClassVar[dict] = {
+        depth: (BasicBlock, ((depth - 2) // 6, ) * 3) for depth in DEPTHS}
+
+    def __init__(self, depth: int, *, stem_channels: int = 16, base_channels: int = 16,
+                 num_stages: int = 3, strides: tuple[int, ...] = (1, 2, 2),
+                 dilations: tuple[int, ...] = (1, 1, 1), out_indices: tuple[int, ...] = (2, ),
+                 zero_init_residual: bool = False, **kwargs: Any) -> None:
+        if depth not in self.arch_settings:
+            raise ValueError(f'depth of ResNetCIFAR must be one of {DEPTHS}, got {depth!r}; for '
+                             "18, 34, 50, 101 and 152 use mmpretrain's ResNet_CIFAR")
+        super().__init__(
+            depth, stem_channels=stem_channels, base_channels=base_channels,
+            num_stages=num_stages, strides=strides, dilations=dilations, out_indices=out_indices,
+            zero_init_residual=zero_init_residual, **kwargs)

@@ -1,0 +1,214 @@
+"""A classifier whose backbone is trained module by module."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from mmengine.model import ModuleDict
+from mmengine.optim import OptimWrapper
+from mmpretrain.models import ImageClassifier
+from mmpretrain.models.heads import ClsHead
+from torch import Tensor, nn
+
+from auglocal_mm import execution
+from auglocal_mm.auxiliary import build_auxiliary
+from auglocal_mm.execution import GradientSync, LocalStep, boundary
+from auglocal_mm.partition import LocalLayer, forward_layers, partition
+from auglocal_mm.registry import MODELS
+from auglocal_mm.rules import build_rule
+
+from .local_metrics import LocalMetrics
+
+
+@MODELS.register_module()
+class LocalImageClassifier(ImageClassifier):
+    """mmpretrain's classifier, trained by local losses.
+
+    ``backbone.*``, ``neck.*`` and ``head.*`` are the plain classifier's own
+    modules and state-dict keys; auxiliary networks live under ``auxiliary.*``.
+    Inference is the plain classifier's.
+
+    Args:
+        backbone: Config or module, as for ``ImageClassifier``.
+        local: The learning rule, e.g.
+            ``dict(type='auglocal_mm.AugLocal', depth=2, tau=0.5)``.
+        neck, head, **kwargs: As for ``ImageClassifier``. The head is a
+            ``ClsHead``; its loss is also the loss of every auxiliary network.
+
+    Attributes:
+        plan: The :class:`~auglocal_mm.plan.LocalPlan` that was built.
+        auxiliary: Auxiliary networks by layer name, dots replaced by ``_``.
+        local_metrics: Losses and accuracies of the latest training step.
+
+    Raises:
+        TypeError: The backbone cannot be partitioned, or the head's loss
+            cannot be given to auxiliary networks.
+        ValueError: The rule's settings are impossible for this backbone.
+    """
+
+    def __init__(self, backbone: dict | nn.Module, local: Any, neck: dict | None = None,
+                 head: dict | None = None, **kwargs: Any) -> None:
+        rule = build_rule(local)
+        super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
+        _require_classification_head(self.head)
+        layers = partition(self.backbone)
+        if not layers[-1].emits:
+            raise ValueError(
+                f'the last local layer, {layers[-1].name}, is not among the outputs of '
+                f'{type(self.backbone).__name__}; add its stage to backbone.out_indices')
+        self.plan = rule.plan([layer.spec(self.backbone) for layer in layers])
+        self._local_modules = self._group(layers)
+        by_name = {layer.name: layer for layer in layers}
+        self.auxiliary = ModuleDict({
+            auxiliary_key(entry.name): build_auxiliary(
+                entry, layers=by_name, backbone=self.backbone, num_classes=self.head.num_classes)
+            for entry in self.plan.layers if entry.auxiliary is not None})
+        self.local_metrics = LocalMetrics([module[-1].name for module in self._local_modules])
+        self._warned_joint = False
+        self._require_all_parameters_owned()
+
+    def _group(self, layers: Sequence[LocalLayer]) -> tuple[tuple[LocalLayer, ...], ...]:
+        return tuple(
+            tuple(layer for layer, entry in zip(layers, self.plan.layers, strict=True)
+                  if entry.module == module) for module in range(self.plan.modules))
+
+    def _require_all_parameters_owned(self) -> None:
+        owned = {id(parameter) for module in range(self.plan.modules)
+                 for parameter in self.module_parameters(module)}
+        orphans = [name for name, parameter in self.named_parameters()
+                   if parameter.requires_grad and id(parameter) not in owned]
+        if orphans:
+            raise TypeError(f'no local module would train {", ".join(orphans)}; the partition of '
+                            f'{type(self.backbone).__name__} leaves them out')
+
+    def module_parameters(self, module: int) -> list[nn.Parameter]:
+        """Trainable parameters of local module `module`: layers, auxiliary, head."""
+        layers = self._local_modules[module]
+        parameters = [p for layer in layers for p in layer.parameters(self.backbone)]
+        owners = [self._auxiliary_of(module)]
+        if module == self.plan.modules - 1:
+            owners += [self.neck, self.head]
+        for owner in owners:
+            if owner is not None:
+                parameters += owner.parameters()
+        return [parameter for parameter in parameters if parameter.requires_grad]
+
+    def _auxiliary_of(self, module: int) -> nn.Module | None:
+        key = auxiliary_key(self._local_modules[module][-1].name)
+        return self.auxiliary[key] if key in self.auxiliary else None
+
+    def local_steps(self, inputs: Tensor, data_samples: Sequence[Any],
+                    precision: Callable[[], AbstractContextManager] = nullcontext,
+                    ) -> Iterator[LocalStep]:
+        """Run the local modules in depth order, a boundary after each.
+
+        Whoever iterates may run a module's backward pass before asking for the
+        next: no graph is held here across a boundary.
+
+        Args:
+            inputs: Preprocessed images [B, C, H, W].
+            data_samples: B data samples with labels.
+            precision: Makes the context of every forward computation, such as
+                autocast. It is never entered while the caller has control.
+        """
+        x, outputs = inputs, []
+        for module, layers in enumerate(self._local_modules):
+            with precision():
+                x, emitted = forward_layers(layers, self.backbone, x)
+                outputs += emitted
+                losses, logits = self._module_losses(module, x, outputs, data_samples)
+            yield LocalStep(module, losses, logits)
+            del losses, logits, emitted
+            x = boundary(x)
+            outputs = [boundary(output) for output in outputs]
+
+    def _module_losses(self, module: int, x: Tensor, outputs: list[Tensor],
+                       data_samples: Sequence[Any]) -> tuple[dict[str, Tensor], Tensor | None]:
+        if module == self.plan.modules - 1:
+            logits = self._head_logits(tuple(outputs))
+        else:
+            auxiliary = self._auxiliary_of(module)
+            if auxiliary is None:
+                return {}, None
+            logits = auxiliary(x)
+        return self.head._get_loss(logits, data_samples), logits.detach()
+
+    def _head_logits(self, outputs: tuple[Tensor, ...]) -> Tensor:
+        return self.head(self.neck(outputs) if self.with_neck else outputs)
+
+    @torch.no_grad()
+    def local_logits(self, inputs: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Class logits at every depth, for analysis; the last is named ``head``.
+
+        Args:
+            inputs: Preprocessed images [B, C, H, W].
+
+        Yields:
+            Name of the local layer at a module's end and logits [B, classes].
+        """
+        x, outputs = inputs, []
+        for module, layers in enumerate(self._local_modules):
+            x, emitted = forward_layers(layers, self.backbone, x)
+            outputs += emitted
+            auxiliary = self._auxiliary_of(module)
+            if auxiliary is not None:
+                yield layers[-1].name, auxiliary(x)
+        yield 'head', self._head_logits(tuple(outputs))
+
+    def loss(self, inputs: Tensor, data_samples: Sequence[Any]) -> dict[str, Tensor]:
+        """All losses with their graphs, for hosts that run one backward pass themselves."""
+        return execution.joint_losses(self, inputs, data_samples)
+
+    def train_step(self, data: Any, optim_wrapper: OptimWrapper,
+                   sync: GradientSync | None = None) -> dict[str, Tensor]:
+        """One training step, immediate wherever the optimizer wrapper allows it.
+
+        Args:
+            data: A batch as the dataloader yields it.
+            optim_wrapper: An ``AugLocalOptimWrapper``. With another wrapper the
+                step is joint: the same gradients, no memory saved.
+            sync: Averages gradients over ranks.
+
+        Returns:
+            Values for the log.
+        """
+        from auglocal_mm.engine import AugLocalOptimWrapper
+        if not isinstance(optim_wrapper, AugLocalOptimWrapper):
+            if sync is not None:
+                raise TypeError(_NEEDS_WRAPPER.format(type(optim_wrapper).__name__))
+            self._warn_joint(optim_wrapper)
+            return super().train_step(data, optim_wrapper)
+        data = self.data_preprocessor(data, True)
+        return execution.train_step(self, data['inputs'], data['data_samples'], optim_wrapper, sync)
+
+    def _warn_joint(self, optim_wrapper: OptimWrapper) -> None:
+        if not self._warned_joint:
+            self._warned_joint = True
+            print_log(
+                f'{type(optim_wrapper).__name__} runs one backward pass for all local modules: '
+                'gradients are right, but memory is not saved. Set optim_wrapper.type='
+                "'auglocal_mm.AugLocalOptimWrapper' to free each module's graph at once.",
+                logger='current', level=30)
+
+
+_NEEDS_WRAPPER = (
+    "LocalDistributedDataParallel needs optim_wrapper.type='auglocal_mm.AugLocalOptimWrapper', "
+    'got {}; with another wrapper use mmengine\'s own MMDistributedDataParallel')
+
+
+def auxiliary_key(name: str) -> str:
+    """Key of a layer's auxiliary network in ``model.auxiliary`` (no dots allowed there)."""
+    return name.replace('.', '_')
+
+
+def _require_classification_head(head: nn.Module | None) -> None:
+    if not isinstance(head, ClsHead) or type(head)._get_loss is not ClsHead._get_loss:
+        raise TypeError(
+            'local learning gives the head\'s loss to every auxiliary network and needs a head '
+            f'that inherits it from ClsHead, such as LinearClsHead; got {type(head).__name__}')
+    if not getattr(head, 'num_classes', None):
+        raise TypeError(f'{type(head).__name__} has no num_classes, which auxiliary networks need; '
+                        'use a head such as LinearClsHead')

@@ -1,0 +1,43 @@
+"""Losses and accuracies of the local modules in the latest training step."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from auglocal_mm.execution.local_step import LocalStep
+
+
+class LocalMetrics:
+    """Holds the latest step's values on the device they were computed on.
+
+    Reading them is what synchronises with the device, so whoever reads (the
+    logging hook) decides how often that happens.
+
+    Args:
+        names: Name of the local layer at the end of each module.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self.losses: dict[str, Tensor] = {}
+        self.accuracies: dict[str, Tensor] = {}
+
+    def update(self, step: LocalStep, loss: Tensor, data_samples: Sequence[Any]) -> None:
+        """Note one module's loss (a scalar) and its top-1 accuracy in percent.
+
+        Mixed labels (Mixup, CutMix) have no top-1 accuracy; none is noted.
+        """
+        name = self.names[step.module]
+        self.losses[name] = loss.detach()
+        if step.logits is not None and 'gt_score' not in data_samples[0]:
+            labels = torch.cat([sample.gt_label for sample in data_samples])
+            hits = step.logits.argmax(dim=1) == labels.to(step.logits.device)
+            self.accuracies[name] = 100 * hits.float().mean()
+
+    def total_loss(self) -> Tensor:
+        """Sum of the auxiliary networks' losses, the head's not included."""
+        local = [loss for name, loss in self.losses.items() if name != self.names[-1]]
+        return torch.stack(local).sum() if local else torch.zeros(())
