@@ -1,0 +1,1 @@
+"""Parts of the set-up that tools/install.py puts together."""

@@ -1,0 +1,192 @@
+"""Makes ``.venv`` with everything that `make demo` and `make test` need.
+
+Standard library only. Done once: a stamp keyed by what decides the set-up makes
+later calls return at once. Interrupted, it continues where it stopped: pip keeps
+its downloads, ``build/`` keeps mmcv's object files and its finished wheel.
+"""
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from _install import mmcv_wheel, preflight
+from _install.steps import Pip, SetupError, capture, lock, say, step
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / '.venv'
+PYTHON = VENV / 'bin' / 'python'
+STAMP = VENV / 'auglocal_mm_ready.json'
+CONSTRAINTS = ROOT / 'constraints.txt'
+LOG = ROOT / 'build' / 'install.log'
+DECIDED_BY = ('constraints.txt', 'setup.py')
+TORCH = ('torch', 'torchvision')
+PROBED = ('torch', 'onedl-mmengine', 'onedl-mmcv')
+
+
+def read_pins(text):
+    """Return the unconditional ``name==version`` lines of a constraints file."""
+    return dict(re.findall(r'^([\w.-]+)==([\w.+!]+)\s*$', text, flags=re.MULTILINE))
+
+
+def setup_key(root, version):
+    """Return a hash of what decides the set-up: files, Python version, place."""
+    digest = hashlib.sha256(('%s %s' % (root, version)).encode())
+    for name in DECIDED_BY:
+        digest.update((root / name).read_bytes())
+    return digest.hexdigest()
+
+
+def venv_version(venv):
+    """Return the ``'3.11'`` of an environment, or None where there is no usable one."""
+    code = 'import sys, pip; print("%d.%d" % sys.version_info[:2])'
+    found = capture([str(venv / 'bin' / 'python'), '-c', code])
+    return found.strip() if found else None
+
+
+def is_ready(wanted):
+    """Say whether the set-up was finished before; cheap, starts no process."""
+    try:
+        stamp = json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return False
+    if wanted and stamp.get('python') != wanted:
+        return False
+    return (os.access(str(PYTHON), os.X_OK)
+            and stamp.get('key') == setup_key(ROOT, stamp.get('python')))
+
+
+def site_packages():
+    """Return the environment's folder of packages, or None before it is there."""
+    return next(iter(VENV.glob('lib/python3*/site-packages')), None)
+
+
+def drop_half_installed(site):
+    """Make pip forget what an interruption left half copied; return the names.
+
+    pip writes ``INSTALLER`` and ``RECORD`` last, after a package's files.
+    """
+    dropped = []
+    for info in sorted(site.glob('*.dist-info')):
+        if not all((info / name).is_file() for name in ('INSTALLER', 'RECORD')):
+            shutil.rmtree(str(info))
+            dropped.append(info.name)
+    return dropped
+
+
+def check_machine():
+    """Raise with every fault that can be seen without running pip."""
+    missing = [name for name in ('venv', 'ensurepip') if not _importable(name)]
+    site = site_packages()
+    torch_is_in = site is not None and (site / 'torch').is_dir()
+    free_gb = shutil.disk_usage(str(ROOT)).free / 1e9
+    faults = [
+        preflight.platform_fault(),
+        preflight.python_fault(sys.version_info, sys.implementation.name),
+        preflight.venv_fault(missing, sys.version_info),
+        preflight.disk_fault(free_gb, torch_is_in),
+    ]
+    faults = [fault for fault in faults if fault]
+    if faults:
+        raise SetupError('\n'.join(faults))
+
+
+def _importable(name):
+    try:
+        __import__(name)
+    except ImportError:
+        return False
+    return True
+
+
+def make_venv(pip):
+    """Make ``.venv``, or keep the one there if it works."""
+    if VENV.is_symlink() or VENV.exists():
+        foreign = not (VENV / 'pyvenv.cfg').is_file() and any(
+            path.is_file() for path in VENV.rglob('*'))
+        if foreign:
+            raise SetupError('%s exists and is no virtual environment.\nFix: move it away.' % VENV)
+        say('remaking .venv: the one there is unfinished or for another Python')
+        shutil.rmtree(str(VENV))
+    pip.run([sys.executable, '-m', 'venv', str(VENV)])
+
+
+def check_registry(pip, pins):
+    """Raise unless pip finds the pinned packages on its index or in its folders."""
+    site = site_packages()
+    wanted = [name for name in PROBED if not _is_installed(site, name, pins[name])]
+    with ThreadPoolExecutor(len(PROBED)) as pool:
+        found = list(pool.map(lambda name: pip.offers(name, pins[name]), wanted))
+    missing = ['%s==%s' % (name, pins[name]) for name, ok in zip(wanted, found) if not ok]
+    fault = preflight.registry_fault(missing)
+    if fault:
+        raise SetupError(fault)
+
+
+def _is_installed(site, name, version):
+    pattern = '%s-%s.dist-info' % (name.replace('-', '_'), version)
+    return any(site.glob(pattern)) or any(site.glob(pattern.replace('.dist', '+*.dist')))
+
+
+def install(wanted):
+    """Do the steps that are still to do."""
+    check_machine()
+    pip = Pip(python=PYTHON, constraints=CONSTRAINTS, log=LOG)
+    pins = read_pins(CONSTRAINTS.read_text())
+    say('setting up .venv, once; the log is %s' % LOG.relative_to(ROOT))
+    version = venv_version(VENV)
+    if version not in ('%d.%d' % each for each in preflight.SUPPORTED) or (
+            wanted and version != wanted):
+        step(1, 'make .venv with Python %d.%d' % sys.version_info[:2], '10 s')
+        make_venv(pip)
+        version = venv_version(VENV)
+    for name in drop_half_installed(site_packages()):
+        say('was half installed, again: %s' % name)
+    step(2, 'look for the packages and for a ready-made mmcv wheel', '10 s')
+    check_registry(pip, pins)
+    wheels = mmcv_wheel.Wheels(pip=pip, root=ROOT / 'build', pins=pins, version=version)
+    wheels.look_up()
+    step(3, 'pip and build tools', '15 s')
+    pip.install('pip', 'setuptools', 'wheel', 'ninja', 'packaging', 'numpy')
+    step(4, 'torch %s and torchvision %s (2.6 GB to download)' % (
+        pins['torch'], pins['torchvision']), '1 to 5 min')
+    pip.install(*TORCH)
+    step(5, 'mmcv %s with its operators' % pins['onedl-mmcv'], wheels.expected())
+    wheels.install()
+    step(6, 'OpenMMLab, test tools and this package', '1 to 2 min')
+    pip.install('--no-build-isolation', '-e', '%s[onedl,demo,tests,dev]' % ROOT)
+    step(7, 'check that all parts work together', '30 s')
+    pip.run([str(PYTHON), str(ROOT / 'tools' / 'doctor.py')])
+    STAMP.write_text(json.dumps({'key': setup_key(ROOT, version), 'python': version}))
+    say('set-up done')
+
+
+def main(argv=None):
+    """Run the set-up unless it is done; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--this-python', action='store_true',
+                        help='remake .venv if it was made with another Python version')
+    wanted = '%d.%d' % sys.version_info[:2] if parser.parse_args(argv).this_python else None
+    if is_ready(wanted):
+        return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with lock(ROOT / 'build' / 'install.lock'):
+            if not is_ready(wanted):
+                install(wanted)
+    except SetupError as error:
+        print('set-up stopped: %s' % error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('\nset-up interrupted; the same command continues it', file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
