@@ -133,6 +133,18 @@ def _is_installed(site, name, version):
     return any(site.glob(pattern)) or any(site.glob(pattern.replace('.dist', '+*.dist')))
 
 
+def settle_opencv(pip):
+    """Install both OpenCV wheels that the stack asks for, the headless one on top.
+
+    They share one folder and the last one wins. The other one needs libGL,
+    which a machine without a display lacks: every import would fail.
+    """
+    pip.install('opencv-python', 'opencv-python-headless')
+    told = site_packages() / 'cv2' / 'version.py'
+    if 'headless = True' not in told.read_text():
+        pip.install('--force-reinstall', '--no-deps', 'opencv-python-headless')
+
+
 def install(wanted):
     """Do the steps that are still to do."""
     check_machine()
@@ -157,6 +169,7 @@ def install(wanted):
         pins['torch'], pins['torchvision']), '1 to 5 min')
     pip.install(*TORCH)
     step(5, 'mmcv %s with its operators' % pins['onedl-mmcv'], wheels.expected())
+    settle_opencv(pip)
     wheels.install()
     step(6, 'OpenMMLab, test tools and this package', '1 to 2 min')
     pip.install('--no-build-isolation', '-e', '%s[onedl,demo,tests,dev]' % ROOT)

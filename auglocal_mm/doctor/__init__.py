@@ -1,0 +1,6 @@
+"""Tells what of the stack is installed, what works, and how to mend the rest."""
+from .facts import Facts, collect
+from .judgement import Problem, judge
+from .report import main, render
+
+__all__ = ['Facts', 'Problem', 'collect', 'judge', 'main', 'render']

@@ -1,0 +1,87 @@
+"""The doctor's table and its command line."""
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from .facts import LISTED, Facts, collect
+from .judgement import PARTS, Problem, distribution_of, judge
+
+OPTIONAL = ('transformers', 'opencv-python', 'opencv-python-headless', 'mmcv-full', 'mmcv-lite')
+
+
+def version_rows(facts: Facts) -> list[tuple[str, str]]:
+    """Return name and version of each part; the absent distribution is left out."""
+    alternatives = {name for maintained, originals in PARTS.values()
+                    for name in (maintained, *originals)}
+    rows = [('python', '.'.join(map(str, facts.python)) + f' ({facts.implementation})')]
+    for name in LISTED:
+        if name in facts.versions:
+            rows.append((name, facts.versions[name]))
+        elif name not in alternatives and name not in OPTIONAL:
+            rows.append((name, 'not installed'))
+    return rows
+
+
+def working(facts: Facts, probe: str) -> str:
+    """Return a probe's outcome in a word."""
+    maintained, originals = PARTS[probe.split('.')[0]]
+    if not any(name in facts.versions for name in (maintained, *originals)):
+        return 'not installed'
+    return 'FAILS' if 'error' in facts.probes.get(probe, {'error': ''}) else 'works'
+
+
+def state_rows(facts: Facts) -> list[tuple[str, str]]:
+    """Return what was tried and how it went."""
+    torch = facts.probes.get('torch', {})
+    devices = ', '.join(torch.get('devices', [])) or 'no device'
+    built_for = facts.probes.get('mmcv.ops', {}).get('cuda')
+    kind = {None: '', 'not available': ', for the CPU alone'}.get(
+        built_for, f', for CUDA {built_for}')
+    return [
+        ('OpenMMLab distribution', distribution_of(facts)),
+        ('torch with CUDA', f'{torch.get("cuda") or "no"}; {devices}'),
+        ('mmcv operators', working(facts, 'mmcv.ops') + kind),
+        ('mmpretrain.models', working(facts, 'mmpretrain.models')),
+        ('mmdet.models', working(facts, 'mmdet.models')),
+        ('auglocal_mm from', str(facts.probes.get('auglocal_mm', {}).get('place', 'nowhere'))),
+    ]
+
+
+def data_rows(facts: Facts) -> list[tuple[str, str]]:
+    """Return where data sets are expected, and whether they are there."""
+    rows = []
+    for name, lacking in facts.data.items():
+        state = 'not there' if lacking is None else 'found'
+        rows.append((name, f'lacks {", ".join(lacking)}' if lacking else state))
+    return rows
+
+
+def render(facts: Facts, problems: Sequence[Problem]) -> str:
+    """Return the whole table as text."""
+    lines = []
+    for title, rows in (('Versions', version_rows(facts)), ('State', state_rows(facts)),
+                        ('Data sets, from the current directory', data_rows(facts))):
+        lines += [title, *(f'  {name:<24}{value}' for name, value in rows), '']
+    for problem in problems:
+        lines += [f'{"ERROR" if problem.is_error else "note"}: {problem.what}',
+                  f'  Fix: {problem.fix}']
+    if not problems:
+        lines.append('Everything works.')
+    return '\n'.join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Examine this environment; return 1 if something is broken."""
+    parser = argparse.ArgumentParser(
+        description='Show the versions of all parts, what works and how to mend what does not.')
+    parser.add_argument('--json', action='store_true', help='print facts and problems as JSON')
+    arguments = parser.parse_args(argv)
+    facts = collect()
+    problems = judge(facts)
+    if arguments.json:
+        print(json.dumps({'distribution': distribution_of(facts), **facts.to_dict(),
+                          'problems': [asdict(problem) for problem in problems]}, indent=2))
+    else:
+        print(render(facts, problems))
+    return int(any(problem.is_error for problem in problems))
