@@ -55,7 +55,7 @@ class LocalDistributedDataParallel(nn.Module):
         """The model's test step."""
         return self.module.test_step(data)
 
-    def forward(self, *args: Any, mode: str = 'tensor', **kwargs: Any) -> Any:
+    def forward(self, inputs: Any, data_samples: Any = None, mode: str = 'tensor') -> Any:
         """The model's forward.
 
         Raises:
@@ -65,7 +65,7 @@ class LocalDistributedDataParallel(nn.Module):
         if mode == 'loss' and torch.is_grad_enabled():
             raise RuntimeError('LocalDistributedDataParallel trains through train_step only; a '
                                'backward pass of your own would leave gradients unsynchronised')
-        return self.module(*args, mode=mode, **kwargs)
+        return self.module(inputs, data_samples, mode)
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """How a plan is run: the same local steps, driven in different orders."""
 from .boundary import boundary
-from .immediate import GradientSync, train_step
+from .immediate import GradientSync, LocalOptimizer, train_step
 from .joint import joint_losses
 from .local_step import LocalStep
 
-__all__ = ['GradientSync', 'LocalStep', 'boundary', 'joint_losses', 'train_step']
+__all__ = ['GradientSync', 'LocalOptimizer', 'LocalStep', 'boundary', 'joint_losses', 'train_step']

@@ -1,13 +1,30 @@
 """Immediate execution: each module's backward pass before the next module's forward."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from auglocal_mm.engine import AugLocalOptimWrapper
     from auglocal_mm.models import LocalImageClassifier
+
+
+@runtime_checkable
+class LocalOptimizer(Protocol):
+    """What immediate execution asks of an optimizer wrapper (``AugLocalOptimWrapper``)."""
+
+    def precision(self) -> AbstractContextManager:
+        """The context of a forward computation."""
+
+    def backward_local(self, loss: Tensor) -> None:
+        """Backward pass of one local loss."""
+
+    def should_sync(self) -> bool:
+        """Whether this step will update weights."""
+
+    def finish_step(self) -> None:
+        """Count the step and update weights where due."""
 
 
 class GradientSync(Protocol):
@@ -21,7 +38,7 @@ class GradientSync(Protocol):
 
 
 def train_step(model: LocalImageClassifier, inputs: Any, data_samples: Any,
-               optim_wrapper: AugLocalOptimWrapper, sync: GradientSync | None = None,
+               optim_wrapper: LocalOptimizer, sync: GradientSync | None = None,
                ) -> dict[str, Tensor]:
     """One training step; every graph is freed before the next module runs.
 

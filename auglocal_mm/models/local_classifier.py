@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from auglocal_mm import execution
 from auglocal_mm.auxiliary import build_auxiliary
-from auglocal_mm.execution import GradientSync, LocalStep, boundary
+from auglocal_mm.execution import GradientSync, LocalOptimizer, LocalStep, boundary
 from auglocal_mm.partition import LocalLayer, forward_layers, partition
 from auglocal_mm.registry import MODELS
 from auglocal_mm.rules import build_rule
@@ -175,8 +175,7 @@ class LocalImageClassifier(ImageClassifier):
         Returns:
             Values for the log.
         """
-        from auglocal_mm.engine import AugLocalOptimWrapper
-        if not isinstance(optim_wrapper, AugLocalOptimWrapper):
+        if not isinstance(optim_wrapper, LocalOptimizer):
             if sync is not None:
                 raise TypeError(_NEEDS_WRAPPER.format(type(optim_wrapper).__name__))
             self._warn_joint(optim_wrapper)

@@ -1,0 +1,179 @@
+"""Checkpoints: read safely, checked for completeness, exported in the standard form."""
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from torch import Tensor, nn
+
+from .compat import allow_runner_checkpoints
+
+SHOWN_KEYS = 8
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be used as asked; the message says why and what to do."""
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint without running code from it.
+
+    Returns:
+        The file's dict; its weights under ``state_dict``, also where the file
+        is a bare state dict.
+
+    Raises:
+        CheckpointError: No such file, a damaged one, or one that holds more than
+            tensors, plain values and mmengine's log history.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f'no checkpoint at {path}; check the path'
+                              + _neighbours(path))
+    allow_runner_checkpoints()
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CheckpointError(
+            f'{path} is no checkpoint that can be read without running code from it ({reason}); '
+            'save tensors and plain values only, or fetch the file again') from error
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        raise CheckpointError(f'{path} is damaged or not a checkpoint ({error}); fetch or write '
+                              'it again') from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f'{path} holds a {type(content).__name__}, not a dict of weights')
+    return content if 'state_dict' in content else {'state_dict': content}
+
+
+def _neighbours(path: Path) -> str:
+    names = sorted(p.name for p in path.parent.glob('*.pth')) if path.parent.is_dir() else []
+    return f' (there: {", ".join(names[:SHOWN_KEYS])})' if names else ''
+
+
+def export_backbone(checkpoint: str | Path, out: str | Path) -> int:
+    """Write a trained classifier's backbone for any mmpretrain or mmdet config.
+
+    The file loads with ``init_cfg=dict(type='Pretrained', checkpoint=out,
+    prefix='backbone.')``. Where the checkpoint knows its config, the backbone is
+    built from it and must load completely. The file appears whole or not at all.
+
+    Args:
+        checkpoint: What a training run saved.
+        out: File to write.
+
+    Returns:
+        Number of entries written.
+
+    Raises:
+        CheckpointError: Unreadable, no backbone in it, or not a complete one.
+    """
+    content = read_checkpoint(checkpoint)
+    state = {key: value for key, value in content['state_dict'].items()
+             if key.startswith('backbone.')}
+    if not state:
+        raise CheckpointError(
+            f'{checkpoint} has no entry under "backbone.", only '
+            f'{_some(content["state_dict"])}; give the checkpoint of a trained classifier')
+    meta = content.get('meta', {})
+    if 'cfg' in meta:
+        _require_complete(_build_backbone(meta['cfg']), _strip(state, 'backbone.'), str(checkpoint))
+    kept = {key: meta[key] for key in ('cfg', 'epoch', 'iter', 'seed', 'dataset_meta')
+            if key in meta}
+    write_atomically({'state_dict': state, 'meta': kept}, Path(out))
+    return len(state)
+
+
+def write_atomically(content: dict[str, Any], out: Path) -> None:
+    """Save so that `out` is the whole file or untouched."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f'.{out.name}.{os.getpid()}.partial')
+    try:
+        torch.save(content, partial)
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _build_backbone(text: str) -> nn.Module:
+    cfg = Config.fromstring(text, file_format='.py')
+    backbone = dict(cfg.model.backbone)
+    backbone.pop('init_cfg', None)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpretrain')):
+        return MODELS.build(backbone)
+
+
+def verify_complete(model: nn.Module, content: Mapping[str, Any], path: str | Path, *,
+                    optional: tuple[str, ...] = ('auxiliary.', 'data_preprocessor.')) -> None:
+    """Check that a checkpoint has every weight of a model.
+
+    Args:
+        model: The model about to load it.
+        content: What :func:`read_checkpoint` returned.
+        path: Where it came from, for the message.
+        optional: Prefixes that may be missing: inference has no auxiliary networks.
+
+    Raises:
+        CheckpointError: Names the keys that are missing or have another shape.
+    """
+    _require_complete(model, content['state_dict'], str(path), optional=optional)
+
+
+def verify_pretrained(model: nn.Module) -> None:
+    """Check every ``init_cfg=dict(type='Pretrained', …)`` in a built model.
+
+    mmengine only warns where such a file does not fit and trains from random
+    weights. Call this before training. Files that mmengine would download are
+    left to it.
+
+    Raises:
+        CheckpointError: A file is missing or does not cover its module.
+    """
+    for name, module in model.named_modules():
+        for init in _as_list(getattr(module, 'init_cfg', None)):
+            if init.get('type') != 'Pretrained' or '://' in init['checkpoint']:
+                continue
+            prefix = init.get('prefix') or ''
+            prefix = f'{prefix.rstrip(".")}.' if prefix else ''
+            state = read_checkpoint(init['checkpoint'])['state_dict']
+            hint = f' under prefix {prefix!r}' if prefix else ' (no prefix is set)'
+            _require_complete(module, _strip(state, prefix), f'{init["checkpoint"]}{hint}',
+                              owner=name or type(module).__name__)
+
+
+def _as_list(init_cfg: Any) -> list[dict]:
+    entries = init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg]
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def _strip(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}
+
+
+def _require_complete(module: nn.Module, state: Mapping[str, Tensor], source: str, *,
+                      optional: tuple[str, ...] = (), owner: str = '') -> None:
+    own = {key: value for key, value in module.state_dict().items()
+           if not key.startswith(optional) and not key.endswith('num_batches_tracked')}
+    missing = [key for key in own if key not in state]
+    misshapen = [f'{key} {tuple(state[key].shape)} for {tuple(value.shape)}'
+                 for key, value in own.items() if key in state and state[key].shape != value.shape]
+    if missing or misshapen:
+        owner = owner or type(module).__name__
+        found = f'; the file has {_some(state)}' if state else '; the file has nothing there'
+        raise CheckpointError(
+            f'{source} does not cover {owner}: {len(missing)} of {len(own)} entries missing'
+            f'{f" ({_some(missing)})" if missing else ""}, {len(misshapen)} of another shape'
+            f'{f" ({_some(misshapen)})" if misshapen else ""}{found}. Weights left out would stay '
+            'random; give the checkpoint of this architecture and the right prefix')
+
+
+def _some(keys: Any) -> str:
+    keys = list(keys)
+    more = f', … {len(keys) - SHOWN_KEYS} more' if len(keys) > SHOWN_KEYS else ''
+    return ', '.join(keys[:SHOWN_KEYS]) + more

@@ -1,0 +1,8 @@
+"""What plugs into mmengine's runner: optimizer wrapper, data parallel, hooks."""
+from .distributed import LocalDistributedDataParallel
+from .hooks import AuxiliaryHeadHook, RandomStateHook
+from .optim_wrapper import AugLocalOptimWrapper
+from .seed_worker import seed_worker
+
+__all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'LocalDistributedDataParallel',
+           'RandomStateHook', 'seed_worker']

@@ -1,0 +1,85 @@
+"""Makes a resumed run continue with the random numbers of the run it resumes."""
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import all_gather_object, get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from auglocal_mm.registry import HOOKS
+
+KEY = 'random_states'
+
+
+@HOOKS.register_module()
+class RandomStateHook(Hook):
+    """Keeps every rank's random states in the checkpoint, epoch by epoch.
+
+    Call order: ``after_train_epoch`` takes the states, ``before_save_checkpoint``
+    puts them in, ``after_load_checkpoint`` gets them out, ``before_train_epoch``
+    sets them. They are set in uninterrupted runs as well, so an epoch's random
+    numbers do not depend on what ran between it and the one before (validation,
+    a restart). With worker processes, use ``auglocal_mm.seed_worker``.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._states: list[dict[str, Any]] | None = None
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Take the random states of all ranks."""
+        self._states = all_gather_object(take_random_state())
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put the states into the checkpoint."""
+        if self._states is not None:
+            seed = getattr(runner.train_dataloader.sampler, 'seed', None)
+            checkpoint[KEY] = {'ranks': self._states, 'sampler_seed': seed}
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Get the states out of the checkpoint, where it has them."""
+        saved = checkpoint.get(KEY)
+        if saved is None or not isinstance(saved, dict):
+            return
+        if len(saved['ranks']) != runner.world_size:
+            runner.logger.warning(
+                f'The checkpoint holds random states of {len(saved["ranks"])} ranks and this run '
+                f'has {runner.world_size}: random numbers will differ from an uninterrupted run.')
+            return
+        self._states = saved['ranks']
+        self._sampler_seed = saved['sampler_seed']
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Set this rank's states, if any were taken or loaded."""
+        if self._states is not None:
+            set_random_state(self._states[get_rank()])
+        sampler = runner.train_dataloader.sampler
+        if getattr(self, '_sampler_seed', None) is not None and hasattr(sampler, 'seed'):
+            sampler.seed = self._sampler_seed
+
+
+def take_random_state() -> dict[str, Any]:
+    """States of Python's, NumPy's and torch's generators, as tensors and plain values."""
+    name, keys, position, has_gauss, cached = np.random.get_state()
+    return {
+        'python': random.getstate(),
+        'numpy': (name, keys.tolist(), position, has_gauss, cached),
+        'torch': torch.get_rng_state(),
+        'cuda': torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """The inverse of :func:`take_random_state`."""
+    version, values, gauss = state['python']
+    random.setstate((version, tuple(values), gauss))
+    name, keys, *rest = state['numpy']
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+    torch.set_rng_state(state['torch'].cpu())
+    if torch.cuda.is_available() and len(state['cuda']) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all([generator.cpu() for generator in state['cuda']])

@@ -1,0 +1,195 @@
+"""From a config file and a tool's options to a runner: what the tools share."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from mmengine.config import Config
+from mmengine.model import is_model_wrapper
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner, find_latest_checkpoint
+from torch import nn
+
+from auglocal_mm.checkpoint import (
+    CheckpointError,
+    read_checkpoint,
+    verify_complete,
+    verify_pretrained,
+)
+from auglocal_mm.compat import allow_runner_checkpoints
+from auglocal_mm.datasets.check import check_data
+
+LOCAL_WRAPPER = 'auglocal_mm.AugLocalOptimWrapper'
+
+
+def load_config(path: str, *, work_dir: str | None = None, cfg_options: dict | None = None,
+                launcher: str = 'none') -> Config:
+    """Read a config; a tool's options win over what it says.
+
+    Raises:
+        FileNotFoundError: No such config.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no config at {path}; configs live under configs/')
+    cfg = Config.fromfile(path)
+    cfg.launcher = launcher
+    if cfg_options:
+        cfg.merge_from_dict(cfg_options)
+    if work_dir is not None:
+        cfg.work_dir = work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(path).stem)
+    return cfg
+
+
+def use_mixed_precision(cfg: Config) -> None:
+    """What ``--amp`` means: float16 on an accelerator, bfloat16 on the CPU.
+
+    Raises:
+        ValueError: The optimizer wrapper cannot do it here.
+    """
+    wrapper = cfg.optim_wrapper
+    kind = wrapper.get('type', 'OptimWrapper')
+    if kind == LOCAL_WRAPPER:
+        if wrapper.get('dtype') is None:
+            wrapper.dtype = 'float16' if torch.cuda.is_available() else 'bfloat16'
+    elif kind in ('OptimWrapper', 'AmpOptimWrapper'):
+        if not torch.cuda.is_available():
+            raise ValueError(f'--amp with {kind} needs an accelerator and none was found; leave '
+                             f"--amp out, or use optim_wrapper.type='{LOCAL_WRAPPER}', which "
+                             'autocasts on the CPU as well')
+        wrapper.type = 'AmpOptimWrapper'
+        wrapper.setdefault('loss_scale', 'dynamic')
+    else:
+        raise ValueError(f'--amp does not know optim_wrapper.type={kind!r}; set its precision in '
+                         'the config')
+
+
+def scale_learning_rate(cfg: Config) -> None:
+    """What ``--auto-scale-lr`` means: as ``auto_scale_lr.base_batch_size`` says.
+
+    Raises:
+        ValueError: The config names no base batch size.
+    """
+    if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
+        raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=…) in the '
+                         'config: the total batch size its learning rate was chosen for')
+    cfg.auto_scale_lr.enable = True
+
+
+def resume_from(cfg: Config, path: str) -> None:
+    """What ``--resume [PATH]`` means; ``auto`` finds the latest in the work_dir.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be read, or is no training state.
+    """
+    cfg.resume = True
+    cfg.load_from = None if path == 'auto' else path
+    latest = find_latest_checkpoint(cfg.work_dir) if path == 'auto' else path
+    if latest is not None:
+        content = read_checkpoint(latest)
+        missing = {'meta', 'optimizer', 'message_hub'} - set(content)
+        if missing:
+            raise CheckpointError(f'{latest} cannot be resumed: it holds no {", ".join(missing)}. '
+                                  'To start from its weights set load_from in the config')
+
+
+def drop_validation(cfg: Config) -> None:
+    """What ``--no-validate`` means."""
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+
+
+def start_process_group(cfg: Config) -> None:
+    """Let a launcher's ranks meet over gloo where there is no accelerator.
+
+    mmengine's own start asks for a CUDA device whatever the backend.
+    """
+    if cfg.launcher == 'none' or torch.cuda.is_available() or dist.is_initialized():
+        return
+    if cfg.launcher != 'pytorch':
+        raise ValueError(f'launcher {cfg.launcher!r} needs accelerators; without any use '
+                         'tools/dist_train.sh (launcher pytorch)')
+    dist.init_process_group('gloo')
+    if not cfg.get('model_wrapper_cfg'):
+        # A module on the CPU must not be given device ids.
+        cfg.model_wrapper_cfg = {
+            'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False,
+            'find_unused_parameters': cfg.get('find_unused_parameters', False)}
+
+
+def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
+    """Check data and pretrained files, then build the runner.
+
+    Args:
+        cfg: The whole config.
+        splits: Dataloaders that will be used: ``train``, ``val``, ``test``.
+
+    Raises:
+        FileNotFoundError, CheckpointError: Something the config names is missing;
+            nothing was written.
+    """
+    check_data(cfg, splits=splits)
+    if 'train' in splits:
+        for path in _pretrained_files(cfg.model):
+            read_checkpoint(path)
+    allow_runner_checkpoints()
+    quiet_host_warnings()
+    start_process_group(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if 'train' in splits and not cfg.get('resume'):
+        verify_pretrained(bare_model(runner))
+    return runner
+
+
+def load_for_test(cfg: Config, checkpoint: str) -> Runner:
+    """A runner about to test `checkpoint`, which must have every weight of the model."""
+    content = read_checkpoint(checkpoint)
+    cfg.load_from = checkpoint
+    _drop_pretrained(cfg.model)
+    runner = build_runner(cfg, splits=('test',))
+    verify_complete(bare_model(runner), content, checkpoint)
+    return runner
+
+
+def bare_model(runner: Runner) -> nn.Module:
+    """The model without its data parallel wrapper."""
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+
+
+def quiet_host_warnings() -> None:
+    """Turn off the hosts' own warnings that no user can act on."""
+    import warnings
+    for message, module in HOST_WARNINGS:
+        warnings.filterwarnings('ignore', message=message, module=module)
+    os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
+
+
+#: Message (regular expression) and module of each.
+HOST_WARNINGS: tuple[tuple[str, str], ...] = ()
+
+
+def _walk(node: Any) -> Iterator[dict]:
+    if isinstance(node, dict):
+        yield node
+        for value in node.values():
+            yield from _walk(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _walk(value)
+
+
+def _pretrained_files(model: dict) -> list[str]:
+    return [node['checkpoint'] for node in _walk(model)
+            if node.get('type') == 'Pretrained' and '://' not in node.get('checkpoint', '://')]
+
+
+def _drop_pretrained(model: dict) -> None:
+    """A test loads a whole checkpoint; what training started from is not needed."""
+    for node in _walk(model):
+        init_cfg = node.get('init_cfg')
+        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
+            node['init_cfg'] = None

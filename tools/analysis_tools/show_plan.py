@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""Print the local plan of a config: units, modules, auxiliary networks.
+
+    tools/analysis_tools/show_plan.py configs/auglocal/resnet110_cifar10.py \\
+        --cfg-options model.local.depth=3
+"""
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override settings')
+    parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
+    args = parser.parse_args()
+    from auglocal_mm.analysis.plan import plan_of_config
+    plan = plan_of_config(args.config, args.cfg_options)
+    print(json.dumps(plan.to_dict(), indent=2) if args.json else plan)
+
+
+if __name__ == '__main__':
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from auglocal_mm.user_errors import readable_errors
+    with readable_errors():
+        main()

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Evaluate on several devices of one node, or of several (NNODES, NODE_RANK, MASTER_ADDR, PORT).
+#   tools/dist_test.sh CONFIG CHECKPOINT GPUS [test.py options]
+# Without an accelerator GPUS counts processes, which meet over gloo.
+set -eu
+if [ $# -lt 3 ]; then
+    sed -n '2,4s/^# //p' "$0" >&2
+    exit 2
+fi
+config=$1 checkpoint=$2 gpus=$3
+shift 3
+tools=$(dirname "$0")
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+exec "${PYTHON:-python}" -m torch.distributed.run \
+    --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" \
+    --nproc_per_node="$gpus" "$tools/test.py" "$config" "$checkpoint" --launcher pytorch "$@"

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Evaluate a checkpoint of a classifier or a detector.
+
+    tools/test.py configs/auglocal/resnet34_imagenet.py work_dirs/resnet34_imagenet/epoch_200.pth
+"""
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='where the log goes')
+    parser.add_argument('--out', metavar='FILE.pkl', help='keep the predictions')
+    parser.add_argument('--show-dir', metavar='DIR', help='keep pictures of the predictions')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override settings')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
+                        help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.out and not args.out.endswith(('.pkl', '.pickle')):
+        parser.error(f'--out must end with .pkl or .pickle, got {args.out}')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    from mmengine.evaluator import DumpResults
+
+    from auglocal_mm.engine import launch
+    cfg = launch.load_config(args.config, work_dir=args.work_dir, cfg_options=args.cfg_options,
+                             launcher=args.launcher)
+    if args.show_dir:
+        cfg.default_hooks.visualization.update(_visualization(cfg, args.show_dir))
+    runner = launch.load_for_test(cfg, args.checkpoint)
+    if args.out:
+        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+    runner.test()
+
+
+def _visualization(cfg, show_dir: str) -> dict:
+    if cfg.get('default_scope') == 'mmdet':
+        return {'draw': True, 'test_out_dir': show_dir}
+    return {'enable': True, 'out_dir': show_dir}
+
+
+if __name__ == '__main__':
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from auglocal_mm.user_errors import readable_errors
+    with readable_errors():
+        main()
