@@ -6,6 +6,7 @@ classification config at its own batch size.
 import argparse
 import json
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -123,3 +124,58 @@ def saved_activations_mb(step: Callable[[], Any], *, exclude: nn.Module | None =
             'the step keeps a graph; run backward in it and return no loss with a graph'
         )
     return counter.peak_bytes / BYTES_PER_MIB
+
+
+def training_memory_mb(config: Any, *, batch_size: int | None = None) -> float:
+    """Saved activations of one training step of a classification config.
+
+    Builds the model and one batch of its training data, and takes one step with
+    its optimizer, on the CPU.
+
+    Args:
+        config: A ``mmengine.Config`` with ``model``, ``train_dataloader`` and
+            ``optim_wrapper``.
+        batch_size: Images in the batch; by default the config's own.
+
+    Returns:
+        Mebibytes, see :func:`saved_activations_mb`.
+    """
+    from mmengine.optim import build_optim_wrapper
+    from mmengine.registry import MODELS, init_default_scope
+    from mmengine.runner import Runner
+
+    init_default_scope(config.get('default_scope', 'mmpretrain'))
+    loader = dict(config.train_dataloader, num_workers=0, persistent_workers=False)
+    if batch_size is not None:
+        loader['batch_size'] = batch_size
+    preprocessor = config.model.get('data_preprocessor', config.get('data_preprocessor'))
+    model = MODELS.build(dict(config.model, data_preprocessor=preprocessor))
+    model.init_weights()
+    model.train()
+    optim_wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    batch = next(iter(Runner.build_dataloader(loader, seed=0)))
+    return saved_activations_mb(lambda: model.train_step(batch, optim_wrapper), exclude=model)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line: measure a config, print or write JSON."""
+    from mmengine.config import Config
+
+    parser = argparse.ArgumentParser(description='Saved activations of one training step')
+    parser.add_argument('config', help='classification config')
+    parser.add_argument('--batch-size', type=int, help="images in the batch (the config's own)")
+    parser.add_argument('--out', help='JSON file to write')
+    options = parser.parse_args(arguments)
+    config = Config.fromfile(options.config)
+    measured = training_memory_mb(config, batch_size=options.batch_size)
+    text = json.dumps({
+        'saved_activations_mb': measured,
+        'batch_size': options.batch_size or config.train_dataloader.batch_size,
+    })
+    print(text)
+    if options.out:
+        Path(options.out).write_text(text + '\n', encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()

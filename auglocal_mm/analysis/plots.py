@@ -1,0 +1,235 @@
+"""Charts: BP and AugLocal always in the same two colours, labels on the lines.
+
+Colours are Okabe and Ito's, which colour-blind readers can tell apart. A chart
+is drawn once; in an SVG its inks become CSS variables, so that it follows the
+page from light to dark.
+"""
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from .curves import Series
+
+#: Inks that charts are drawn with, and the CSS variable each becomes.
+INK, MUTED, GRID = '#1b1f24', '#5b6570', '#d5dae0'
+COLORS = {'bp': '#0072b2', 'auglocal': '#d55e00'}
+NAMES = {'bp': 'BP', 'auglocal': 'AugLocal'}
+CSS_VARIABLES = {
+    INK: '--ink', MUTED: '--muted', GRID: '--grid',
+    COLORS['bp']: '--bp', COLORS['auglocal']: '--auglocal',
+}
+_STYLE = {
+    'font.family': 'sans-serif',
+    'font.size': 11,
+    'svg.fonttype': 'none',
+    'text.color': INK,
+    'axes.edgecolor': GRID,
+    'axes.labelcolor': MUTED,
+    'axes.titlesize': 12,
+    'axes.titleweight': 'bold',
+    'axes.titlelocation': 'left',
+    'axes.titlepad': 12,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.grid': True,
+    'axes.grid.axis': 'y',
+    'axes.axisbelow': True,
+    'grid.color': GRID,
+    'grid.linewidth': 0.8,
+    'xtick.color': GRID,
+    'ytick.color': GRID,
+    'xtick.labelcolor': MUTED,
+    'ytick.labelcolor': MUTED,
+    'ytick.major.size': 0,
+    'lines.linewidth': 2.2,
+    'lines.solid_capstyle': 'round',
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn chart.
+
+    Attributes:
+        name: Short name, unique in a report.
+        alt: What it shows, in words, for readers who cannot see it.
+        figure: The drawing.
+    """
+
+    name: str
+    alt: str
+    figure: Figure
+
+    def svg(self) -> str:
+        """An ``<svg>`` element to put into a page: text stays text, inks are variables."""
+        with matplotlib.rc_context({**_STYLE, 'svg.hashsalt': self.name}):
+            buffer = io.StringIO()
+            self.figure.savefig(buffer, format='svg', transparent=True, metadata={'Date': None})
+        return _inline(buffer.getvalue(), name=self.name, alt=self.alt)
+
+    def save_png(self, path: Path, *, dpi: int = 160) -> None:
+        """Write a PNG on white."""
+        with matplotlib.rc_context(_STYLE):
+            self.figure.savefig(path, format='png', dpi=dpi, facecolor='white')
+
+
+def _inline(svg: str, *, name: str, alt: str) -> str:
+    body = svg[svg.index('<svg'):]
+    body = re.sub(r'<metadata>.*?</metadata>', '', body, flags=re.DOTALL)
+    body = re.sub(r'\sxmlns(:\w+)?="[^"]*"', '', body)
+    # The page sets the width; the view box keeps the proportions.
+    opening, rest = body.split('>', 1)
+    opening = re.sub(r'\s(width|height|version)="[^"]*"', '', opening)
+    for ink, variable in CSS_VARIABLES.items():
+        rest = rest.replace(ink, f'var({variable})')
+    rest = re.sub(r"font: ([^;\"]*?)'[^;\"]*", r'font: \1var(--font)', rest)
+    rest = re.sub(r'font-family: [^;"]*', 'font-family: var(--font)', rest)
+    title = f'<title id="{name}-title">{_escape(alt)}</title>'
+    return f'{opening} role="img" aria-labelledby="{name}-title">{title}{rest}'
+
+
+def _escape(text: str) -> str:
+    return text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
+
+
+def _figure(columns: int = 1, *, width: float = 8.0, height: float = 3.0) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(width, height), layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    return figure, axes
+
+
+def _label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], formatted: str) -> None:
+    """Write each method's name and last value beside its line's end, never overlapping."""
+    low, high = axes.get_ylim()
+    gap = 0.11 * (high - low)
+    ordered = sorted(ends.items(), key=lambda item: item[1][1])
+    heights = [y for _, (_, y) in ordered]
+    if len(heights) == 2 and heights[1] - heights[0] < gap:
+        middle = sum(heights) / 2
+        heights = [middle - gap / 2, middle + gap / 2]
+        lift = max(0.0, low + gap / 3 - heights[0])
+        heights = [height + lift for height in heights]
+    for (method, (x, y)), height in zip(ordered, heights, strict=True):
+        axes.annotate(
+            f'{NAMES[method]} {formatted.format(y)}', xy=(x, height), xytext=(8, 0),
+            textcoords='offset points', color=COLORS[method], va='center', ha='left',
+            fontweight='bold', annotation_clip=False,
+        )
+
+
+def _lines(
+    axes: Axes, series: Mapping[str, Series], *, title: str, xlabel: str, formatted: str,
+    per_epoch: Mapping[str, float] | None = None, markers: bool = False,
+) -> None:
+    ends = {}
+    for method, line in series.items():
+        if not len(line):
+            continue
+        scale = (per_epoch or {}).get(method, 1.0) or 1.0
+        xs = [step / scale for step in line.steps]
+        axes.plot(xs, line.values, color=COLORS[method], marker='o' if markers else None,
+                  markersize=5)
+        ends[method] = (xs[-1], line.last)
+    axes.set_title(title)
+    axes.set_xlabel(xlabel)
+    axes.margins(x=0.02)
+    _label_ends(axes, ends, formatted)
+
+
+def learning_curves(
+    name: str, *, loss: Mapping[str, Series], metric: Mapping[str, Series], metric_title: str,
+    metric_format: str, iterations_per_epoch: Mapping[str, float], alt: str,
+    loss_title: str = 'Training loss', top: float | None = None,
+) -> Chart:
+    """Training loss beside a validation metric, both by epoch, for each method.
+
+    Args:
+        name: The chart's name.
+        loss: Method to loss by iteration.
+        metric: Method to metric by epoch.
+        metric_title: What the metric is, with its unit.
+        metric_format: Format of the last value, e.g. ``{:.1f}``.
+        iterations_per_epoch: Method to the factor between the two.
+        alt: The chart in words.
+        loss_title: What the loss is.
+        top: Highest possible value of the metric.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure, (left, right) = _figure(2, width=9.6, height=3.2)
+        for line in loss.values():
+            left.set_ylim(0, max([left.get_ylim()[1], *line.values]) * 1.02)
+        _lines(left, loss, title=loss_title, xlabel='epoch', formatted='{:.2f}',
+               per_epoch=iterations_per_epoch)
+        _lines(right, metric, title=metric_title, xlabel='epoch', formatted=metric_format,
+               markers=True)
+        if top is not None:
+            right.set_ylim(top=top)
+        right.xaxis.get_major_locator().set_params(integer=True)
+    return Chart(name, alt, figure)
+
+
+def accuracy_by_depth(accuracy: Mapping[str, float], *, reference: float) -> Chart:
+    """Accuracy of each auxiliary network along the depth, with BP's as a line.
+
+    Args:
+        accuracy: Unit name to percent, in depth order; the last is the head.
+        reference: BP's final accuracy in percent.
+    """
+    names, values = list(accuracy), list(accuracy.values())
+    with matplotlib.rc_context(_STYLE):
+        figure, (axes,) = _figure(width=9.6, height=3.6)
+        axes.axhline(reference, color=COLORS['bp'], linewidth=1.6, linestyle=(0, (5, 3)))
+        axes.plot(range(len(names)), values, color=COLORS['auglocal'], marker='o', markersize=6)
+        axes.set_xticks(range(len(names)), names, rotation=40, ha='right')
+        low = min([*values, reference])
+        span = max(100 - low, 2.0)
+        axes.set_ylim(low - 0.12 * span, 100 + 0.08 * span)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+        axes.set_title('Accuracy on the test digits (%), by depth')
+        axes.annotate(f'BP, whole network {reference:.1f}', xy=(0, reference), xytext=(0, 7),
+                      textcoords='offset points', color=COLORS['bp'], fontweight='bold')
+        for index in {0, len(values) - 1}:
+            label = f'AugLocal {values[index]:.1f}' if index else f'{values[index]:.1f}'
+            axes.annotate(label, xy=(index, values[index]), xytext=(0, -17),
+                          textcoords='offset points', ha='right' if index else 'left',
+                          color=COLORS['auglocal'], fontweight='bold')
+    alt = (f'Accuracy of the classifier at each of {len(names)} depths, from '
+           f'{values[0]:.1f} percent at {names[0]} to {values[-1]:.1f} percent at the head; '
+           f'the network trained by BP reaches {reference:.1f} percent.')
+    return Chart('depth', alt, figure)
+
+
+def memory_bars(saved_mb: Mapping[str, float]) -> Chart:
+    """Saved activations of each method as bars with their value.
+
+    Args:
+        saved_mb: Method to mebibytes.
+    """
+    methods: Sequence[str] = list(saved_mb)
+    with matplotlib.rc_context({**_STYLE, 'axes.grid': False, 'axes.spines.left': False,
+                                'axes.spines.bottom': False}):
+        figure, (axes,) = _figure(width=9.6, height=1.7)
+        for row, method in enumerate(methods):
+            axes.barh(row, saved_mb[method], height=0.62, color=COLORS[method])
+            axes.annotate(f'{saved_mb[method]:.1f} MiB', xy=(saved_mb[method], row),
+                          xytext=(8, 0), textcoords='offset points', va='center',
+                          fontweight='bold', annotation_clip=False)
+        axes.set_yticks(range(len(methods)), [NAMES[method] for method in methods])
+        for tick, method in zip(axes.get_yticklabels(), methods, strict=True):
+            tick.set_color(COLORS[method])
+            tick.set_fontweight('bold')
+        axes.set_xticks([])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.12 * max(saved_mb.values()))
+    alt = 'Saved activations of one training step: ' + ', '.join(
+        f'{NAMES[method]} {value:.1f} MiB' for method, value in saved_mb.items()) + '.'
+    return Chart('memory', alt, figure)

@@ -1,0 +1,269 @@
+"""The demo's report: one HTML file that needs nothing else.
+
+Everything comes from two plain objects: ``results`` (the numbers, see
+:mod:`auglocal_mm.analysis.results`) and ``evidence`` (what pictures are drawn from,
+see :mod:`auglocal_mm.demo.evidence`).
+"""
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from .curves import Curves, Series
+from .plan_view import plan_table
+from .plots import NAMES, Chart, accuracy_by_depth, learning_curves, memory_bars
+from .report_style import CSS
+from .results import METHODS, Verdict, judge
+from .scene_view import scene_panel
+
+_STEP_NAMES = {
+    'data': 'Data', 'classification': 'Training both classifiers',
+    'export': 'Testing, export, measurements', 'detection': 'Training both detectors',
+    'box_and_mask_ap': 'Box and mask AP', 'report': 'Report',
+}
+
+
+def draw_charts(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> dict[str, Chart]:
+    """All charts of the report, by name."""
+    curves = {
+        task: {method: Curves.from_dict(evidence['curves'][task][method]) for method in METHODS}
+        for task in ('classification', 'detection')
+    }
+    charts = [
+        _task_chart('classification', curves['classification'], metric='accuracy/top1',
+                    title='Top-1 accuracy on the test digits (%)', digits=1),
+        accuracy_by_depth(evidence['local_accuracy']['accuracy'],
+                          reference=results['classification']['bp']['top1']),
+        memory_bars({method: results['memory'][method]['saved_activations_mb']
+                     for method in METHODS}),
+        _task_chart('detection', curves['detection'], metric='coco/bbox_mAP',
+                    title='Box AP on the validation scenes', digits=3),
+    ]
+    return {chart.name: chart for chart in charts}
+
+
+def _task_chart(
+    name: str, curves: Mapping[str, Curves], *, metric: str, title: str, digits: int
+) -> Chart:
+    loss = {method: each.train.get('loss', Series()) for method, each in curves.items()}
+    values = {method: each.val.get(metric, Series()) for method, each in curves.items()}
+    per_epoch = {
+        method: loss[method].steps[-1] / values[method].steps[-1]
+        for method in METHODS if len(loss[method]) and len(values[method])
+    }
+    said = '; '.join(
+        f'{NAMES[method]} ends at loss {loss[method].last:.2f} and {values[method].last:.{digits}f}'
+        for method in METHODS if method in per_epoch
+    )
+    return learning_curves(
+        name, loss=loss, metric=values, metric_title=title, metric_format=f'{{:.{digits}f}}',
+        iterations_per_epoch=per_epoch, alt=f'Training loss, and {title}, by epoch. {said}.',
+        loss_title='Training loss at the head' if name == 'classification' else 'Training loss',
+    )
+
+
+def render(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+    """The whole page.
+
+    Args:
+        results: Complete results.
+        evidence: Curves, local accuracy, plan, settings and scenes.
+
+    Returns:
+        HTML without a single reference outside itself.
+    """
+    charts = draw_charts(results, evidence)
+    verdicts = judge(dict(results))
+    parts = [
+        _header(results, evidence, verdicts),
+        _numbers(results),
+        _classification(charts['classification'], evidence),
+        _depth(charts['depth'], results, evidence),
+        _memory(charts['memory'], results, evidence),
+        _detection(charts['detection'], results, evidence),
+        _scenes(evidence['scenes']),
+        _plan(evidence['local_accuracy']['plan']),
+        _making(results, evidence),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<title>AugLocal demo report</title>'
+        f'<style>{CSS}</style></head>\n<body><main>\n' + '\n'.join(parts)
+        + '\n</main></body></html>\n'
+    )
+
+
+def _section(identifier: str, title: str, body: str) -> str:
+    return (f'<section id="{identifier}" aria-labelledby="{identifier}-title">'
+            f'<h2 id="{identifier}-title">{title}</h2>{body}</section>')
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    rows = ''.join(f'<dt>{escape(name)}</dt><dd>{value}</dd>' for name, value in facts.items())
+    return f'<dl class="facts">{rows}</dl>'
+
+
+def _header(
+    results: Mapping[str, Any], evidence: Mapping[str, Any], verdicts: Sequence[Verdict]
+) -> str:
+    failed = sum(not verdict.passed for verdict in verdicts)
+    outcome = ('All three acceptance limits are kept.' if not failed else
+               f'{failed} of the {len(verdicts)} acceptance limits failed.')
+    items = ''.join(
+        f'<li class="{"pass" if verdict.passed else "fail"}">'
+        f'<span class="mark">{"✓ Pass" if verdict.passed else "✗ Fail"}</span>'
+        f'<strong>{escape(verdict.name)}</strong>{escape(verdict.measured)}'
+        f'<br><span class="muted">{escape(verdict.limit)}</span></li>'
+        for verdict in verdicts
+    )
+    return (
+        '<header><h1>A backbone without end-to-end backpropagation, from digits to a detector</h1>'
+        '<p class="lead">A slim ResNet-34 is trained on handwritten digits twice: by '
+        '<b class="bp">BP</b> (backpropagation), and by <b class="auglocal">AugLocal</b>, where '
+        'each layer learns from its own small auxiliary network and no gradient crosses between '
+        'layers. Each of the two backbones then carries a Mask R-CNN that is trained in the same '
+        f'way on scenes of digits. <strong>{outcome}</strong></p>'
+        f'<ul class="verdicts">{items}</ul>{_facts(_provenance(results))}</header>'
+    )
+
+
+def _provenance(results: Mapping[str, Any]) -> dict[str, str]:
+    hardware, versions = results['hardware'], results['versions']
+    memory = f', {hardware["memory_gib"]} GiB memory' if 'memory_gib' in hardware else ''
+    cores = f'{hardware["cores"]} core{"s" if hardware["cores"] != 1 else ""}'
+    return {
+        'Hardware': escape(f'{hardware["cpu"]}, {cores}{memory}, '
+                           f'{hardware.get("accelerator") or "no GPU"}'),
+        'Versions': escape(' · '.join(f'{name} {number}' for name, number in versions.items())),
+        'Runs': f'n = 1 (one seed, {results["seed"]}), so there is no spread to show: differences '
+                'of a few tenths of a point may be chance',
+        'Made by': f'<code>{escape(results["command"])}</code>, {escape(results["finished"])}',
+    }
+
+
+def _pair(name: str, values: Mapping[str, str]) -> str:
+    spans = ''.join(
+        f'<span><span class="value {method}">{values[method]}</span>'
+        f'<span class="who">{NAMES[method]}</span></span>' for method in METHODS
+    )
+    return f'<div><dt>{name}</dt><dd class="pair">{spans}</dd></div>'
+
+
+def _numbers(results: Mapping[str, Any]) -> str:
+    def each(task: str, key: str, shown: str) -> dict[str, str]:
+        return {method: shown.format(results[task][method][key]) for method in METHODS}
+
+    pairs = [
+        _pair('Top-1 accuracy (%)', each('classification', 'top1', '{:.1f}')),
+        _pair('Saved activations (MiB)', each('memory', 'saved_activations_mb', '{:.1f}')),
+        _pair('Box AP', each('detection', 'bbox_mAP', '{:.3f}')),
+        _pair('Mask AP', each('detection', 'segm_mAP', '{:.3f}')),
+    ]
+    return _section('numbers', 'At a glance', f'<dl class="numbers">{"".join(pairs)}</dl>')
+
+
+def _chart(chart: Chart) -> str:
+    return f'<div class="chart">{chart.svg()}</div>'
+
+
+def _classification(chart: Chart, evidence: Mapping[str, Any]) -> str:
+    return _section(
+        'classification', 'Learning to read digits',
+        '<p>Both networks see the same images in the same schedule. The loss is the one at the '
+        'real head, which both have; AugLocal’s auxiliary networks have their own.</p>'
+        + _chart(chart) + f'<p class="note">{escape(evidence["settings"]["classification"])}</p>',
+    )
+
+
+def _depth(chart: Chart, results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+    samples = evidence['local_accuracy']['samples']
+    return _section(
+        'depth', 'What each depth already knows',
+        '<p>Every auxiliary network is a classifier that can be asked. If local learning works, '
+        'accuracy rises with depth and arrives where BP arrives.</p>' + _chart(chart)
+        + f'<p class="note">n = {samples} test digits, so one digit is '
+        f'{100 / samples:.2f} points.</p>',
+    )
+
+
+def _memory(chart: Chart, results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+    saved = {method: results['memory'][method]['saved_activations_mb'] for method in METHODS}
+    share = 100 * saved['auglocal'] / saved['bp']
+    return _section(
+        'memory', 'Memory of a training step',
+        f'<p>BP keeps every layer’s activations until the backward pass. AugLocal frees a '
+        f'layer’s as soon as that layer has learned, and keeps {share:.0f} % of BP’s peak.</p>'
+        + _chart(chart)
+        + f'<p class="note">Peak of what autograd keeps alive in one step, batch of '
+        f'{evidence["batch_size"]}, each storage counted once, the input batch included; '
+        'parameters, gradients and optimizer state not.</p>',
+    )
+
+
+def _detection(chart: Chart, results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+    keys = ('bbox_mAP', 'bbox_mAP_50', 'segm_mAP', 'segm_mAP_50')
+    rows = ''.join(
+        f'<tr><th scope="row" class="{method}">{NAMES[method]}</th>' + ''.join(
+            f'<td class="right">{results["detection"][method][key]:.3f}</td>' for key in keys
+        ) + '</tr>' for method in METHODS
+    )
+    difference = ''.join(
+        f'<td class="right">'
+        f'{results["detection"]["auglocal"][key] - results["detection"]["bp"][key]:+.3f}</td>'
+        for key in keys
+    ).replace('>-', '>−')
+    table = (
+        '<div class="table"><table><thead><tr><th scope="col">Backbone</th>'
+        + ''.join(f'<th scope="col" class="right">{name}</th>'
+                  for name in ('Box AP', 'Box AP50', 'Mask AP', 'Mask AP50'))
+        + f'</tr></thead><tbody>{rows}<tr><th scope="row">Difference</th>{difference}</tr>'
+        '</tbody></table></div>'
+    )
+    return _section(
+        'detection', 'The same detector on either backbone',
+        '<p>AP is COCO’s average precision over IoU 0.50 to 0.95, AP50 the one at IoU 0.50, both '
+        'from 0 to 1.</p>' + table + _chart(chart)
+        + f'<p class="note">{escape(evidence["settings"]["detection"])}</p>',
+    )
+
+
+def _scenes(scenes: Mapping[str, Any]) -> str:
+    rows = []
+    for number, scene in enumerate(scenes['items']):
+        panels = [('truth', 'Ground truth'), *((m, NAMES[m]) for m in METHODS)]
+        rows.append('<div class="row">' + ''.join(
+            scene_panel(scene, scene[key], caption=caption, image_id=f'scene-{number}',
+                        first=key == 'truth') for key, caption in panels
+        ) + '</div>')
+    return _section(
+        'scenes', 'What the detectors see',
+        f'<p>The first {len(rows)} validation scenes, not chosen by hand: ground truth, then what '
+        f'each detector finds with a score of at least {100 * scenes["threshold"]:.0f} %. A label '
+        'is the digit, with its score in percent.</p>'
+        f'<div class="scenes">{"".join(rows)}</div>',
+    )
+
+
+def _plan(plan: Mapping[str, Any]) -> str:
+    return _section(
+        'plan', 'Which auxiliary network each layer has',
+        f'<p>{plan["units"]} local layers in {plan["modules"]} local modules. A block is built '
+        'like the later layer that it is named after, with weights of its own; “½” marks a block '
+        'of stride 2. The last module learns from the real head.</p>' + plan_table(plan),
+    )
+
+
+def _making(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+    seconds = results['seconds']
+    rows = ''.join(
+        f'<tr><td>{escape(_STEP_NAMES.get(name, name))}</td>'
+        f'<td class="right">{value:.0f} s</td></tr>'
+        for name, value in seconds.items() if name in _STEP_NAMES or name == 'total'
+    ).replace('<td>total</td>', '<th scope="row">Total</th>')
+    commands = ''.join(f'<p><code>{escape(line)}</code></p>' for line in evidence['commands'])
+    return _section(
+        'making', 'How it was made',
+        '<div class="table"><table><thead><tr><th scope="col">Step</th>'
+        f'<th scope="col" class="right">Time</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        '<h3>Commands</h3><p>The demo runs the same tools that you would:</p>' + commands,
+    )
