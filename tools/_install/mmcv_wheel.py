@@ -84,7 +84,7 @@ class Wheels:
     def look_up(self):
         """Find a wheel, or make sure that one can be built, before any long work."""
         self.wheel = newest_with_operators(self.built)
-        if self.wheel is None and self.pip.offers(NAME, self.version, '--only-binary', NAME):
+        if self.wheel is None:
             self._fetch()
         if self.wheel is not None:
             say('mmcv wheel: %s' % self.wheel.name)
@@ -96,8 +96,11 @@ class Wheels:
         return any(site.glob('lib/python3*/site-packages/mmcv/_ext*.so'))
 
     def _fetch(self):
-        self.pip.call('download', '--no-deps', '--no-cache-dir', '--only-binary', NAME,
-                      '--dest', str(self.found), self.requirement)
+        try:
+            self.pip.call('download', '--no-deps', '--no-cache-dir', '--only-binary', NAME,
+                          '--dest', str(self.found), self.requirement)
+        except SetupError:
+            return  # the usual case: indexes have the source alone
         self.wheel = newest_with_operators(self.found)
         if self.wheel is None:
             say('the mmcv wheel that pip finds has no operators; it is left aside')

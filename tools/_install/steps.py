@@ -125,9 +125,9 @@ class Pip(Runner):
         """Install requirements at the pinned versions; what is there already stays."""
         self.call('install', '-c', str(self.constraints), *requirements)
 
-    def offers(self, name, version, *options):
+    def offers(self, name, version):
         """Say whether pip finds this version on its index or in its folders."""
         listed = capture([str(self.python), '-m', 'pip', 'index', 'versions', name, '--timeout',
-                          '10', '--retries', '1', *options])
+                          '10', '--retries', '1'])
         versions = re.findall(r'Available versions: (.*)', listed or '')
         return version in (each.split('+')[0] for each in ''.join(versions).split(', '))

@@ -1,0 +1,15 @@
+"""What all tests share: where the repository lies, and how properties are tried."""
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The same examples in every run, and no verdict by the clock.
+settings.register_profile('steady', derandomize=True, deadline=None)
+settings.load_profile('steady')
+
+
+@pytest.fixture(scope='session')
+def root() -> Path:
+    """Return the root of the repository."""
+    return Path(__file__).resolve().parent.parent

@@ -1,0 +1,311 @@
+"""The set-up: its checks, what makes it run again, and how it continues."""
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / 'tools'))
+try:
+    import install
+    from _install import mmcv_wheel, preflight, steps
+finally:
+    sys.path.remove(str(ROOT / 'tools'))
+
+LACKING = {'reason': 'no wheel', 'version': '3.10'}
+FAULTS = [
+    (preflight.platform_fault('win32'), ['win32', 'must be linux']),
+    (preflight.python_fault((3, 9, 1)), ['cpython 3.9', '3.10, 3.11, 3.12', 'PYTHON=']),
+    (preflight.python_fault((3, 13, 0)), ['cpython 3.13', '3.10, 3.11, 3.12', 'PYTHON=']),
+    (preflight.python_fault((3, 11, 0), 'pypy'), ['pypy 3.11', 'must be CPython']),
+    (preflight.venv_fault(['ensurepip'], (3, 11)), ['ensurepip', 'python3.11-venv']),
+    (preflight.disk_fault(7.94), ['7.9 GB', 'at least 8 GB']),
+    (preflight.disk_fault(1.0, torch_is_in=True), ['1.0 GB', 'at least 2 GB']),
+    (preflight.registry_fault(['torch==2.11.0']), ['torch==2.11.0', 'PIP_INDEX_URL']),
+    (preflight.compiler_fault(None, 'Python.h', **LACKING), ['C++ compiler', 'install g++']),
+    (preflight.compiler_fault('/c++', None, **LACKING), ['Python.h', 'python3.10-dev']),
+]
+
+
+@pytest.mark.parametrize(('fault', 'told'), FAULTS)
+def test_fault_says_value_bound_and_fix(fault, told):
+    assert all(word in fault for word in told)
+    assert '\nFix: ' in fault
+    assert fault.count('\n') == 1
+
+
+@pytest.mark.parametrize('fault', [
+    preflight.platform_fault('linux'),
+    *(preflight.python_fault(version) for version in preflight.SUPPORTED),
+    preflight.venv_fault([], (3, 11)),
+    preflight.disk_fault(8.0),
+    preflight.disk_fault(2.0, torch_is_in=True),
+    preflight.registry_fault([]),
+    preflight.compiler_fault('/c++', 'Python.h', **LACKING),
+])
+def test_a_machine_that_fits_has_no_fault(fault):
+    assert fault is None
+
+
+@given(cores=st.integers(1, 512), memory_gb=st.floats(0.1, 4096))
+def test_build_jobs_never_exceed_cores_or_memory(cores, memory_gb):
+    jobs = preflight.build_jobs(cores, memory_gb)
+    assert 1 <= jobs <= cores
+    assert jobs == 1 or jobs * 1.5 <= memory_gb
+
+
+@pytest.mark.parametrize(('facts', 'device'), [
+    (('13.0', True, '13.1'), 'cuda'),
+    (('13.0', True, '12.8'), 'cpu'),
+    (('13.0', True, None), 'cpu'),
+    (('13.0', False, '13.0'), 'cpu'),
+    ((None, False, None), 'cpu'),
+])
+def test_operators_are_built_for_cuda_only_with_a_fitting_compiler(facts, device):
+    assert preflight.build_device(*facts) == device
+
+
+def constraints():
+    lines = (ROOT / 'constraints.txt').read_text().splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith('#')]
+
+
+@pytest.mark.parametrize('version', ['3.10', '3.11', '3.12'])
+def test_constraints_pin_each_package_once_for_each_python(version):
+    environment = {'python_version': version}
+    live = [each.name for each in constraints()
+            if each.marker is None or each.marker.evaluate(environment)]
+    assert sorted(live) == sorted({each.name for each in constraints()})
+    assert all(str(each.specifier).startswith('==') for each in constraints())
+
+
+def test_pins_are_read_without_the_conditional_ones():
+    text = "# a==1\ntorch==2.11.0\nnumpy==2; python_version < '3.11'\nonedl-mmcv==2.3.6\n"
+    assert install.read_pins(text) == {'torch': '2.11.0', 'onedl-mmcv': '2.3.6'}
+
+
+def test_the_constraints_pin_what_the_setup_reads():
+    pins = install.read_pins((ROOT / 'constraints.txt').read_text())
+    assert set(install.PROBED) | set(install.TORCH) <= set(pins)
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    for name in install.DECIDED_BY:
+        (tmp_path / name).write_text('1')
+    venv = tmp_path / '.venv'
+    monkeypatch.setattr(install, 'ROOT', tmp_path)
+    monkeypatch.setattr(install, 'VENV', venv)
+    monkeypatch.setattr(install, 'PYTHON', venv / 'bin' / 'python')
+    monkeypatch.setattr(install, 'STAMP', venv / 'stamp.json')
+    return tmp_path
+
+
+def finish(clone, version='3.11'):
+    python = clone / '.venv' / 'bin' / 'python'
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    key = install.setup_key(clone, version)
+    install.STAMP.write_text(json.dumps({'key': key, 'python': version}))
+
+
+def test_a_finished_setup_is_not_repeated(clone, monkeypatch):
+    assert not install.is_ready(None)
+    finish(clone)
+    assert install.is_ready(None)
+    assert install.is_ready('3.11')
+    monkeypatch.setattr(install, 'install', lambda wanted: pytest.fail('set up again'))
+    assert install.main([]) == 0
+
+
+@pytest.mark.parametrize('change', [
+    lambda clone: (clone / 'constraints.txt').write_text('2'),
+    lambda clone: (clone / 'setup.py').write_text('2'),
+    lambda clone: (clone / '.venv' / 'bin' / 'python').unlink(),
+    lambda clone: install.STAMP.write_text('{"key'),
+])
+def test_what_decides_the_setup_makes_it_run_again(clone, change):
+    finish(clone)
+    change(clone)
+    assert not install.is_ready(None)
+
+
+def test_another_chosen_python_makes_it_run_again(clone):
+    finish(clone, '3.11')
+    assert not install.is_ready('3.12')
+
+
+def test_a_fault_stops_before_any_work(clone, monkeypatch, capsys):
+    usage = namedtuple('usage', 'total used free')(100, 99, int(3e9))
+    monkeypatch.setattr(install.shutil, 'disk_usage', lambda path: usage)
+    assert install.main([]) == 1
+    assert '3.0 GB free' in capsys.readouterr().err
+    assert not (clone / '.venv').exists()
+
+
+def test_half_installed_packages_are_installed_again(tmp_path):
+    for name, files in {'whole-1': ('INSTALLER', 'RECORD'), 'half-1': ('METADATA',),
+                        'nearly-1': ('METADATA', 'INSTALLER')}.items():
+        (tmp_path / f'{name}.dist-info').mkdir()
+        for file in files:
+            (tmp_path / f'{name}.dist-info' / file).touch()
+    assert install.drop_half_installed(tmp_path) == ['half-1.dist-info', 'nearly-1.dist-info']
+    assert [path.name for path in tmp_path.iterdir()] == ['whole-1.dist-info']
+
+
+class FakePip:
+    """Answers like pip; ``wheel`` is what a download brings."""
+
+    def __init__(self, root, wheel=None):
+        self.python = root / '.venv' / 'bin' / 'python'
+        self.log = root / 'log'
+        self.wheel = wheel
+        self.commands = []
+
+    def run(self, command, **environment):
+        self.commands.append(command)
+
+    def call(self, command, *arguments, **environment):
+        self.commands.append([command, *arguments])
+        if command == 'download':
+            if self.wheel is None:
+                raise steps.SetupError('no matching distribution')
+            target = Path(arguments[arguments.index('--dest') + 1])
+            target.mkdir(parents=True, exist_ok=True)
+            write_wheel(target / 'onedl_mmcv-2.3.6-py3-none-any.whl', self.wheel)
+
+
+def write_wheel(path, names):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name in names:
+            archive.writestr(name, '')
+
+
+OPS = ['mmcv/__init__.py', 'mmcv/_ext.cpython-311-x86_64-linux-gnu.so']
+PINS = {'onedl-mmcv': '2.3.6', 'torch': '2.11.0'}
+
+
+def make_wheels(root, pip):
+    return mmcv_wheel.Wheels(pip=pip, root=root / 'build', pins=PINS, version='3.11')
+
+
+def test_an_unfinished_venv_is_remade(clone):
+    pip = FakePip(clone)
+    (clone / '.venv' / 'lib').mkdir(parents=True)
+    install.make_venv(pip)
+    assert not (clone / '.venv').exists()
+    assert pip.commands[0][1:3] == ['-m', 'venv']
+
+
+def test_a_folder_that_is_no_venv_is_left_alone(clone):
+    (clone / '.venv').mkdir()
+    (clone / '.venv' / 'thesis.txt').touch()
+    with pytest.raises(steps.SetupError, match='no virtual environment'):
+        install.make_venv(FakePip(clone))
+    assert (clone / '.venv' / 'thesis.txt').exists()
+
+
+def test_a_wheel_with_operators_is_taken(tmp_path):
+    wheels = make_wheels(tmp_path, FakePip(tmp_path, OPS))
+    wheels.look_up()
+    assert wheels.wheel.parent == wheels.found
+
+
+def test_a_wheel_built_before_comes_first(tmp_path):
+    pip = FakePip(tmp_path, OPS)
+    wheels = make_wheels(tmp_path, pip)
+    write_wheel(wheels.built / 'onedl_mmcv-2.3.6-cp311.whl', OPS)
+    wheels.look_up()
+    assert wheels.wheel.parent == wheels.built
+    assert not pip.commands
+
+
+@pytest.mark.parametrize('names', [None, OPS[:1]], ids=['no wheel', 'wheel without operators'])
+def test_without_operators_a_compiler_is_demanded_at_once(tmp_path, monkeypatch, names):
+    monkeypatch.setattr(mmcv_wheel, 'find_compiler', lambda: None)
+    wheels = make_wheels(tmp_path, FakePip(tmp_path, names))
+    with pytest.raises(steps.SetupError, match=r'no C\+\+ compiler'):
+        wheels.look_up()
+    assert wheels.wheel is None
+
+
+def test_a_wheel_that_does_not_load_gives_way_to_a_build(tmp_path, monkeypatch):
+    wheels = make_wheels(tmp_path, FakePip(tmp_path, OPS))
+    wheels.pip.install = lambda *requirements: None
+    wheels.look_up()
+    found = wheels.wheel
+    built = tmp_path / 'built.whl'
+    monkeypatch.setattr(wheels, 'usable', lambda: wheels.wheel == built)
+    monkeypatch.setattr(wheels, '_build', lambda: built)
+    monkeypatch.setattr(wheels, '_need_compiler', lambda reason: None)
+    wheels.install()
+    assert wheels.wheel == built
+    assert not found.exists()
+
+
+def test_failure_shows_the_log_and_its_last_lines(tmp_path):
+    runner = steps.Runner(tmp_path / 'build' / 'log')
+    code = 'print("\\n".join(f"line {i}." for i in range(99))); raise SystemExit(3)'
+    with pytest.raises(steps.SetupError) as error:
+        runner.run([sys.executable, '-c', code])
+    assert 'exit status 3' in str(error.value)
+    assert 'line 98.' in str(error.value)
+    assert 'line 1.' not in str(error.value)
+    assert str(runner.log) in str(error.value)
+
+
+def test_build_progress_is_the_last_count():
+    assert steps.build_progress(['x [1/78] c++', 'y', '[12/78] c++', 'z']) == '12/78 files, '
+    assert steps.build_progress(['nothing']) == ''
+
+
+@pytest.mark.parametrize(('listed', 'offered'), [
+    ('torch (2.12.0)\nAvailable versions: 2.12.0, 2.11.0, 2.1', True),
+    ('torch (2.11.0)\nAvailable versions: 2.11.0+cu130', True),
+    ('torch (2.12.0)\nAvailable versions: 2.12.0, 2.11.01', False),
+    (None, False),
+])
+def test_offers_reads_pips_list(tmp_path, monkeypatch, listed, offered):
+    monkeypatch.setattr(steps, 'capture', lambda command: listed)
+    pip = steps.Pip(python='python', constraints='c', log=tmp_path / 'log')
+    assert pip.offers('torch', '2.11.0') is offered
+
+
+def test_children_are_free_of_redirections(monkeypatch):
+    monkeypatch.setenv('PYTHONPATH', '/elsewhere')
+    monkeypatch.setenv('PIP_USER', '1')
+    monkeypatch.setenv('PIP_FIND_LINKS', 'a b')
+    environment = steps.clean_environment(MAX_JOBS='2')
+    assert 'PYTHONPATH' not in environment
+    assert environment['PIP_USER'] == '0'
+    assert environment['PIP_FIND_LINKS'] == 'a b'
+    assert environment['MAX_JOBS'] == '2'
+
+
+def script(path, text):
+    path.write_text(f'#!/bin/sh\n{text}\n')
+    path.chmod(0o755)
+
+
+def test_make_takes_the_first_python_that_runs(tmp_path):
+    """A name on PATH proves nothing: version managers put failing ones there."""
+    for name in ('python3.11', 'python3', 'python'):
+        script(tmp_path / name, 'exit 127')
+    for name in ('python3.12', 'python3.10'):
+        script(tmp_path / name, 'exit 0')
+    ours = ('PYTHON', 'MAKEFLAGS', 'MFLAGS', 'MAKEOVERRIDES')
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    environment['PATH'] = f'{tmp_path}:{environment["PATH"]}'
+    done = subprocess.run(['make', '-n', 'setup'], cwd=ROOT, env=environment, check=True,
+                          capture_output=True, text=True)
+    assert 'python="python3.12"' in done.stdout
+    assert '--this-python' not in done.stdout

@@ -1,0 +1,97 @@
+"""What an installation brings: the package, and the configs as ``.mim``."""
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from email.parser import Parser
+
+import pytest
+from packaging.requirements import Requirement
+
+pytest.importorskip('wheel', reason='building needs it; `make setup` installs it')
+
+PARTS = ('auglocal_mm', 'configs', 'tools', 'setup.py', 'pyproject.toml', 'MANIFEST.in',
+         'LICENSE', 'model-index.yml', 'constraints.txt', 'Makefile')
+PIP = ('--no-deps', '--no-build-isolation', '--no-index', '--quiet')
+FIRST = 'configs/_base_/trial.py'
+
+
+@pytest.fixture
+def source(root, tmp_path):
+    """Return a copy of what packaging reads, with one config that is sure to be there."""
+    target = tmp_path / 'source'
+    target.mkdir()
+    for name in PARTS:
+        if (root / name).is_dir():
+            ignored = shutil.ignore_patterns('__pycache__', '.mim')
+            shutil.copytree(root / name, target / name, ignore=ignored)
+        else:
+            shutil.copy(root / name, target / name)
+    (target / FIRST).parent.mkdir(parents=True, exist_ok=True)
+    (target / FIRST).write_text('kept = 1\n')
+    return target
+
+
+def run(*command, cwd):
+    done = subprocess.run([sys.executable, *command], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def expected_names(source):
+    """Return what a wheel must hold: every module, every config, every tool."""
+    modules = {str(path.relative_to(source)) for path in (source / 'auglocal_mm').rglob('*.py')}
+    shipped = {f'auglocal_mm/.mim/{path.relative_to(source)}'
+               for folder in ('configs', 'tools') for path in (source / folder).rglob('*')
+               if path.is_file()}
+    return modules | shipped | {'auglocal_mm/.mim/model-index.yml'}
+
+
+@pytest.fixture
+def wheel(source, tmp_path):
+    """Return the wheel that pip builds from the source archive."""
+    run('setup.py', '--quiet', 'sdist', '--dist-dir', str(tmp_path), cwd=source)
+    archive = next(tmp_path.glob('auglocal_mm-*.tar.gz'))
+    run('-m', 'pip', 'wheel', *PIP, '--wheel-dir', str(tmp_path), str(archive), cwd=tmp_path)
+    return zipfile.ZipFile(next(tmp_path.glob('auglocal_mm-*.whl')))
+
+
+def test_the_wheel_holds_everything_and_leaves_torch_alone(source, wheel):
+    names = set(wheel.namelist())
+    assert not expected_names(source) - names
+    assert not [name for name in names if name.startswith(('tests/', 'tools/', 'configs/'))]
+    metadata = next(name for name in names if name.endswith('.dist-info/METADATA'))
+    headers = Parser().parsestr(wheel.read(metadata).decode())
+    base = [Requirement(line) for line in headers.get_all('Requires-Dist')]
+    bounds = {each.name: str(each.specifier) for each in base if each.marker is None}
+    assert bounds == {'numpy': '', 'torch': '>=2.4', 'torchvision': '>=0.19'}
+
+
+ASK = '''
+import json, site, sys
+site.addsitedir(sys.argv[1])
+sys.path.append(sys.argv[2])
+import auglocal_mm
+from mmengine.config import Config
+from mmengine.utils import get_installed_path
+print(json.dumps([get_installed_path('auglocal_mm'), Config.fromfile(sys.argv[3]).kept]))
+'''
+
+
+def test_an_editable_install_serves_the_clones_configs(source, tmp_path):
+    """The config inherits ours by name, and an edit takes effect at once."""
+    run('-m', 'pip', 'install', *PIP, '--ignore-installed', '--prefix', str(tmp_path / 'prefix'),
+        '--editable', str(source), cwd=tmp_path)
+    config = tmp_path / 'mine.py'
+    config.write_text("_base_ = 'auglocal_mm::_base_/trial.py'\n")
+    (source / FIRST).write_text('kept = 2\n')
+    site = next((tmp_path / 'prefix').rglob('site-packages'))
+    # -S: the environment's own installation of this package must not answer.
+    told = run('-S', '-c', ASK, str(site), sysconfig.get_paths()['purelib'], str(config),
+               cwd=tmp_path)
+    assert json.loads(told) == [str(source / 'auglocal_mm'), 2]
+    link = source / 'auglocal_mm' / '.mim' / 'configs'
+    assert link.is_symlink()
+    assert not link.readlink().is_absolute()
