@@ -63,12 +63,14 @@ def measure_checkpoint(config: Any, checkpoint: str | Path) -> dict[str, Any]:
         ``accuracy`` (see :func:`local_accuracy`), ``samples`` and ``plan``.
     """
     from mmengine.registry import MODELS, init_default_scope
-    from mmengine.runner import Runner, load_checkpoint
+    from mmengine.runner import Runner
+
+    from auglocal_mm.checkpoint import read_checkpoint
 
     init_default_scope(config.get('default_scope', 'mmpretrain'))
     preprocessor = config.model.get('data_preprocessor', config.get('data_preprocessor'))
     model = MODELS.build(dict(config.model, data_preprocessor=preprocessor))
-    load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
+    model.load_state_dict(read_checkpoint(checkpoint)['state_dict'])
     loader = Runner.build_dataloader(
         dict(config.test_dataloader, num_workers=0, persistent_workers=False)
     )

@@ -1,0 +1,99 @@
+"""The commands that the demo runs: the tools that every user has."""
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from auglocal_mm.analysis.plots import NAMES
+from auglocal_mm.analysis.results import METHODS
+
+from .jobs import Job
+from .run_folder import RunFolder
+
+CONFIGS = {
+    ('classification', 'bp'): 'configs/demo/resnet34-slim_digits_bp.py',
+    ('classification', 'auglocal'): 'configs/demo/resnet34-slim_digits_auglocal.py',
+    ('detection', 'bp'): 'configs/demo/mask-rcnn_digit-scenes_bp.py',
+    ('detection', 'auglocal'): 'configs/demo/mask-rcnn_digit-scenes_auglocal.py',
+}
+
+
+def load_config(task: str, method: str, *, run: RunFolder) -> Any:
+    """The mmengine config of a training."""
+    from mmengine.config import Config
+
+    return Config.fromfile(run.root / CONFIGS[task, method])
+
+
+def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
+    """Train one network by each method."""
+    return [
+        Job(
+            f'{task}_{method}', NAMES[method],
+            _python('tools/train.py', CONFIGS[task, method],
+                    '--work-dir', run.argument(run.work_dir(task, method)),
+                    '--cfg-options', f'randomness.seed={seed}',
+                    *_backbone_option(task, method, run=run)),
+            epochs=load_config(task, method, run=run).train_cfg.max_epochs,
+        )
+        for method in METHODS
+    ]
+
+
+def export_jobs(run: RunFolder) -> list[Job]:
+    """Export the backbones, test the classifiers, measure memory and local accuracy."""
+    jobs = []
+    for method in METHODS:
+        checkpoint = run.argument(run.checkpoint('classification', method))
+        config = CONFIGS['classification', method]
+        jobs += [
+            Job(f'export_{method}', f'{NAMES[method]} export',
+                _python('tools/model_converters/export_backbone.py', checkpoint,
+                        run.argument(run.backbone(method)))),
+            Job(f'test_classification_{method}', f'{NAMES[method]} test',
+                _python('tools/test.py', config, checkpoint, '--work-dir',
+                        run.argument(run.test_dir('classification', method)))),
+            Job(f'memory_{method}', f'{NAMES[method]} memory',
+                _python('-m', 'auglocal_mm.analysis.memory', config, '--out',
+                        run.argument(run.measured('memory', method)))),
+        ]
+    checkpoint = run.argument(run.checkpoint('classification', 'auglocal'))
+    jobs.append(Job(
+        'local_accuracy', 'accuracy by depth',
+        _python('-m', 'auglocal_mm.analysis.local_accuracy',
+                CONFIGS['classification', 'auglocal'], checkpoint, '--out',
+                run.argument(run.measured('local_accuracy', 'auglocal')))))
+    return jobs
+
+
+def detection_test_jobs(run: RunFolder) -> list[Job]:
+    """Test each detector and keep its predictions."""
+    return [
+        Job(
+            f'test_detection_{method}', NAMES[method],
+            _python('tools/test.py', CONFIGS['detection', method],
+                    run.argument(run.checkpoint('detection', method)),
+                    '--work-dir', run.argument(run.test_dir('detection', method)),
+                    '--cfg-options', *_backbone_option('detection', method, run=run),
+                    'test_evaluator.outfile_prefix='
+                    + run.argument(run.test_dir('detection', method) / 'predictions')),
+        )
+        for method in METHODS
+    ]
+
+
+def readable(jobs: Sequence[Job], *, run: RunFolder) -> list[str]:
+    """The commands as one would type them, the run's folder written ``$RUN``."""
+    return [
+        ' '.join(['python', *job.command[1:]]).replace(run.argument(run.path), '$RUN')
+        for job in jobs
+    ]
+
+
+def _backbone_option(task: str, method: str, *, run: RunFolder) -> list[str]:
+    if task != 'detection':
+        return []
+    return [f'model.backbone.init_cfg.checkpoint={run.argument(run.backbone(method))}']
+
+
+def _python(*arguments: str) -> list[str]:
+    return [sys.executable, *arguments]

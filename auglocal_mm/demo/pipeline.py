@@ -1,0 +1,169 @@
+"""The demo's six steps, from data to report."""
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from auglocal_mm.analysis.report import draw_charts, render
+from auglocal_mm.analysis.results import (
+    METHODS,
+    check_results,
+    judge,
+    read_json,
+    write_json,
+    write_text,
+)
+from auglocal_mm.analysis.system import usable_cores
+
+from . import commands
+from .collect import collect_evidence, collect_results
+from .console import Console
+from .jobs import Job, run_jobs
+from .run_folder import RunFolder
+
+#: Step -> seconds that it takes on two cores; the guess that the console starts from.
+EXPECTED_SECONDS = {
+    'data': 5, 'classification': 60, 'export': 35, 'detection': 300, 'box_and_mask_ap': 25,
+    'report': 5,
+}
+RESULTS, EVIDENCE, REPORT = 'results.json', 'evidence.json', 'report.html'
+
+
+class Demo:
+    """One run of the demo.
+
+    Args:
+        work_dir: Gets ``report.html`` and ``results.json`` at the end, and a
+            fresh folder under ``runs``; what is there stays until then.
+        root: Root of the repository.
+        seed: Seed of every training.
+        console: Where progress is shown.
+    """
+
+    def __init__(self, work_dir: Path, *, root: Path, seed: int, console: Console) -> None:
+        self.work_dir = work_dir
+        self.run = RunFolder.create(work_dir, root=root)
+        self._seed = seed
+        self._console = console
+        self._seconds: dict[str, float] = {}
+        self._commands: list[str] = []
+        # The two methods run side by side where there are two cores. One thread
+        # each: the numbers then do not depend on how many cores there are.
+        self._side_by_side = min(2, usable_cores())
+        self._env = child_environment(root)
+
+    def execute(self) -> dict[str, Any]:
+        """Run all steps and publish.
+
+        Returns:
+            The results.
+
+        Raises:
+            JobFailed: A command failed.
+            ValueError: What it left behind is not complete.
+        """
+        self._step('data', 'Digits and digit scenes', self._make_data)
+        self._step('classification', 'Training the classifier by BP and by AugLocal',
+                   self._train_classifiers)
+        self._step('export', 'Testing, exporting the backbones, measuring memory', self._export)
+        self._step('detection', 'Training Mask R-CNN on each of the two backbones',
+                   self._train_detectors)
+        self._step('box_and_mask_ap', 'Box and mask AP', self._test_detectors)
+        self._step('report', 'Report', self._publish)
+        return read_json(self.work_dir / RESULTS)
+
+    def _step(self, name: str, title: str, work: Callable[[], str]) -> None:
+        start = time.monotonic()
+        self._console.begin(title)
+        summary = work()
+        self._seconds[name] = time.monotonic() - start
+        self._console.end(summary)
+
+    def _jobs(self, jobs: Sequence[Job]) -> None:
+        self._commands += commands.readable(jobs, run=self.run)
+        self._seconds |= run_jobs(
+            jobs, log_dir=self.run.logs, cwd=self.run.root, env=self._env,
+            side_by_side=self._side_by_side, watch=self._console.watch)
+
+    def _make_data(self) -> str:
+        from auglocal_mm.datasets.digit_scenes import ensure_digit_scenes
+
+        dataset = commands.load_config('detection', 'auglocal', run=self.run) \
+            .train_dataloader.dataset
+        scenes = dataset.get('scenes') or {}
+        ensure_digit_scenes(self.run.root / dataset.data_root, **scenes)
+        return 'embedded images, nothing downloaded'
+
+    def _train_classifiers(self) -> str:
+        self._jobs(commands.training_jobs('classification', run=self.run, seed=self._seed))
+        return ''
+
+    def _export(self) -> str:
+        self._jobs(commands.export_jobs(self.run))
+        return ', '.join(
+            f'{commands.NAMES[method]} top-1 '
+            f'{self.run.metrics("classification", method)["accuracy/top1"]:.1f} %, '
+            f'{read_json(self.run.measured("memory", method))["saved_activations_mb"]:.1f} MiB'
+            for method in METHODS)
+
+    def _train_detectors(self) -> str:
+        self._jobs(commands.training_jobs('detection', run=self.run, seed=self._seed))
+        return ''
+
+    def _test_detectors(self) -> str:
+        self._jobs(commands.detection_test_jobs(self.run))
+        return ', '.join(
+            f'{commands.NAMES[method]} box {measured["coco/bbox_mAP"]:.3f} '
+            f'mask {measured["coco/segm_mAP"]:.3f}'
+            for method in METHODS for measured in [self.run.metrics('detection', method)])
+
+    def _publish(self) -> str:
+        seconds = {**self._seconds, 'total': self._console.elapsed}
+        results = collect_results(self.run, seed=self._seed, seconds=seconds)
+        evidence = collect_evidence(self.run, commands=self._commands)
+        # The run keeps its own; the work directory shows the newest complete one.
+        for folder in (self.run.path, self.work_dir):
+            write_json(folder / EVIDENCE, evidence)
+            write_report(folder, results=results, evidence=evidence)
+            write_json(folder / RESULTS, results)
+        return ''
+
+
+def child_environment(root: Path) -> dict[str, str]:
+    """Environment of the commands: this package importable, one thread each."""
+    path = [str(root), *filter(None, [os.environ.get('PYTHONPATH')])]
+    return {
+        **os.environ, 'PYTHONPATH': os.pathsep.join(path), 'PYTHONUNBUFFERED': '1',
+        'OMP_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
+    }
+
+
+def write_report(folder: Path, *, results: dict[str, Any], evidence: dict[str, Any]) -> None:
+    """Write the report, and its charts as PNG under ``pictures``."""
+    pictures = folder / 'pictures'
+    pictures.mkdir(exist_ok=True)
+    for chart in draw_charts(results, evidence).values():
+        chart.save_png(pictures / f'{chart.name}.png')
+    write_text(folder / REPORT, render(results, evidence))
+
+
+def render_again(work_dir: Path) -> dict[str, Any]:
+    """Write the report anew from the newest complete results.
+
+    Raises:
+        FileNotFoundError: There are none.
+        ValueError: They are not complete.
+    """
+    for name in (RESULTS, EVIDENCE):
+        if not (work_dir / name).is_file():
+            raise FileNotFoundError(f'{work_dir / name} is missing: run the demo once without '
+                                    '--only-report')
+    results = check_results(read_json(work_dir / RESULTS))
+    write_report(work_dir, results=results, evidence=read_json(work_dir / EVIDENCE))
+    return results
+
+
+def all_limits_kept(results: dict[str, Any]) -> bool:
+    """Whether every verdict is a pass."""
+    return all(verdict.passed for verdict in judge(results))
