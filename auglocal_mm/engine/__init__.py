@@ -3,6 +3,7 @@ from .distributed import LocalDistributedDataParallel
 from .hooks import AuxiliaryHeadHook, RandomStateHook
 from .optim_wrapper import AugLocalOptimWrapper
 from .seed_worker import seed_worker
+from .warmup_cosine import WarmupCosineLR
 
 __all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'LocalDistributedDataParallel',
-           'RandomStateHook', 'seed_worker']
+           'RandomStateHook', 'WarmupCosineLR', 'seed_worker']

@@ -1,0 +1,11 @@
+"""AugLocal as in the paper's CIFAR runs, for any classification config.
+
+Add this file to `_base_`, then turn the model local:
+
+    model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
+    optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
+"""
+local = dict(type='auglocal_mm.AugLocal', depth=6, tau=0.5)
+
+model_wrapper_cfg = dict(type='auglocal_mm.LocalDistributedDataParallel')
+custom_hooks = [dict(type='auglocal_mm.AuxiliaryHeadHook')]

@@ -1,0 +1,14 @@
+"""AugLocal as in the paper's ImageNet run of ResNet-34, for any config of that network.
+
+Four blocks and a classifier, all 17 layers isolated, no pyramid. For another
+backbone set `modules` to its number of local layers, or `None` for all but the
+last ones. Add this file to `_base_`, then turn the model local:
+
+    model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
+    optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
+"""
+local = dict(type='auglocal_mm.AugLocal', depth=5, tau=0.0, modules=17,
+             batch_norm_before_fc=False)
+
+model_wrapper_cfg = dict(type='auglocal_mm.LocalDistributedDataParallel')
+custom_hooks = [dict(type='auglocal_mm.AuxiliaryHeadHook')]

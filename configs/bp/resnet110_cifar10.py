@@ -1,0 +1,13 @@
+"""ResNet-110 on CIFAR-10 by back-propagation: one GPU, batch 1024, 400 epochs.
+
+    tools/train.py configs/bp/resnet110_cifar10.py
+
+Expected: 94.61 +- 0.18 % top-1 in the paper. Not yet run at this length by this project.
+"""
+_base_ = [
+    '../_base_/models/resnet110_cifar.py',
+    '../_base_/datasets/cifar10.py',
+    '../_base_/schedules/cifar_sgd_400e.py',
+    '../_base_/default_runtime_cls.py',
+]
+work_dir = 'work_dirs/resnet110_cifar10_bp'

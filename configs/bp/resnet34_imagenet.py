@@ -1,0 +1,16 @@
+"""ResNet-34 on ImageNet by back-propagation: 8 GPUs x 128 images.
+
+    tools/dist_train.sh configs/bp/resnet34_imagenet.py 8
+    tools/model_converters/export_backbone.py \
+        work_dirs/resnet34_imagenet_bp/epoch_200.pth work_dirs/resnet34_imagenet_bp/backbone.pth
+
+Expected: a backbone that Mask R-CNN fine-tunes to 36.3 box AP on COCO in the
+paper. Not yet run at this length by this project.
+"""
+_base_ = [
+    '../_base_/models/resnet34_imagenet.py',
+    '../_base_/datasets/imagenet.py',
+    '../_base_/schedules/imagenet_sgd_200e.py',
+    '../_base_/default_runtime_cls.py',
+]
+work_dir = 'work_dirs/resnet34_imagenet_bp'

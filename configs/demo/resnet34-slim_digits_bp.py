@@ -1,0 +1,13 @@
+"""A slim ResNet-34 on the embedded digits by back-propagation: seconds on two CPU cores.
+
+    tools/train.py configs/demo/resnet34-slim_digits_bp.py
+"""
+_base_ = [
+    '../_base_/models/resnet34_slim.py',
+    '../_base_/datasets/digits.py',
+    '../_base_/schedules/digits_sgd.py',
+    '../_base_/default_runtime_cls.py',
+]
+work_dir = 'work_dirs/resnet34-slim_digits_bp'
+default_hooks = dict(logger=dict(interval=11))
+randomness = dict(seed=0)
