@@ -187,7 +187,8 @@ def main(argv=None):
     wanted = '%d.%d' % sys.version_info[:2] if parser.parse_args(argv).this_python else None
     if is_ready(wanted):
         return 0
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     try:
         with lock(ROOT / 'build' / 'install.lock'):
             if not is_ready(wanted):

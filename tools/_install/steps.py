@@ -2,6 +2,7 @@
 import fcntl
 import os
 import re
+import signal
 import subprocess
 import time
 from contextlib import contextmanager
@@ -87,13 +88,13 @@ class Runner:
             log.flush()
             start = log.tell()
             child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
-                                     stdin=subprocess.DEVNULL,
+                                     stdin=subprocess.DEVNULL, start_new_session=True,
                                      env=clean_environment(**environment))
             try:
                 status = self._wait(child, start)
             finally:
-                if child.poll() is None:
-                    child.terminate()
+                if child.poll() is None:  # interrupted: compilers below it end, too
+                    os.killpg(child.pid, signal.SIGTERM)
                     child.wait()
         if status:
             raise SetupError('exit status %d from: %s\n%s\nThe whole log: %s' % (
