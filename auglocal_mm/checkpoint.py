@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).strip().splitlines()[0]
+        forbidden = re.search(r'GLOBAL (\S+)|getattr of .*', str(error))
+        reason = f'it asks for {forbidden[0]}' if forbidden else 'it is no archive of tensors'
         raise CheckpointError(
             f'{path} is no checkpoint that can be read without running code from it ({reason}); '
             'save tensors and plain values only, or fetch the file again') from error

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 
 import numpy as np
 import torch
@@ -20,4 +21,16 @@ def allow_runner_checkpoints() -> None:
     dtypes = {type(np.dtype(kind)) for kind in ('bool', 'i4', 'i8', 'u1', 'u4', 'f4', 'f8')}
     torch.serialization.add_safe_globals([
         HistoryBuffer, np.ndarray, np.dtype, core.multiarray._reconstruct,
-        core.multiarray.scalar, *sorted(dtypes, key=str)])
+        core.multiarray.scalar, *sorted(dtypes, key=str),
+        (_history_method, 'builtins.getattr'), (_history_method, '__builtin__.getattr')])
+
+
+def _history_method(owner: object, name: str) -> object:
+    """Stands in for ``getattr``, by which a pickled ``HistoryBuffer`` names its own methods.
+
+    Raises:
+        pickle.UnpicklingError: Anything else is asked for.
+    """
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise pickle.UnpicklingError(f'getattr of {owner!r}, {name!r} is not allowed')
+    return getattr(owner, name)

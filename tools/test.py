@@ -54,6 +54,6 @@ def _visualization(cfg, show_dir: str) -> dict:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from auglocal_mm.user_errors import readable_errors
-    with readable_errors():
+    from auglocal_mm.tool import tool
+    with tool():
         main()

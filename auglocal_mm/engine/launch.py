@@ -1,7 +1,6 @@
 """From a config file and a tool's options to a runner: what the tools share."""
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from auglocal_mm.checkpoint import (
 )
 from auglocal_mm.compat import allow_runner_checkpoints
 from auglocal_mm.datasets.check import check_data
+from auglocal_mm.host_chatter import drop_host_chatter
 
 LOCAL_WRAPPER = 'auglocal_mm.AugLocalOptimWrapper'
 
@@ -137,9 +137,9 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
         for path in _pretrained_files(cfg.model):
             read_checkpoint(path)
     allow_runner_checkpoints()
-    quiet_host_warnings()
     start_process_group(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    drop_host_chatter(runner.logger)
     if 'train' in splits and not cfg.get('resume'):
         verify_pretrained(bare_model(runner))
     return runner
@@ -158,18 +158,6 @@ def load_for_test(cfg: Config, checkpoint: str) -> Runner:
 def bare_model(runner: Runner) -> nn.Module:
     """The model without its data parallel wrapper."""
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
-
-
-def quiet_host_warnings() -> None:
-    """Turn off the hosts' own warnings that no user can act on."""
-    import warnings
-    for message, module in HOST_WARNINGS:
-        warnings.filterwarnings('ignore', message=message, module=module)
-    os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
-
-
-#: Message (regular expression) and module of each.
-HOST_WARNINGS: tuple[tuple[str, str], ...] = ()
 
 
 def _walk(node: Any) -> Iterator[dict]:

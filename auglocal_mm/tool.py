@@ -1,4 +1,4 @@
-"""How the tools end when the user's input is at fault: one message, no traceback."""
+"""How every command line tool runs: a clean console, and faults in one line."""
 from __future__ import annotations
 
 import os
@@ -8,13 +8,16 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def readable_errors() -> Iterator[None]:
-    """Print a fault's message and exit with status 2; ``AUGLOCAL_TRACEBACK=1`` shows it whole.
+def tool() -> Iterator[None]:
+    """Run a tool's main function.
 
-    Only faults found at the door are shortened (missing files, impossible
-    settings, unusable checkpoints); anything else keeps its traceback.
+    A fault found at the door (missing file, impossible setting, unusable
+    checkpoint) prints its message and exits with status 2; ``AUGLOCAL_TRACEBACK=1``
+    shows it whole. Anything else keeps its traceback.
     """
     try:
+        from .host_chatter import import_hosts
+        import_hosts()
         yield
     except Exception as error:
         if os.environ.get('AUGLOCAL_TRACEBACK') or not _is_users(error):
@@ -31,7 +34,11 @@ def _is_users(error: BaseException) -> bool:
 
 
 def _raised_by_us(error: BaseException) -> bool:
-    frame = error.__traceback__
+    """Whether we raised it, or a registry re-raised it while building what we refused."""
+    innermost = error
+    while innermost.__cause__ is not None:
+        innermost = innermost.__cause__
+    frame = innermost.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     return frame is not None and frame.tb_frame.f_globals.get('__name__', '').startswith(
