@@ -15,10 +15,11 @@ from .digit_images import upsample
 MIN_SIDE_PX, MAX_SIDE_PX = 20, 56
 MIN_DIGITS, MAX_DIGITS = 2, 5
 #: The part of each digit's mask that later digits must leave visible.
-MIN_VISIBLE = 0.75
+MIN_VISIBLE = 0.85
 
-_INK_LEVEL = 6
+_INK_LEVEL = 7
 _EDGE_PX = 1.5
+_MAX_SHADE = 90
 _PLACE_TRIALS = 20
 
 
@@ -62,7 +63,7 @@ def draw_scene(random: np.random.RandomState, *, backgrounds: list[np.ndarray],
         choice = random.randint(len(digits))
         glyph = make_glyph(digits[choice], label=int(labels[choice]),
                            side_px=random.randint(MIN_SIDE_PX, MAX_SIDE_PX + 1))
-        shade = random.randint(0, 110, size=3)
+        shade = random.randint(0, _MAX_SHADE, size=3)
         spot = _find_place(random, glyph.mask, masks=masks, full_areas=full_areas,
                            side_px=side_px)
         if spot is None:
