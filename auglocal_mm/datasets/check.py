@@ -1,0 +1,172 @@
+"""Looks for the data a config reads, and says all at once what is missing."""
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SPLITS = ('train', 'val', 'test')
+
+
+@dataclass(frozen=True)
+class MissingPath:
+    """A path that is not there.
+
+    Attributes:
+        path: The path that was looked at.
+        content: What belongs there.
+        source: How to get it.
+    """
+
+    path: Path
+    content: str
+    source: str
+
+
+class MissingDataError(FileNotFoundError):
+    """Data that a config reads is missing.
+
+    Args:
+        missing: All missing paths.
+    """
+
+    def __init__(self, missing: Sequence[MissingPath]) -> None:
+        self.missing = tuple(missing)
+        count = len(self.missing)
+        lines = ['data is missing: 1 path' if count == 1 else f'data is missing: {count} paths']
+        for entry in self.missing:
+            lines += [f'  {entry.path.absolute()}',
+                      f'    what belongs there: {entry.content}',
+                      f'    how to get it: {entry.source}']
+        super().__init__('\n'.join(lines))
+
+
+def check_data(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS) -> None:
+    """Check that the data sets of a config's dataloaders are in their places.
+
+    Known are mmpretrain's ``ImageNet``, ``CustomDataset``, ``CIFAR10`` and
+    ``CIFAR100`` and mmdet's ``CocoDataset``, also inside wrappers; others are
+    left alone, and so is data that the data set may download or that does not
+    lie in the local file system. Nothing is read but folder entries.
+
+    Args:
+        cfg: A parsed config.
+        splits: Which of ``train_dataloader``, ``val_dataloader`` and
+            ``test_dataloader`` to look at.
+
+    Raises:
+        ValueError: For an unknown split.
+        MissingDataError: With every missing path, if there is one.
+    """
+    unknown = sorted(set(splits) - set(SPLITS))
+    if unknown:
+        raise ValueError(f'splits must be among {SPLITS}, got {unknown}')
+    missing: dict[Path, MissingPath] = {}
+    for split in splits:
+        loader = cfg.get(f'{split}_dataloader') or {}
+        for dataset in _leaves(loader.get('dataset')):
+            for entry in _missing_of(dataset):
+                missing.setdefault(entry.path, entry)
+    if missing:
+        raise MissingDataError(list(missing.values()))
+
+
+def _leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:
+    """The data sets inside any nesting of wrappers."""
+    if not isinstance(dataset, Mapping):
+        return
+    inner = [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets')
+    if inner is None:
+        yield dataset
+        return
+    for each in inner:
+        yield from _leaves(each)
+
+
+def _missing_of(dataset: Mapping[str, Any]) -> list[MissingPath]:
+    kind = dataset.get('type', '')
+    name = kind.rpartition('.')[2] if isinstance(kind, str) else getattr(kind, '__name__', '')
+    find = _FINDERS.get(name)
+    remote = dataset.get('backend_args') or '://' in str(dataset.get('data_root') or '')
+    return find(dataset) if find is not None and not remote else []
+
+
+def _join(root: Any, path: Any) -> Path:
+    """``path`` under ``root``, as mmengine joins them: an absolute path stays."""
+    return Path(root or '').expanduser() / Path(path or '').expanduser()
+
+
+def _prefix(dataset: Mapping[str, Any], key: str) -> str:
+    prefix = dataset.get('data_prefix') or ''
+    return str(prefix.get(key) or '') if isinstance(prefix, Mapping) else str(prefix)
+
+
+def _absent(path: Path, *, content: str, source: str) -> list[MissingPath]:
+    """The path, unless it is a file or a folder with something in it."""
+    if '://' in str(path) or ':/' in str(path):
+        return []
+    present = any(path.iterdir()) if path.is_dir() else path.exists()
+    return [] if present else [MissingPath(path, content, source)]
+
+
+def _missing_imagenet(dataset: Mapping[str, Any]) -> list[MissingPath]:
+    split = dataset.get('split') or ''
+    folder = _join(dataset.get('data_root'), _prefix(dataset, 'img_path') or split)
+    source = ('register at https://image-net.org/download, get the ILSVRC2012 images of the '
+              'classification task, unpack each class into a folder named by its WordNet id, '
+              f'and link or set data_root: ln -s IMAGENET {folder.parent}')
+    content = ('images without labels' if split == 'test' else
+               'ImageNet (ILSVRC2012): 1,000 folders of images, such as n01440764/*.JPEG')
+    return _absent(folder, content=content, source=source) + _missing_list(dataset, source)
+
+
+def _missing_custom(dataset: Mapping[str, Any]) -> list[MissingPath]:
+    folder = _join(dataset.get('data_root'), _prefix(dataset, 'img_path'))
+    source = 'put the images there, or set data_root and data_prefix to where they are'
+    content = ('the images that the annotation file lists' if dataset.get('ann_file')
+               else 'images, those of each class in a folder of its own')
+    return _absent(folder, content=content, source=source) + _missing_list(dataset, source)
+
+
+def _missing_list(dataset: Mapping[str, Any], source: str) -> list[MissingPath]:
+    """The annotation file of an image folder, if the config names one."""
+    if not dataset.get('ann_file'):
+        return []
+    return _absent(_join(dataset.get('data_root'), dataset['ann_file']),
+                   content='a text file, an image and its class number a line', source=source)
+
+
+def _missing_cifar(folder_name: str, file_names: Sequence[str], *,
+                   url: str) -> Callable[[Mapping[str, Any]], list[MissingPath]]:
+    def find(dataset: Mapping[str, Any]) -> list[MissingPath]:
+        if dataset.get('download', True):
+            return []
+        root = _join(dataset.get('data_root'), _prefix(dataset, 'root'))
+        source = (f'leave out download=False, or unpack {url} in {root.absolute()}')
+        return [entry for name in file_names
+                for entry in _absent(root / folder_name / name,
+                                     content='a batch of CIFAR images', source=source)]
+    return find
+
+
+def _missing_coco(dataset: Mapping[str, Any]) -> list[MissingPath]:
+    root = dataset.get('data_root')
+    source = ('get the 2017 train images, val images and annotations from '
+              'https://cocodataset.org/#download and unpack them '
+              f'in {Path(root or ".").expanduser().absolute()}')
+    annotations = _join(root, dataset.get('ann_file'))
+    images = _join(root, _prefix(dataset, 'img'))
+    return (_absent(annotations, content='annotations in COCO\'s JSON format', source=source)
+            + _absent(images, content='the images that the annotations name', source=source))
+
+
+_FINDERS: dict[str, Callable[[Mapping[str, Any]], list[MissingPath]]] = {
+    'ImageNet': _missing_imagenet,
+    'CustomDataset': _missing_custom,
+    'CIFAR10': _missing_cifar(
+        'cifar-10-batches-py', [*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch'],
+        url='https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz'),
+    'CIFAR100': _missing_cifar(
+        'cifar-100-python', ['train', 'test'],
+        url='https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz'),
+    'CocoDataset': _missing_coco,
+}
