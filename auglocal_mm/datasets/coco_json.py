@@ -18,9 +18,10 @@ def run_lengths(mask: np.ndarray) -> list[int]:
     """
     flat = np.concatenate(([False], mask.ravel(order='F'), [False]))
     changes = np.flatnonzero(flat[1:] != flat[:-1])
-    ends = [*changes.tolist(), mask.size] if len(changes) == 0 or changes[-1] != mask.size \
-        else changes.tolist()
-    return np.diff([0, *ends]).tolist()
+    # The last run ends with the mask, where a run of ones has changed already.
+    if not flat[-2]:
+        changes = np.append(changes, mask.size)
+    return np.diff(changes, prepend=0).tolist()
 
 
 def annotate(mask: np.ndarray, *, label: int) -> dict[str, Any]:
@@ -52,7 +53,8 @@ def to_coco(scenes: Sequence[Sequence[Instance]], *, file_names: Sequence[str],
         classes: Category names; category ids count from 1.
         side_px: The scenes' side.
     """
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, (name, instances) in enumerate(zip(file_names, scenes, strict=True), start=1):
         images.append(dict(id=number, file_name=name, width=side_px, height=side_px))
         for instance in instances:

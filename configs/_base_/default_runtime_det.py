@@ -6,7 +6,9 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    # A resumed run continues with the random numbers of the run it resumes.
+    random_state=dict(type='auglocal_mm.RandomStateHook'))
 
 env_cfg = dict(
     cudnn_benchmark=False,
@@ -20,4 +22,4 @@ log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
 log_level = 'INFO'
 load_from = None
 resume = False
-randomness = dict(seed=0, deterministic=False)
+randomness = dict(seed=None, deterministic=False)

@@ -12,7 +12,7 @@ model = dict(
         norm_cfg=dict(type='BN', requires_grad=True),
         norm_eval=False,
         style='pytorch',
-        init_cfg=dict(type='Pretrained', checkpoint='???', prefix='backbone.')),
+        init_cfg=dict(type='Pretrained', prefix='backbone.')),
     neck=dict(type='FPN', in_channels=[16, 32, 64, 128], out_channels=64, num_outs=4),
     rpn_head=dict(
         type='RPNHead',
