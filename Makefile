@@ -36,8 +36,7 @@ test-slow: setup ## run the tests marked slow, too (minutes more)
 	@$(RUN) -m pytest -m 'slow or not slow' $(ARGS)
 
 lint: setup ## ruff and mypy
-	@$(RUN) -m ruff check .
-	@$(RUN) -m mypy
+	@status=0; $(RUN) -m ruff check . || status=$$?; $(RUN) -m mypy || status=$$?; exit $$status
 
 format: setup ## mend what ruff can mend
 	@$(RUN) -m ruff check --fix .
