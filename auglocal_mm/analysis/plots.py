@@ -92,8 +92,11 @@ def _inline(svg: str, *, name: str, alt: str) -> str:
         rest = rest.replace(ink, f'var({variable})')
     rest = re.sub(r"font: ([^;\"]*?)'[^;\"]*", r'font: \1var(--font)', rest)
     rest = re.sub(r'font-family: [^;"]*', 'font-family: var(--font)', rest)
-    title = f'<title id="{name}-title">{_escape(alt)}</title>'
-    return f'{opening} role="img" aria-labelledby="{name}-title">{title}{rest}'
+    # matplotlib counts from 1 in every figure; in one page ids must differ.
+    rest = re.sub(r'(\bid="|url\(#|href="#)', rf'\g<1>chart-{name}-', rest)
+    title_id = f'chart-{name}-title'
+    title = f'<title id="{title_id}">{_escape(alt)}</title>'
+    return f'{opening} role="img" aria-labelledby="{title_id}">{title}{rest}'
 
 
 def _escape(text: str) -> str:

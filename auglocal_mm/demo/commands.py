@@ -15,6 +15,8 @@ CONFIGS = {
     ('detection', 'bp'): 'configs/demo/mask-rcnn_digit-scenes_bp.py',
     ('detection', 'auglocal'): 'configs/demo/mask-rcnn_digit-scenes_auglocal.py',
 }
+#: Iterations between log lines: often enough for a live view and smooth curves.
+LOG_INTERVAL = {'classification': 5, 'detection': 10}
 
 
 def load_config(task: str, method: str, *, run: RunFolder) -> Any:
@@ -22,6 +24,12 @@ def load_config(task: str, method: str, *, run: RunFolder) -> Any:
     from mmengine.config import Config
 
     return Config.fromfile(run.root / CONFIGS[task, method])
+
+
+def data_job() -> Job:
+    """Make the digit scenes, unless they are there."""
+    return Job('make_scenes', 'digit scenes',
+               _python('-m', 'auglocal_mm.demo.data', CONFIGS['detection', 'auglocal']))
 
 
 def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
@@ -32,6 +40,7 @@ def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
             _python('tools/train.py', CONFIGS[task, method],
                     '--work-dir', run.argument(run.work_dir(task, method)),
                     '--cfg-options', f'randomness.seed={seed}',
+                    f'default_hooks.logger.interval={LOG_INTERVAL[task]}',
                     *_backbone_option(task, method, run=run)),
             epochs=load_config(task, method, run=run).train_cfg.max_epochs,
         )

@@ -9,12 +9,27 @@ from .jobs import RunningJob
 
 _TERMINAL_SECONDS = 0.5
 _PLAIN_SECONDS = 20.0
+_SHOWN_WHEN_DONE = 2
 
 
 def clock(seconds: float) -> str:
     """Minutes and seconds, e.g. ``3:07``."""
     whole = max(0, round(seconds))
     return f'{whole // 60}:{whole % 60:02d}'
+
+
+def describe(jobs: Sequence[RunningJob]) -> str:
+    """How far jobs are, in a line: trainings side by side, of a longer list what runs."""
+    facts = []
+    for each in jobs:
+        if each.seconds is None:
+            state = each.progress().describe(each.job.epochs)
+            facts.append(f'{each.job.label}: {state or "running"}')
+        elif len(jobs) <= _SHOWN_WHEN_DONE:
+            facts.append(f'{each.job.label}: done')
+    if len(jobs) > _SHOWN_WHEN_DONE:
+        facts.insert(0, f'{sum(each.seconds is not None for each in jobs)} done')
+    return '  |  '.join(facts)
 
 
 class Console:
@@ -33,6 +48,8 @@ class Console:
         self._start = self._step_start = time.monotonic()
         self._shown = float('-inf')
         self._open_line = False
+        # Job -> what its log last said, and when that was first seen.
+        self._etas: dict[str, tuple[float, float]] = {}
 
     @property
     def elapsed(self) -> float:
@@ -81,16 +98,23 @@ class Console:
         if now - self._shown < (_TERMINAL_SECONDS if self._live else _PLAIN_SECONDS):
             return
         self._shown = now
-        progress = [each.progress() for each in jobs]
-        etas = [each.eta for each, job in zip(progress, jobs, strict=True)
-                if each.eta is not None and job.seconds is None]
-        facts = []
-        for state, job in zip(progress, jobs, strict=True):
-            text = state.describe(job.job.epochs) or 'starting'
-            facts.append(f'{job.job.label}: {"done" if job.seconds is not None else text}')
-        left = max(etas) if etas else None
+        left = self._countdown(jobs, now=now)
         line = f'      {clock(self.elapsed)} ({clock(self.remaining(left))} to go)  '
-        self._show(line + '  |  '.join(facts))
+        self._show(line + describe(jobs))
+
+    def _countdown(self, jobs: Sequence[RunningJob], *, now: float) -> float | None:
+        """Seconds that the slowest job still trains, counted down between its log lines."""
+        left = []
+        for job in jobs:
+            eta = job.progress().eta
+            if job.seconds is not None or eta is None:
+                continue
+            said, since = self._etas.get(job.job.name, (None, now))
+            if said != eta:
+                self._etas[job.job.name] = eta, now
+                since = now
+            left.append(max(0.0, eta - (now - since)))
+        return max(left) if left else None
 
     def _show(self, line: str) -> None:
         if not self._live:

@@ -87,12 +87,7 @@ class Demo:
             side_by_side=self._side_by_side, watch=self._console.watch)
 
     def _make_data(self) -> str:
-        from auglocal_mm.datasets.digit_scenes import ensure_digit_scenes
-
-        dataset = commands.load_config('detection', 'auglocal', run=self.run) \
-            .train_dataloader.dataset
-        scenes = dataset.get('scenes') or {}
-        ensure_digit_scenes(self.run.root / dataset.data_root, **scenes)
+        self._jobs([commands.data_job()])
         return 'embedded images, nothing downloaded'
 
     def _train_classifiers(self) -> str:
