@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
     """
     options = parse(arguments, root=root.resolve())
     console = Console(list(EXPECTED_SECONDS.values()))
-    signal.signal(signal.SIGTERM, _raise_interrupt)
+    before = signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
         results = _run(options, root=root.resolve(), console=console)
     except JobFailed as error:
@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
     except KeyboardInterrupt:
         console.say('\nInterrupted. What the steps wrote stays; earlier results are untouched.')
         return EXIT_INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return _conclude(console, results, work_dir=options.work_dir)
 
 

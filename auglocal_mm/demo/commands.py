@@ -17,6 +17,8 @@ CONFIGS = {
 }
 #: Iterations between log lines: often enough for a live view and smooth curves.
 LOG_INTERVAL = {'classification': 5, 'detection': 10}
+#: Validation after every epoch, so that there is a curve to show.
+VALIDATION = 'train_cfg.val_interval=1'
 
 
 def load_config(task: str, method: str, *, run: RunFolder) -> Any:
@@ -41,6 +43,7 @@ def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
                     '--work-dir', run.argument(run.work_dir(task, method)),
                     '--cfg-options', f'randomness.seed={seed}',
                     f'default_hooks.logger.interval={LOG_INTERVAL[task]}',
+                    VALIDATION,
                     *_backbone_option(task, method, run=run)),
             epochs=load_config(task, method, run=run).train_cfg.max_epochs,
         )
