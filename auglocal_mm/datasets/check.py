@@ -86,8 +86,15 @@ def _missing_of(dataset: Mapping[str, Any]) -> list[MissingPath]:
     kind = dataset.get('type', '')
     name = kind.rpartition('.')[2] if isinstance(kind, str) else getattr(kind, '__name__', '')
     find = _FINDERS.get(name)
-    remote = dataset.get('backend_args') or '://' in str(dataset.get('data_root') or '')
-    return find(dataset) if find is not None and not remote else []
+    return [] if find is None or _is_remote(dataset) else find(dataset)
+
+
+def _is_remote(dataset: Mapping[str, Any]) -> bool:
+    """Whether some of the data set lies outside the local file system."""
+    prefix = dataset.get('data_prefix')
+    places = [dataset.get('data_root'), dataset.get('ann_file'),
+              *(prefix.values() if isinstance(prefix, Mapping) else [prefix])]
+    return bool(dataset.get('backend_args')) or any('://' in str(place) for place in places)
 
 
 def _join(root: Any, path: Any) -> Path:
@@ -102,8 +109,6 @@ def _prefix(dataset: Mapping[str, Any], key: str) -> str:
 
 def _absent(path: Path, *, content: str, source: str) -> list[MissingPath]:
     """The path, unless it is a file or a folder with something in it."""
-    if '://' in str(path) or ':/' in str(path):
-        return []
     present = any(path.iterdir()) if path.is_dir() else path.exists()
     return [] if present else [MissingPath(path, content, source)]
 
