@@ -9,18 +9,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .curves import Series
 
 #: Inks that charts are drawn with, and the CSS variable each becomes.
 INK, MUTED, GRID = '#1b1f24', '#5b6570', '#d5dae0'
 COLORS = {'bp': '#0072b2', 'auglocal': '#d55e00'}
+#: BP lies below, wider, so that it shows where the two coincide.
+LINE_WIDTHS = {'bp': 3.4, 'auglocal': 1.9}
 NAMES = {'bp': 'BP', 'auglocal': 'AugLocal'}
 CSS_VARIABLES = {
     INK: '--ink', MUTED: '--muted', GRID: '--grid',
@@ -103,11 +105,11 @@ def _escape(text: str) -> str:
     return text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
 
 
-def _figure(columns: int = 1, *, width: float = 8.0, height: float = 3.0) -> tuple[Figure, Any]:
+def _figure(*, width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty chart; sizes in inches."""
     figure = Figure(figsize=(width, height), layout='constrained')
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, columns, squeeze=False)[0]
-    return figure, axes
+    return figure, figure.add_subplot()
 
 
 def _label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], formatted: str) -> None:
@@ -129,55 +131,44 @@ def _label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], formatted: 
         )
 
 
-def _lines(
-    axes: Axes, series: Mapping[str, Series], *, title: str, xlabel: str, formatted: str,
-    per_epoch: Mapping[str, float] | None = None, markers: bool = False,
-) -> None:
-    ends = {}
-    for method, line in series.items():
-        if not len(line):
-            continue
-        scale = (per_epoch or {}).get(method, 1.0) or 1.0
-        xs = [step / scale for step in line.steps]
-        axes.plot(xs, line.values, color=COLORS[method], marker='o' if markers else None,
-                  markersize=5)
-        ends[method] = (xs[-1], line.last)
-    axes.set_title(title)
-    axes.set_xlabel(xlabel)
-    axes.margins(x=0.02)
-    _label_ends(axes, ends, formatted)
-
-
-def learning_curves(
-    name: str, *, loss: Mapping[str, Series], metric: Mapping[str, Series], metric_title: str,
-    metric_format: str, iterations_per_epoch: Mapping[str, float], alt: str,
-    loss_title: str = 'Training loss', top: float | None = None,
+def curves_chart(
+    name: str, series: Mapping[str, Series], *, title: str, formatted: str,
+    iterations_per_epoch: Mapping[str, float] | None = None, markers: bool = False,
+    from_zero: bool = False,
 ) -> Chart:
-    """Training loss beside a validation metric, both by epoch, for each method.
+    """One quantity by epoch, a line for each method.
 
     Args:
         name: The chart's name.
-        loss: Method to loss by iteration.
-        metric: Method to metric by epoch.
-        metric_title: What the metric is, with its unit.
-        metric_format: Format of the last value, e.g. ``{:.1f}``.
-        iterations_per_epoch: Method to the factor between the two.
-        alt: The chart in words.
-        loss_title: What the loss is.
-        top: Highest possible value of the metric.
+        series: Method to values; empty ones are left out.
+        title: What the quantity is, with its unit.
+        formatted: Format of the last value, e.g. ``{:.1f}``.
+        iterations_per_epoch: Method to iterations in an epoch, where the steps
+            are iterations.
+        markers: Mark each value; for few of them.
+        from_zero: Let the axis begin at 0.
     """
+    ends = {}
     with matplotlib.rc_context(_STYLE):
-        figure, (left, right) = _figure(2, width=9.6, height=3.2)
-        for line in loss.values():
-            left.set_ylim(0, max([left.get_ylim()[1], *line.values]) * 1.02)
-        _lines(left, loss, title=loss_title, xlabel='epoch', formatted='{:.2f}',
-               per_epoch=iterations_per_epoch)
-        _lines(right, metric, title=metric_title, xlabel='epoch', formatted=metric_format,
-               markers=True)
-        if top is not None:
-            right.set_ylim(top=top)
-        right.xaxis.get_major_locator().set_params(integer=True)
-    return Chart(name, alt, figure)
+        figure, axes = _figure(width=4.9, height=3.2)
+        for method, line in series.items():
+            if not len(line):
+                continue
+            scale = (iterations_per_epoch or {}).get(method, 1.0)
+            epochs = [step / scale for step in line.steps]
+            axes.plot(epochs, line.values, color=COLORS[method], linewidth=LINE_WIDTHS[method],
+                      marker='o' if markers else None, markersize=2.4 * LINE_WIDTHS[method])
+            ends[method] = epochs[-1], line.last
+        axes.set_title(title)
+        axes.set_xlabel('epoch')
+        axes.margins(x=0.02)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+        if from_zero:
+            axes.set_ylim(bottom=0)
+        _label_ends(axes, ends, formatted)
+    said = ' and '.join(f'{NAMES[method]} at {formatted.format(value)}'
+                        for method, (_, value) in ends.items())
+    return Chart(name, f'{title} by epoch; at the end {said or "no values"}.', figure)
 
 
 def accuracy_by_depth(accuracy: Mapping[str, float], *, reference: float) -> Chart:
@@ -189,22 +180,19 @@ def accuracy_by_depth(accuracy: Mapping[str, float], *, reference: float) -> Cha
     """
     names, values = list(accuracy), list(accuracy.values())
     with matplotlib.rc_context(_STYLE):
-        figure, (axes,) = _figure(width=9.6, height=3.6)
-        axes.axhline(reference, color=COLORS['bp'], linewidth=1.6, linestyle=(0, (5, 3)))
+        figure, axes = _figure(width=9.6, height=3.6)
+        axes.axhline(reference, color=COLORS['bp'], linewidth=1.9, linestyle=(0, (5, 3)))
         axes.plot(range(len(names)), values, color=COLORS['auglocal'], marker='o', markersize=6)
         axes.set_xticks(range(len(names)), names, rotation=40, ha='right')
         low = min([*values, reference])
         span = max(100 - low, 2.0)
         axes.set_ylim(low - 0.12 * span, 100 + 0.08 * span)
-        axes.set_xlim(-0.5, len(names) - 0.5)
+        axes.set_xlim(-0.4, len(names) - 0.6)
         axes.set_title('Accuracy on the test digits (%), by depth')
-        axes.annotate(f'BP, whole network {reference:.1f}', xy=(0, reference), xytext=(0, 7),
-                      textcoords='offset points', color=COLORS['bp'], fontweight='bold')
-        for index in {0, len(values) - 1}:
-            label = f'AugLocal {values[index]:.1f}' if index else f'{values[index]:.1f}'
-            axes.annotate(label, xy=(index, values[index]), xytext=(0, -17),
-                          textcoords='offset points', ha='right' if index else 'left',
-                          color=COLORS['auglocal'], fontweight='bold')
+        axes.annotate(f'{values[0]:.1f}', xy=(0, values[0]), xytext=(10, -4),
+                      textcoords='offset points', color=COLORS['auglocal'], fontweight='bold')
+        end = len(names) - 0.6
+        _label_ends(axes, {'bp': (end, reference), 'auglocal': (end, values[-1])}, '{:.1f}')
     alt = (f'Accuracy of the classifier at each of {len(names)} depths, from '
            f'{values[0]:.1f} percent at {names[0]} to {values[-1]:.1f} percent at the head; '
            f'the network trained by BP reaches {reference:.1f} percent.')
@@ -220,7 +208,7 @@ def memory_bars(saved_mb: Mapping[str, float]) -> Chart:
     methods: Sequence[str] = list(saved_mb)
     with matplotlib.rc_context({**_STYLE, 'axes.grid': False, 'axes.spines.left': False,
                                 'axes.spines.bottom': False}):
-        figure, (axes,) = _figure(width=9.6, height=1.7)
+        figure, axes = _figure(width=7.2, height=1.5)
         for row, method in enumerate(methods):
             axes.barh(row, saved_mb[method], height=0.62, color=COLORS[method])
             axes.annotate(f'{saved_mb[method]:.1f} MiB', xy=(saved_mb[method], row),

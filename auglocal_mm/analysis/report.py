@@ -10,7 +10,7 @@ from typing import Any
 
 from .curves import Curves, Series
 from .plan_view import plan_table
-from .plots import NAMES, Chart, accuracy_by_depth, learning_curves, memory_bars
+from .plots import NAMES, Chart, accuracy_by_depth, curves_chart, memory_bars
 from .report_style import CSS
 from .results import METHODS, Verdict, judge
 from .scene_view import scene_panel
@@ -29,36 +29,34 @@ def draw_charts(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> dict
         for task in ('classification', 'detection')
     }
     charts = [
-        _task_chart('classification', curves['classification'], metric='accuracy/top1',
-                    title='Top-1 accuracy on the test digits (%)', digits=1),
+        *_task_charts('classification', curves['classification'], metric='accuracy/top1',
+                      title='Top-1 on the test digits (%)', digits=1),
         accuracy_by_depth(evidence['local_accuracy']['accuracy'],
                           reference=results['classification']['bp']['top1']),
         memory_bars({method: results['memory'][method]['saved_activations_mb']
                      for method in METHODS}),
-        _task_chart('detection', curves['detection'], metric='coco/bbox_mAP',
-                    title='Box AP on the validation scenes', digits=3),
+        *_task_charts('detection', curves['detection'], metric='coco/bbox_mAP',
+                      title='Box AP on the validation scenes', digits=3),
     ]
     return {chart.name: chart for chart in charts}
 
 
-def _task_chart(
-    name: str, curves: Mapping[str, Curves], *, metric: str, title: str, digits: int
-) -> Chart:
+def _task_charts(
+    task: str, curves: Mapping[str, Curves], *, metric: str, title: str, digits: int
+) -> list[Chart]:
     loss = {method: each.train.get('loss', Series()) for method, each in curves.items()}
     values = {method: each.val.get(metric, Series()) for method, each in curves.items()}
     per_epoch = {
         method: loss[method].steps[-1] / values[method].steps[-1]
         for method in METHODS if len(loss[method]) and len(values[method])
     }
-    said = '; '.join(
-        f'{NAMES[method]} ends at loss {loss[method].last:.2f} and {values[method].last:.{digits}f}'
-        for method in METHODS if method in per_epoch
-    )
-    return learning_curves(
-        name, loss=loss, metric=values, metric_title=title, metric_format=f'{{:.{digits}f}}',
-        iterations_per_epoch=per_epoch, alt=f'Training loss, and {title}, by epoch. {said}.',
-        loss_title='Training loss at the head' if name == 'classification' else 'Training loss',
-    )
+    loss_title = 'Training loss at the head' if task == 'classification' else 'Training loss'
+    return [
+        curves_chart(f'{task}-loss', loss, title=loss_title, formatted='{:.2f}',
+                     iterations_per_epoch=per_epoch, from_zero=True),
+        curves_chart(f'{task}-metric', values, title=title, formatted=f'{{:.{digits}f}}',
+                     markers=True),
+    ]
 
 
 def render(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
@@ -76,10 +74,10 @@ def render(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
     parts = [
         _header(results, evidence, verdicts),
         _numbers(results),
-        _classification(charts['classification'], evidence),
+        _classification(charts, evidence),
         _depth(charts['depth'], results, evidence),
         _memory(charts['memory'], results, evidence),
-        _detection(charts['detection'], results, evidence),
+        _detection(charts, results, evidence),
         _scenes(evidence['scenes']),
         _plan(evidence['local_accuracy']['plan']),
         _making(results, evidence),
@@ -121,7 +119,7 @@ def _header(
         '<p class="lead">A slim ResNet-34 is trained on handwritten digits twice: by '
         '<b class="bp">BP</b> (backpropagation), and by <b class="auglocal">AugLocal</b>, where '
         'each layer learns from its own small auxiliary network and no gradient crosses between '
-        'layers. Each of the two backbones then carries a Mask R-CNN that is trained in the same '
+        'layers. Each of the two backbones then carries a Mask R‑CNN that is trained in the same '
         f'way on scenes of digits. <strong>{outcome}</strong></p>'
         f'<ul class="verdicts">{items}</ul>{_facts(_provenance(results))}</header>'
     )
@@ -136,7 +134,7 @@ def _provenance(results: Mapping[str, Any]) -> dict[str, str]:
                            f'{hardware.get("accelerator") or "no GPU"}'),
         'Versions': escape(' · '.join(f'{name} {number}' for name, number in versions.items())),
         'Runs': f'n = 1 (one seed, {results["seed"]}), so there is no spread to show: differences '
-                'of a few tenths of a point may be chance',
+                'of about a point may be chance',
         'Made by': f'<code>{escape(results["command"])}</code>, {escape(results["finished"])}',
     }
 
@@ -162,16 +160,22 @@ def _numbers(results: Mapping[str, Any]) -> str:
     return _section('numbers', 'At a glance', f'<dl class="numbers">{"".join(pairs)}</dl>')
 
 
-def _chart(chart: Chart) -> str:
-    return f'<div class="chart">{chart.svg()}</div>'
+def _chart(chart: Chart, *, kind: str = 'wide') -> str:
+    return f'<div class="chart {kind}">{chart.svg()}</div>'
 
 
-def _classification(chart: Chart, evidence: Mapping[str, Any]) -> str:
+def _chart_pair(charts: Mapping[str, Chart], task: str) -> str:
+    both = ''.join(_chart(charts[f'{task}-{kind}'], kind='half') for kind in ('loss', 'metric'))
+    return f'<div class="charts">{both}</div>'
+
+
+def _classification(charts: Mapping[str, Chart], evidence: Mapping[str, Any]) -> str:
     return _section(
         'classification', 'Learning to read digits',
         '<p>Both networks see the same images in the same schedule. The loss is the one at the '
         'real head, which both have; AugLocal’s auxiliary networks have their own.</p>'
-        + _chart(chart) + f'<p class="note">{escape(evidence["settings"]["classification"])}</p>',
+        + _chart_pair(charts, 'classification')
+        + f'<p class="note">{escape(evidence["settings"]["classification"])}</p>',
     )
 
 
@@ -180,7 +184,7 @@ def _depth(chart: Chart, results: Mapping[str, Any], evidence: Mapping[str, Any]
     return _section(
         'depth', 'What each depth already knows',
         '<p>Every auxiliary network is a classifier that can be asked. If local learning works, '
-        'accuracy rises with depth and arrives where BP arrives.</p>' + _chart(chart)
+        'accuracy rises with depth and arrives where BP (dashed) arrives.</p>' + _chart(chart)
         + f'<p class="note">n = {samples} test digits, so one digit is '
         f'{100 / samples:.2f} points.</p>',
     )
@@ -193,14 +197,16 @@ def _memory(chart: Chart, results: Mapping[str, Any], evidence: Mapping[str, Any
         'memory', 'Memory of a training step',
         f'<p>BP keeps every layer’s activations until the backward pass. AugLocal frees a '
         f'layer’s as soon as that layer has learned, and keeps {share:.0f} % of BP’s peak.</p>'
-        + _chart(chart)
+        + _chart(chart, kind='bars')
         + f'<p class="note">Peak of what autograd keeps alive in one step, batch of '
         f'{evidence["batch_size"]}, each storage counted once, the input batch included; '
         'parameters, gradients and optimizer state not.</p>',
     )
 
 
-def _detection(chart: Chart, results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+def _detection(
+    charts: Mapping[str, Chart], results: Mapping[str, Any], evidence: Mapping[str, Any]
+) -> str:
     keys = ('bbox_mAP', 'bbox_mAP_50', 'segm_mAP', 'segm_mAP_50')
     rows = ''.join(
         f'<tr><th scope="row" class="{method}">{NAMES[method]}</th>' + ''.join(
@@ -222,7 +228,7 @@ def _detection(chart: Chart, results: Mapping[str, Any], evidence: Mapping[str, 
     return _section(
         'detection', 'The same detector on either backbone',
         '<p>AP is COCO’s average precision over IoU 0.50 to 0.95, AP50 the one at IoU 0.50, both '
-        'from 0 to 1.</p>' + table + _chart(chart)
+        'from 0 to 1.</p>' + table + _chart_pair(charts, 'detection')
         + f'<p class="note">{escape(evidence["settings"]["detection"])}</p>',
     )
 

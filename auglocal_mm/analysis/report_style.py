@@ -27,6 +27,7 @@ h1 { font-size: clamp(1.75rem, 4.5vw, 2.5rem); line-height: 1.15; letter-spacing
 h2 { font-size: 1.35rem; line-height: 1.25; letter-spacing: -.01em; margin: 0 0 .35em; }
 h3 { font-size: 1rem; margin: 1.6em 0 .5em; }
 p { margin: 0 0 .9em; max-width: 68ch; }
+section > :last-child { margin-bottom: 0; }
 .lead { font-size: 1.15rem; }
 .muted, figcaption, .note { color: var(--muted); }
 .note { font-size: .9rem; }
@@ -53,8 +54,11 @@ section { background: var(--card); border: 1px solid var(--grid); border-radius:
 .numbers .who { display: block; font-size: .82rem; color: var(--muted); }
 .value.bp { color: var(--bp); } .value.auglocal { color: var(--auglocal); }
 .chart { margin: 14px 0 4px; overflow-x: auto; }
-.chart svg { display: block; width: 100%; height: auto; min-width: 560px; }
+.chart svg { display: block; width: 100%; height: auto; }
+.charts { display: grid; gap: 8px 28px;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); }
 .chart.wide svg { min-width: 640px; }
+.chart.bars svg { max-width: 720px; min-width: 420px; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
   font-size: .95rem; }

@@ -22,7 +22,7 @@ def only_report(work_dir) -> int:
 def test_writes_the_report_anew(published, capsys):
     assert only_report(published) == 0
     assert '<html' in (published / 'report.html').read_text()
-    assert len(list((published / 'pictures').glob('*.png'))) == 4
+    assert len(list((published / 'pictures').glob('*.png'))) == 6
     said = capsys.readouterr().out
     assert said.count('PASS') == 3
     assert 'report.html' in said
