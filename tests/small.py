@@ -1,0 +1,75 @@
+"""Small networks and batches that the tests share."""
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.registry import MODELS, DefaultScope
+from mmpretrain.structures import DataSample
+
+CLASSES = 4
+
+
+def classifier(local: dict[str, Any] | None = None, *, backbone: dict[str, Any] | None = None,
+               seed: int = 0, **model: Any) -> torch.nn.Module:
+    """A CIFAR ResNet-20 of 4 channels by local learning, or plain where `local` is None."""
+    torch.manual_seed(seed)
+    backbone = backbone or {
+        'type': 'auglocal_mm.ResNetCIFAR', 'depth': 20, 'stem_channels': 4, 'base_channels': 4}
+    cfg = {
+        'type': 'ImageClassifier', 'backbone': backbone,
+        'neck': {'type': 'GlobalAveragePooling'},
+        'head': {'type': 'LinearClsHead', 'num_classes': CLASSES, 'in_channels': 16,
+                 'init_cfg': []},
+        'data_preprocessor': {'type': 'ClsDataPreprocessor', 'num_classes': CLASSES},
+        **model}
+    if local is not None:
+        cfg.update(type='auglocal_mm.LocalImageClassifier', local=local)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        return MODELS.build(cfg)
+
+
+class AsIs(torch.nn.Module):
+    """A data preprocessor that leaves a batch alone, its float64 included."""
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        return data
+
+
+def in_float64(model: torch.nn.Module) -> torch.nn.Module:
+    model.double().data_preprocessor = AsIs()
+    return model
+
+
+def auglocal(depth: int = 3, **settings: Any) -> dict[str, Any]:
+    return {'type': 'auglocal_mm.AugLocal', 'depth': depth, **settings}
+
+
+def batch(size: int = 6, *, side: int = 16, seed: int = 1,
+          dtype: torch.dtype = torch.float32) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(CLASSES, (size,), generator=generator)
+    return {
+        'inputs': torch.randn(size, 3, side, side, generator=generator, dtype=dtype),
+        'data_samples': [DataSample().set_gt_label(label) for label in labels]}
+
+
+def labels_of(data: dict[str, Any]) -> torch.Tensor:
+    return torch.cat([sample.gt_label for sample in data['data_samples']])
+
+
+def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: parameter.grad.clone() for name, parameter in model.named_parameters()
+            if parameter.grad is not None}
+
+
+class KeepGradients(torch.optim.SGD):
+    """Steps without moving weights, and keeps the gradients it was given."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__(model.parameters(), lr=0.0)
+        self.model = model
+        self.seen: list[dict[str, torch.Tensor]] = []
+
+    def step(self, closure=None):
+        self.seen.append(gradients(self.model))
