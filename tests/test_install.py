@@ -220,12 +220,13 @@ def test_a_wheel_with_operators_is_taken(tmp_path):
     assert wheels.wheel.parent == wheels.found
 
 
-def test_a_wheel_built_before_comes_first(tmp_path):
+@pytest.mark.parametrize('kept', ['built', 'found'])
+def test_a_wheel_of_an_earlier_setup_comes_first(tmp_path, kept):
     pip = FakePip(tmp_path, OPS)
     wheels = make_wheels(tmp_path, pip)
-    write_wheel(wheels.built / 'onedl_mmcv-2.3.6-cp311.whl', OPS)
+    write_wheel(getattr(wheels, kept) / 'onedl_mmcv-2.3.6-cp311.whl', OPS)
     wheels.look_up()
-    assert wheels.wheel.parent == wheels.built
+    assert wheels.wheel.parent == getattr(wheels, kept)
     assert not pip.commands
 
 

@@ -83,7 +83,7 @@ class Wheels:
 
     def look_up(self):
         """Find a wheel, or make sure that one can be built, before any long work."""
-        self.wheel = newest_with_operators(self.built)
+        self.wheel = newest_with_operators(self.built) or newest_with_operators(self.found)
         if self.wheel is None:
             self._fetch()
         if self.wheel is not None:
