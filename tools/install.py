@@ -1,8 +1,8 @@
 """Makes ``.venv`` with everything that `make demo` and `make test` need.
 
 Standard library only. Done once: a stamp keyed by what decides the set-up makes
-later calls return at once. Interrupted, it continues where it stopped: pip keeps
-its downloads, ``build/`` keeps mmcv's object files and its finished wheel.
+later calls return at once. Interrupted, it continues where it stopped: finished
+steps stay, ``build/`` keeps mmcv's object files and its finished wheel.
 """
 import argparse
 import hashlib
@@ -165,7 +165,7 @@ def install(wanted):
     wheels.look_up()
     step(3, 'pip and build tools', '15 s')
     pip.install('pip', 'setuptools', 'wheel', 'ninja', 'packaging', 'numpy')
-    step(4, 'torch %s and torchvision %s (2.6 GB to download)' % (
+    step(4, 'torch %s and torchvision %s (1.9 GB to download)' % (
         pins['torch'], pins['torchvision']), '1 to 5 min')
     pip.install(*TORCH)
     step(5, 'mmcv %s with its operators' % pins['onedl-mmcv'], wheels.expected())
