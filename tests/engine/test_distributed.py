@@ -1,0 +1,152 @@
+"""Two gloo ranks train as one process with the double batch does."""
+import os
+import tempfile
+import traceback
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.optim import OptimWrapper
+from small import auglocal, batch, classifier, in_float64
+
+from auglocal_mm import AugLocalOptimWrapper, LocalDistributedDataParallel
+
+SIZE, STEPS = 4, 4
+
+
+def run_ranks(job, *args, ranks=2):
+    """Run ``job(rank, *args)`` on gloo ranks; return what each returned, or fail with its error."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Forked, so that ranks need not import everything again.
+        context = mp.start_processes(_rank, (ranks, folder, job, args), nprocs=ranks, join=False,
+                                     start_method='fork')
+        while not context.join(timeout=120):
+            pass
+        results = [torch.load(os.path.join(folder, f'{rank}.pt'), weights_only=False)
+                   for rank in range(ranks)]
+    for result in results:
+        if 'error' in result:
+            pytest.fail(result['error'])
+    return [result['value'] for result in results]
+
+
+def _rank(rank, ranks, folder, job, args):
+    torch.set_num_threads(1)
+    try:
+        dist.init_process_group('gloo', f'file://{folder}/store', rank=rank, world_size=ranks)
+        result = {'value': job(rank, *args)}
+        dist.destroy_process_group()
+    except Exception:
+        result = {'error': traceback.format_exc()}
+    torch.save(result, os.path.join(folder, f'{rank}.pt'))
+
+
+def data(step):
+    return batch(2 * SIZE, seed=step, dtype=torch.float64)
+
+
+def half(whole, rank):
+    return {key: value[rank * SIZE:(rank + 1) * SIZE] for key, value in whole.items()}
+
+
+def build(seed=0):
+    # Normalisation frozen: its statistics would differ between a batch and its halves.
+    return in_float64(classifier(auglocal(3), seed=seed)).eval()
+
+
+def train(model, wrapper_type, counts, batches):
+    wrapper = wrapper_type(torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9),
+                           accumulative_counts=counts)
+    for one in batches:
+        with wrapper.optim_context(model):
+            pass
+        model.train_step(one, wrapper)
+    return {key: value.clone() for key, value in getattr(model, 'module', model).state_dict().items()}
+
+
+def local_rank(rank, counts):
+    # Ranks start from different weights; rank 0's must win.
+    model = LocalDistributedDataParallel(build(seed=rank))
+    return train(model, AugLocalOptimWrapper, counts,
+                 [half(data(step), rank) for step in range(STEPS)])
+
+
+def upstream_rank(rank):
+    model = MMDistributedDataParallel(build(), broadcast_buffers=False)
+    return train(model, OptimWrapper, 1, [half(data(step), rank) for step in range(STEPS)])
+
+
+@pytest.mark.parametrize('counts', [1, 2])
+def test_two_ranks_equal_one_process_with_the_double_batch(counts):
+    alone = train(build(), AugLocalOptimWrapper, counts, [data(step) for step in range(STEPS)])
+    first, second = run_ranks(local_rank, counts)
+    start = build().state_dict()
+    assert not torch.equal(alone['backbone.conv1.weight'], start['backbone.conv1.weight'])
+    for key in alone:
+        assert torch.equal(first[key], second[key]), key
+        torch.testing.assert_close(first[key], alone[key], rtol=1e-9, atol=1e-12, msg=key)
+
+
+def test_upstreams_data_parallel_trains_the_same_weights():
+    alone = train(build(), AugLocalOptimWrapper, 1, [data(step) for step in range(STEPS)])
+    for rank in run_ranks(upstream_rank):
+        for key in alone:
+            torch.testing.assert_close(rank[key], alone[key], rtol=1e-9, atol=1e-12, msg=key)
+
+
+def order_rank(rank):
+    """What happens when: all-reduces start between backward passes, and end before the step."""
+    model = LocalDistributedDataParallel(build())
+    events = []
+    wrapper = AugLocalOptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
+    backward, all_reduce, step = wrapper.backward_local, dist.all_reduce, wrapper.step
+    wrapper.backward_local = lambda loss: (events.append('backward'), backward(loss))
+    wrapper.step = lambda: (events.append('step'), step())
+    dist.all_reduce = lambda *a, **k: (events.append('reduce'), all_reduce(*a, **k))[1]
+    try:
+        model.train_step(half(data(0), rank), wrapper)
+    finally:
+        dist.all_reduce = all_reduce
+    return events
+
+
+def test_each_modules_all_reduce_starts_right_after_its_backward_pass():
+    for events in run_ranks(order_rank):
+        modules = build().plan.modules
+        assert events == ['backward', 'reduce'] * modules + ['step']
+
+
+def doors_rank(rank):
+    said = []
+    model = build()
+    wrapped = LocalDistributedDataParallel(model)
+    plain = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
+    unused = build()
+    unused.register_parameter('unused', torch.nn.Parameter(torch.zeros(1)))
+    for attempt in (
+            lambda: wrapped.train_step(half(data(0), rank), plain),
+            lambda: wrapped(**half(data(0), rank), mode='loss'),
+            lambda: wrapped(*half(data(0), rank).values(), 'loss'),
+            lambda: LocalDistributedDataParallel(torch.nn.Linear(1, 1))):
+        try:
+            attempt()
+            said.append('nothing')
+        except (TypeError, RuntimeError) as error:
+            said.append(str(error))
+    said.append(is_model_wrapper(wrapped))
+    return said
+
+
+def test_what_would_train_wrongly_stops_with_a_readable_error():
+    for plain, forward, positional, other, known in run_ranks(doors_rank):
+        assert 'needs optim_wrapper.type=' in plain and 'got OptimWrapper' in plain
+        assert 'leave gradients unsynchronised' in forward and forward == positional
+        assert 'wraps a LocalImageClassifier, got Linear' in other
+        assert known
+
+
+def test_without_a_process_group_it_is_refused():
+    with pytest.raises(RuntimeError, match='needs a process group'):
+        LocalDistributedDataParallel(build())
