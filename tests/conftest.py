@@ -2,7 +2,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
+
+# Small tensors gain nothing from more, and forked ranks must not inherit a pool.
+torch.set_num_threads(1)
 
 # The same examples in every run, and no verdict by the clock.
 settings.register_profile('steady', derandomize=True, deadline=None)
