@@ -8,8 +8,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
+def run() -> int:
+    try:
+        from auglocal_mm.demo.cli import main
+    except ModuleNotFoundError as error:
+        print(f'The demo needs {error.name}, which this Python lacks: run `make demo`, or '
+              '`make setup` and then .venv/bin/python tools/demo.py', file=sys.stderr)
+        return 2
+    return main(root=ROOT)
+
+
 if __name__ == '__main__':
     sys.path.insert(0, str(ROOT))
-    from auglocal_mm.demo.cli import main
-
-    sys.exit(main(root=ROOT))
+    sys.exit(run())

@@ -1,4 +1,5 @@
-"""The demo's console: one live line a step on a terminal, a few lines elsewhere."""
+"""The demo's console: a live view on a terminal, a line now and then elsewhere."""
+import io
 import shutil
 import sys
 import time
@@ -9,7 +10,8 @@ from .jobs import RunningJob
 
 _TERMINAL_SECONDS = 0.5
 _PLAIN_SECONDS = 20.0
-_SHOWN_WHEN_DONE = 2
+_PAIR = 2
+_BAR = 24
 
 
 def clock(seconds: float) -> str:
@@ -18,18 +20,16 @@ def clock(seconds: float) -> str:
     return f'{whole // 60}:{whole % 60:02d}'
 
 
-def describe(jobs: Sequence[RunningJob]) -> str:
-    """How far jobs are, in a line: trainings side by side, of a longer list what runs."""
-    facts = []
-    for each in jobs:
-        if each.seconds is None:
-            state = each.progress().describe(each.job.epochs)
-            facts.append(f'{each.job.label}: {state or "running"}')
-        elif len(jobs) <= _SHOWN_WHEN_DONE:
-            facts.append(f'{each.job.label}: done')
-    if len(jobs) > _SHOWN_WHEN_DONE:
-        facts.insert(0, f'{sum(each.seconds is not None for each in jobs)} done')
-    return '  |  '.join(facts)
+def describe(job: RunningJob, *, bar: bool = False) -> str:
+    """How far a job is, in a few words, with a bar before them if wanted."""
+    progress = job.progress()
+    state = progress.describe(job.job.epochs) or 'running'
+    if job.seconds is not None:
+        state = f'done · {progress.metric}' if progress.metric else 'done'
+    if not bar:
+        return f'{job.job.label}: {state}'
+    filled = round(_BAR * (1.0 if job.seconds is not None else progress.share(job.job.epochs)))
+    return f'{job.job.label:<16} {"━" * filled}{"╌" * (_BAR - filled)}  {state}'
 
 
 class Console:
@@ -42,12 +42,15 @@ class Console:
 
     def __init__(self, expected: Sequence[float], *, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
+        if isinstance(self._stream, io.TextIOWrapper):
+            # A terminal that lacks a sign shows "?" rather than stop the demo.
+            self._stream.reconfigure(errors='replace')
         self._live = self._stream.isatty()
         self._expected = list(expected)
         self._took: list[float] = []
         self._start = self._step_start = time.monotonic()
         self._shown = float('-inf')
-        self._open_line = False
+        self._live_lines = 0
         # Job -> what its log last said, and when that was first seen.
         self._etas: dict[str, tuple[float, float]] = {}
 
@@ -99,8 +102,12 @@ class Console:
             return
         self._shown = now
         left = self._countdown(jobs, now=now)
-        line = f'      {clock(self.elapsed)} ({clock(self.remaining(left))} to go)  '
-        self._show(line + describe(jobs))
+        times = f'{clock(self.elapsed)} elapsed, about {clock(self.remaining(left))} to go'
+        # Of a long list only what runs; of a pair both, for comparison.
+        listed = [each for each in jobs if len(jobs) <= _PAIR or each.seconds is None]
+        if len(jobs) > _PAIR:
+            times += f', {len(jobs) - len(listed)} done'
+        self._show(times, [describe(each, bar=self._live) for each in listed])
 
     def _countdown(self, jobs: Sequence[RunningJob], *, now: float) -> float | None:
         """Seconds that the slowest job still trains, counted down between its log lines."""
@@ -116,17 +123,18 @@ class Console:
             left.append(max(0.0, eta - (now - since)))
         return max(left) if left else None
 
-    def _show(self, line: str) -> None:
+    def _show(self, times: str, states: Sequence[str]) -> None:
         if not self._live:
-            self.say(line)
+            self.say('      ' + '  |  '.join([times, *states]))
             return
         width = shutil.get_terminal_size().columns - 1
         self._erase()
-        self._stream.write(line if len(line) <= width else line[:width - 1] + '…')
+        for line in (*states, times):
+            text = f'      {line}'
+            self._stream.write((text if len(text) <= width else text[:width - 1] + '…') + '\n')
         self._stream.flush()
-        self._open_line = True
+        self._live_lines = len(states) + 1
 
     def _erase(self) -> None:
-        if self._open_line:
-            self._stream.write('\r\x1b[2K')
-            self._open_line = False
+        self._stream.write('\x1b[1A\x1b[2K' * self._live_lines)
+        self._live_lines = 0

@@ -30,6 +30,14 @@ class Progress:
     metric: str | None = None
     eta: float | None = None
 
+    def share(self, epochs: int | None = None) -> float:
+        """Done part of the whole job, 0 to 1; 0 while nothing is known."""
+        if self.fraction is None:
+            return 0.0
+        if self.epoch is None or not epochs:
+            return self.fraction
+        return (self.epoch - 1 + self.fraction) / epochs
+
     def describe(self, epochs: int | None = None) -> str:
         """The facts in a few words, e.g. ``epoch 2/9 40 % · loss 0.31``."""
         parts = []
@@ -60,7 +68,7 @@ def parse_progress(log: str) -> Progress:
         fraction = 1.0
     return Progress(
         epoch=epoch, fraction=fraction, loss=float(loss[1]) if loss and train else None,
-        metric=_metric(log), eta=_eta(log),
+        metric=_metric(log), eta=_eta(_line(log, train or test)),
     )
 
 
@@ -71,6 +79,11 @@ def _metric(log: str) -> str | None:
             digits = 1 if name == 'top-1' else 3
             return f'{name} {float(match[1]):.{digits}f}'
     return None
+
+
+def _line(log: str, match: re.Match[str] | None) -> str:
+    """The rest of a match's line: a validation after it has an ETA of its own."""
+    return log[match.start():].split('\n', 1)[0] if match else ''
 
 
 def _eta(log: str) -> float | None:

@@ -1,10 +1,11 @@
 import io
+import re
 from types import SimpleNamespace
 
 import pytest
 
 from auglocal_mm.demo import console as console_module
-from auglocal_mm.demo.console import Console, clock, describe
+from auglocal_mm.demo.console import Console, clock
 from auglocal_mm.demo.progress import Progress
 
 
@@ -58,16 +59,34 @@ def test_plain_output_has_a_line_now_and_then(now):
     assert '\r' not in stream.getvalue()
 
 
-def test_a_terminal_has_one_line_that_is_erased(now):
+def test_a_terminal_shows_the_newest_view_only(now):
     stream = Terminal()
     console = Console([600], stream=stream)
     console.begin('Work')
     for now.seconds in (1, 2, 3):
-        console.watch([job('BP')])
+        console.watch([job('BP', progress=Progress(epoch=2, fraction=0.0), epochs=2),
+                       job('AugLocal')])
+    assert screen(stream.getvalue())[1:] == [
+        '      BP               ' + '━' * 12 + '╌' * 12 + '  epoch 2/2 0 %',
+        '      AugLocal         ' + '╌' * 24 + '  running',
+        '      0:03 elapsed, about 9:57 to go',
+    ]
     console.end()
-    last = stream.getvalue().rsplit('\r\x1b[2K', 1)
-    assert last[1] == '      done in 0:03\n'
-    assert stream.getvalue().count('\n') == 2
+    assert screen(stream.getvalue())[1:] == ['      done in 0:03']
+
+
+def screen(written: str) -> list[str]:
+    """What a terminal shows after all that was written."""
+    lines = ['']
+    for part in re.split(r'(\x1b\[1A\x1b\[2K|\n)', written):
+        if part == '\n':
+            lines.append('')
+        elif part.startswith('\x1b'):
+            assert lines.pop() == ''
+            lines[-1] = ''
+        else:
+            lines[-1] += part
+    return lines[:-1]
 
 
 def test_counts_down_between_log_lines(now):
@@ -79,7 +98,14 @@ def test_counts_down_between_log_lines(now):
     assert console._countdown([job('BP', seconds=3, progress=Progress(eta=9.0))], now=30) is None
 
 
-def test_describes_pairs_fully_and_lists_by_what_runs():
-    pair = [job('BP', seconds=3.0), job('AugLocal')]
-    assert describe(pair) == 'BP: done  |  AugLocal: running'
-    assert describe([*pair, job('test', seconds=1.0)]) == '2 done  |  AugLocal: running'
+def test_of_a_pair_both_are_shown_of_a_longer_list_what_runs(now):
+    stream = io.StringIO()
+    console = Console([600], stream=stream)
+    pair = [job('BP', seconds=3.0, progress=Progress(metric='top-1 97.2')), job('AugLocal')]
+    console.watch(pair)
+    now.seconds = 30
+    console.watch([*pair, job('test', seconds=1.0)])
+    assert stream.getvalue().splitlines() == [
+        '      0:00 elapsed, about 10:00 to go  |  BP: done · top-1 97.2  |  AugLocal: running',
+        '      0:30 elapsed, about 9:30 to go, 2 done  |  AugLocal: running',
+    ]
