@@ -1,0 +1,122 @@
+"""Hooks in a real run on the digits: what is logged, and what a resumed run repeats."""
+import json
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from auglocal_mm.engine.hooks.random_state_hook import set_random_state, take_random_state
+from auglocal_mm.engine.launch import build_runner, resume_from
+
+
+def config(root, work_dir, *, epochs=3, workers=0, rule='auglocal', **options):
+    cfg = Config.fromfile(root / f'configs/demo/resnet34-slim_digits_{rule}.py')
+    cfg.param_scheduler = {'type': 'CosineAnnealingLR', 'T_max': epochs}
+    cfg.merge_from_dict({
+        'work_dir': str(work_dir), 'experiment_name': f'{work_dir}'.replace('/', '-'),
+        'train_cfg.max_epochs': epochs, 'launcher': 'none',
+        'model.backbone.depth': 18, 'model.backbone.base_channels': 2,
+        'model.backbone.stem_channels': 4, 'model.head.in_channels': 16,
+        'train_dataloader.dataset.indices': 96, 'train_dataloader.batch_size': 24,
+        'train_dataloader.num_workers': workers, 'default_hooks.logger.interval': 2,
+        'default_hooks.checkpoint.max_keep_ckpts': -1, **options})
+    return cfg
+
+
+def train(cfg) -> Runner:
+    runner = build_runner(cfg, splits=('train', 'val'))
+    runner.train()
+    return runner
+
+
+def weights(runner):
+    return {key: value.clone() for key, value in runner.model.state_dict().items()}
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(root, tmp_path, workers):
+    whole = train(config(root, tmp_path / 'whole', workers=workers))
+    # A restart draws other random numbers before it resumes.
+    cfg = config(root, tmp_path / 'resumed', workers=workers)
+    resume_from(cfg, str(tmp_path / 'whole' / 'epoch_1.pth'))
+    resumed = build_runner(cfg, splits=('train', 'val'))
+    for _ in range(5):
+        torch.rand(3), np.random.rand(3), random.random()
+    resumed.train()
+    expected = weights(whole)
+    assert all(torch.equal(value, expected[key]) for key, value in weights(resumed).items())
+    assert whole.message_hub.get_scalar('val/accuracy/top1').current() == (
+        resumed.message_hub.get_scalar('val/accuracy/top1').current())
+
+
+def test_without_the_saved_states_the_weights_differ(root, tmp_path):
+    """The check above can fail: augmentation is random and matters."""
+    cfg = config(root, tmp_path / 'whole')
+    del cfg.default_hooks.random_state
+    whole = train(cfg)
+    cfg = config(root, tmp_path / 'resumed')
+    del cfg.default_hooks.random_state
+    resume_from(cfg, str(tmp_path / 'whole' / 'epoch_1.pth'))
+    resumed = build_runner(cfg, splits=('train', 'val'))
+    for _ in range(5):
+        torch.rand(3), np.random.rand(3), random.random()
+    resumed.train()
+    expected = weights(whole)
+    assert not all(torch.equal(value, expected[key]) for key, value in weights(resumed).items())
+
+
+def test_random_states_go_out_and_in():
+    state = take_random_state()
+    first = (random.random(), np.random.rand(), torch.rand(1).item())
+    set_random_state(state)
+    assert (random.random(), np.random.rand(), torch.rand(1).item()) == first
+
+
+@pytest.fixture(scope='module')
+def run(root, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp('run')
+    return train(config(root, work_dir, epochs=2))
+
+
+def test_the_plan_is_logged_once_and_a_line_an_interval(run):
+    text = next(Path(run.work_dir).rglob('*.log')).read_text()
+    assert text.count('Local plan: 9 units in 7 local modules') == 1
+    assert re.search(r'Parameters: [\d,]+ of the classifier, [\d,]+ of auxiliary', text)
+    lines = re.findall(r'Local losses \(top-1\):  (.*)', text)
+    assert len(lines) == 4
+    assert all(re.match(r'stem \d+\.\d{4} \(\d+\.\d %\)  layer', line) for line in lines)
+    train_lines = [line for line in text.splitlines() if 'Epoch(train)' in line]
+    assert train_lines and all('local/loss' not in line for line in train_lines)
+
+
+def test_every_value_reaches_the_visualizer(run):
+    path = next(Path(run.work_dir).rglob('scalars.json'))
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    local = [entry for entry in entries if 'local/loss/stem' in entry]
+    assert [entry['step'] for entry in local] == [2, 4, 6, 8]
+    model = run.model
+    for entry in local:
+        assert {f'local/{kind}/{name}' for kind in ('loss', 'accuracy')
+                for name in model.local_metrics.names} <= set(entry)
+        assert all(0 <= value <= 100 for key, value in entry.items() if 'accuracy' in key)
+
+
+def test_a_last_batch_of_one_is_refused_before_training(root, tmp_path):
+    cfg = config(root, tmp_path, **{
+        'model.local.depth': 2, 'train_dataloader.dataset.indices': 25,
+        'train_dataloader.drop_last': False})
+    with pytest.raises(ValueError, match='the last batch of 25 images would hold 1 image'):
+        train(cfg)
+    assert not list(tmp_path.glob('*.pth'))
+
+
+def test_the_hook_refuses_a_model_it_cannot_observe(root, tmp_path):
+    cfg = config(root, tmp_path, rule='bp')
+    cfg.custom_hooks = [{'type': 'auglocal_mm.AuxiliaryHeadHook'}]
+    with pytest.raises(TypeError, match='observes a LocalImageClassifier, got ImageClassifier'):
+        train(cfg)
