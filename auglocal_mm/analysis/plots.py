@@ -18,7 +18,9 @@ from matplotlib.ticker import MaxNLocator
 
 from .curves import Series
 
-#: Inks that charts are drawn with, and the CSS variable each becomes.
+#: A line of at most so many values gets a mark for each.
+_FEW = 12
+#: Inks that charts are drawn with; the variables they become stand below.
 INK, MUTED, GRID = '#1b1f24', '#5b6570', '#d5dae0'
 COLORS = {'bp': '#0072b2', 'auglocal': '#d55e00'}
 #: BP lies below, wider, so that it shows where the two coincide.
@@ -133,8 +135,7 @@ def _label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], formatted: 
 
 def curves_chart(
     name: str, series: Mapping[str, Series], *, title: str, formatted: str,
-    iterations_per_epoch: Mapping[str, float] | None = None, markers: bool = False,
-    from_zero: bool = False,
+    iterations_per_epoch: Mapping[str, float] | None = None, from_zero: bool = False,
 ) -> Chart:
     """One quantity by epoch, a line for each method.
 
@@ -145,7 +146,6 @@ def curves_chart(
         formatted: Format of the last value, e.g. ``{:.1f}``.
         iterations_per_epoch: Method to iterations in an epoch, where the steps
             are iterations.
-        markers: Mark each value; for few of them.
         from_zero: Let the axis begin at 0.
     """
     ends = {}
@@ -157,7 +157,8 @@ def curves_chart(
             scale = (iterations_per_epoch or {}).get(method, 1.0)
             epochs = [step / scale for step in line.steps]
             axes.plot(epochs, line.values, color=COLORS[method], linewidth=LINE_WIDTHS[method],
-                      marker='o' if markers else None, markersize=2.4 * LINE_WIDTHS[method])
+                      marker='o' if len(line) <= _FEW else None,
+                      markersize=2.4 * LINE_WIDTHS[method])
             ends[method] = epochs[-1], line.last
         axes.set_title(title)
         axes.set_xlabel('epoch')
@@ -189,7 +190,7 @@ def accuracy_by_depth(accuracy: Mapping[str, float], *, reference: float) -> Cha
         axes.set_ylim(low - 0.12 * span, 100 + 0.08 * span)
         axes.set_xlim(-0.4, len(names) - 0.6)
         axes.set_title('Accuracy on the test digits (%), by depth')
-        axes.annotate(f'{values[0]:.1f}', xy=(0, values[0]), xytext=(10, -4),
+        axes.annotate(f'{values[0]:.1f}', xy=(0, values[0]), xytext=(-4, 9),
                       textcoords='offset points', color=COLORS['auglocal'], fontweight='bold')
         end = len(names) - 0.6
         _label_ends(axes, {'bp': (end, reference), 'auglocal': (end, values[-1])}, '{:.1f}')

@@ -54,8 +54,7 @@ def _task_charts(
     return [
         curves_chart(f'{task}-loss', loss, title=loss_title, formatted='{:.2f}',
                      iterations_per_epoch=per_epoch, from_zero=True),
-        curves_chart(f'{task}-metric', values, title=title, formatted=f'{{:.{digits}f}}',
-                     markers=True),
+        curves_chart(f'{task}-metric', values, title=title, formatted=f'{{:.{digits}f}}'),
     ]
 
 
@@ -75,7 +74,7 @@ def render(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
         _header(results, evidence, verdicts),
         _numbers(results),
         _classification(charts, evidence),
-        _depth(charts['depth'], results, evidence),
+        _depth(charts['depth'], evidence),
         _memory(charts['memory'], results, evidence),
         _detection(charts, results, evidence),
         _scenes(evidence['scenes']),
@@ -179,12 +178,15 @@ def _classification(charts: Mapping[str, Chart], evidence: Mapping[str, Any]) ->
     )
 
 
-def _depth(chart: Chart, results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
-    samples = evidence['local_accuracy']['samples']
+def _depth(chart: Chart, evidence: Mapping[str, Any]) -> str:
+    samples, accuracy = (evidence['local_accuracy'][key] for key in ('samples', 'accuracy'))
+    names = list(accuracy)
     return _section(
         'depth', 'What each depth already knows',
-        '<p>Every auxiliary network is a classifier that can be asked. If local learning works, '
-        'accuracy rises with depth and arrives where BP (dashed) arrives.</p>' + _chart(chart)
+        '<p>Every auxiliary network is a classifier that can be asked: how well could one read '
+        f'the digits if the network ended here? At {escape(names[0])}, the first, '
+        f'{accuracy[names[0]]:.1f} %; at the head {accuracy[names[-1]]:.1f} %. The dashed line is '
+        'the whole network trained by BP.</p>' + _chart(chart)
         + f'<p class="note">n = {samples} test digits, so one digit is '
         f'{100 / samples:.2f} points.</p>',
     )
@@ -222,7 +224,7 @@ def _detection(
         '<div class="table"><table><thead><tr><th scope="col">Backbone</th>'
         + ''.join(f'<th scope="col" class="right">{name}</th>'
                   for name in ('Box AP', 'Box AP50', 'Mask AP', 'Mask AP50'))
-        + f'</tr></thead><tbody>{rows}<tr><th scope="row">Difference</th>{difference}</tr>'
+        + f'</tr></thead><tbody>{rows}<tr><th scope="row">AugLocal − BP</th>{difference}</tr>'
         '</tbody></table></div>'
     )
     return _section(

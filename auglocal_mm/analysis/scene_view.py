@@ -87,7 +87,9 @@ def scene_panel(
                  f'href="data:image/png;base64,{scene["png"]}"/>')
     else:
         image = f'<use href="#{image_id}"/>'
-    drawn = ''.join(_draw(instance, height=height) for instance in instances)
+    # All labels above all shapes.
+    drawn = ''.join(_shape(instance) for instance in instances) + ''.join(
+        _tag(instance, width=width, height=height) for instance in instances)
     labels = ', '.join(_label(instance) for instance in instances) or 'nothing'
     alt = escape(f'{caption}: {labels}')
     return (f'<figure class="scene"><svg viewBox="0 0 {width} {height}" role="img" '
@@ -100,25 +102,36 @@ def _label(instance: dict[str, Any]) -> str:
     return str(instance['label']) + (f' ({100 * score:.0f} %)' if score is not None else '')
 
 
-def _draw(instance: dict[str, Any], *, height: float) -> str:
-    color = PALETTE[_color_index(str(instance['label'])) % len(PALETTE)]
-    x, y, box_width, box_height = instance['box']
-    size = 0.075 * height
-    score = instance.get('score')
-    text = escape(str(instance['label'])) + (f' {100 * score:.0f}' if score is not None else '')
-    tag_width = size * (0.62 * len(text) + 0.3)
-    tag_y = y - size if y >= size else y + box_height
-    tag_y = min(tag_y, height - size)
+def _shape(instance: dict[str, Any]) -> str:
+    color = _color(instance)
+    x, y, width, height = instance['box']
     return (
         f'<path d="{instance["outline"]}" fill="{color}" fill-opacity=".45" stroke="{color}" '
         f'stroke-width=".6" fill-rule="evenodd"/>'
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{box_width:.1f}" height="{box_height:.1f}" '
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
         f'fill="none" stroke="{color}" stroke-width="1.1"/>'
-        f'<rect x="{x:.1f}" y="{tag_y:.1f}" width="{tag_width:.1f}" height="{size:.1f}" '
+    )
+
+
+def _tag(instance: dict[str, Any], *, width: float, height: float) -> str:
+    """The label on top of the box, or below it where there is no room."""
+    color, size = _color(instance), 0.065 * height
+    x, y, _, box_height = instance['box']
+    score = instance.get('score')
+    text = escape(str(instance['label'])) + (f' {100 * score:.0f}' if score is not None else '')
+    tag_width = size * (0.62 * len(text) + 0.3)
+    x = max(0.0, min(x, width - tag_width))
+    y = min(y - size if y >= size else y + box_height, height - size)
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{tag_width:.1f}" height="{size:.1f}" '
         f'fill="{color}"/>'
-        f'<text x="{x + 0.15 * size:.1f}" y="{tag_y + 0.8 * size:.1f}" font-size="{size:.1f}" '
+        f'<text x="{x + 0.15 * size:.1f}" y="{y + 0.82 * size:.1f}" font-size="{size:.1f}" '
         f'fill="{_text_color(color)}">{text}</text>'
     )
+
+
+def _color(instance: dict[str, Any]) -> str:
+    return PALETTE[_color_index(str(instance['label'])) % len(PALETTE)]
 
 
 def _color_index(label: str) -> int:
