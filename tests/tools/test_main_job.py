@@ -1,0 +1,204 @@
+"""The main job at full size, as a user types it, on data that is made here.
+
+ImageNet ResNet-34 at 224x224 with all 17 modules: train, validate, checkpoint,
+kill, resume, export; the COCO Mask R-CNN config on that backbone: train,
+evaluate. All through the tools, from another folder than the repository.
+"""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+AUGLOCAL = 'configs/auglocal/resnet34_imagenet.py'
+MASK_RCNN = 'configs/mask_rcnn/mask-rcnn_r34_auglocal_fpn_adamw_1x_coco.py'
+SMALL = ['train_dataloader.batch_size=4', 'train_dataloader.num_workers=2',
+         'val_dataloader.batch_size=4', 'val_dataloader.num_workers=0', 'randomness.seed=1',
+         'default_hooks.logger.interval=1', 'optim_wrapper.optimizer.lr=0.01']
+
+
+def command(*words, folder):
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable,
+                   'PYTHONPATH': str(ROOT), 'PORT': '29617'}
+    words = [str(word) for word in words]
+    start = [] if words[0].endswith('.sh') else [sys.executable]
+    return {'args': [*start, str(ROOT / words[0]), *words[1:]], 'cwd': folder, 'env': environment,
+            'text': True, 'stdout': subprocess.PIPE, 'stderr': subprocess.STDOUT}
+
+
+def run(*words, folder, status=0):
+    done = subprocess.run(**command(*words, folder=folder), timeout=500, check=False)
+    assert done.returncode == status, done.stdout[-4000:]
+    return done.stdout
+
+
+def make_imagenet(folder):
+    """A thousand class folders as ImageNet has, pictures in the first two."""
+    random = np.random.default_rng(0)
+    for split, images in (('train', 4), ('val', 2)):
+        for number in range(1000):
+            place = folder / 'data' / 'imagenet' / split / f'n{number:08d}'
+            place.mkdir(parents=True)
+            for index in range(images if number < 2 else 0):
+                pixels = random.integers(0, 256, (260, 300, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(place / f'{index}.JPEG')
+
+
+def make_coco(folder):
+    random = np.random.default_rng(0)
+    coco = folder / 'data' / 'coco'
+    (coco / 'annotations').mkdir(parents=True)
+    names = json.loads((ROOT / 'tests/tools/coco_categories.json').read_text())
+    for split, count in (('train2017', 2), ('val2017', 1)):
+        (coco / split).mkdir()
+        images, annotations = [], []
+        for index in range(1, count + 1):
+            pixels = random.integers(0, 256, (120, 160, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(coco / split / f'{index:012d}.jpg')
+            images.append({'id': index, 'file_name': f'{index:012d}.jpg', 'width': 160,
+                           'height': 120})
+            annotations.append({
+                'id': index, 'image_id': index, 'category_id': 1, 'iscrowd': 0, 'area': 2400.0,
+                'bbox': [20, 30, 60, 40], 'segmentation': [[20, 30, 80, 30, 80, 70, 20, 70]]})
+        (coco / 'annotations' / f'instances_{split}.json').write_text(json.dumps({
+            'images': images, 'annotations': annotations,
+            'categories': [{'id': index + 1, 'name': name} for index, name in enumerate(names)]}))
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('main_job')
+    make_imagenet(folder)
+    make_coco(folder)
+    return folder
+
+
+def train_classifier(folder, work_dir, *more, epochs=2):
+    return run('tools/train.py', ROOT / AUGLOCAL, '--work-dir', work_dir, *more, '--cfg-options',
+               *SMALL, f'train_cfg.max_epochs={epochs}', folder=folder)
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(folder):
+    said = train_classifier(folder, 'whole')
+    return folder / 'whole', said
+
+
+def state(path):
+    return torch.load(path, map_location='cpu', weights_only=False)['state_dict']
+
+
+def test_the_imagenet_config_trains_and_validates_at_full_size(uninterrupted):
+    work_dir, said = uninterrupted
+    assert '17 units in 17 local modules' in said
+    assert len(re.findall(r'Epoch\(val\) \[\d\]\[1/1\] +accuracy/top1: ', said)) == 2
+    assert 'layer4.2' in said
+    weights = state(work_dir / 'epoch_2.pth')
+    assert sum(key.endswith('fc.weight') for key in weights) == 17
+    assert weights['head.fc.weight'].shape == (1000, 512)
+    assert all(torch.isfinite(value).all() for value in weights.values())
+    warnings = [line for line in said.splitlines() if 'warning' in line.lower()]
+    assert all('no valid file' in line for line in warnings), warnings
+
+
+def test_a_killed_run_resumes_to_the_same_weights(folder, uninterrupted):
+    words = ['tools/train.py', ROOT / AUGLOCAL, '--work-dir', 'killed', '--cfg-options', *SMALL,
+             'train_cfg.max_epochs=2']
+    process = subprocess.Popen(**command(*words, folder=folder), start_new_session=True)
+    deadline = time.monotonic() + 400
+    while not (folder / 'killed' / 'last_checkpoint').exists() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (folder / 'killed' / 'epoch_2.pth').exists()
+    said = train_classifier(folder, 'killed', '--resume')
+    assert 'resumed epoch: 1' in said
+    whole, resumed = state(uninterrupted[0] / 'epoch_2.pth'), state(folder / 'killed/epoch_2.pth')
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+@pytest.fixture(scope='module')
+def backbone(folder, uninterrupted):
+    out = folder / 'work_dirs' / 'resnet34_imagenet_auglocal' / 'backbone.pth'
+    said = run('tools/model_converters/export_backbone.py', uninterrupted[0] / 'epoch_2.pth', out,
+               folder=folder)
+    assert re.match(r'\d+ entries of the backbone written to', said)
+    return out
+
+
+DETECTION = ['train_cfg.max_epochs=1', 'train_dataloader.num_workers=0',
+             'val_dataloader.num_workers=0', 'default_hooks.logger.interval=1']
+
+
+@pytest.mark.slow
+def test_mask_rcnn_trains_from_the_exported_backbone_and_is_evaluated(folder, backbone):
+    said = run('tools/train.py', ROOT / MASK_RCNN, '--work-dir', 'detector', '--cfg-options',
+               *DETECTION, folder=folder)
+    assert 'bbox_mAP' in said and 'segm_mAP' in said
+    trained, exported = state(folder / 'detector' / 'epoch_1.pth'), state(backbone)
+    frozen = [key for key in exported if key.startswith(('backbone.conv1', 'backbone.layer1.'))
+              and not key.endswith('num_batches_tracked')]
+    assert frozen and all(torch.equal(trained[key], exported[key]) for key in frozen)
+    said = run('tools/test.py', ROOT / MASK_RCNN, 'detector/epoch_1.pth', '--work-dir', 'tested',
+               '--cfg-options', 'test_dataloader.num_workers=0', folder=folder)
+    assert 'bbox_mAP' in said
+
+
+@pytest.mark.slow
+def test_the_same_through_two_ranks(folder):
+    said = run('tools/dist_train.sh', ROOT / AUGLOCAL, 2, '--work-dir', 'ranks', '--cfg-options',
+               *SMALL, 'train_cfg.max_epochs=1', folder=folder)
+    assert 'accuracy/top1' in said
+    run('tools/model_converters/export_backbone.py', 'ranks/epoch_1.pth',
+        'work_dirs/resnet34_imagenet_auglocal/backbone.pth', folder=folder)
+    said = run('tools/dist_test.sh', ROOT / AUGLOCAL, 'ranks/epoch_1.pth', 2, '--work-dir', 'tested',
+               '--cfg-options', 'test_dataloader.num_workers=0', folder=folder)
+    assert 'accuracy/top1' in said
+    said = run('tools/dist_train.sh', ROOT / MASK_RCNN, 2, '--work-dir', 'detector_ranks',
+               '--cfg-options', *DETECTION, folder=folder)
+    assert 'bbox_mAP' in said
+
+
+def test_a_missing_backbone_is_said_before_anything_is_written(tmp_path):
+    make_coco(tmp_path)
+    said = run('tools/train.py', ROOT / MASK_RCNN, folder=tmp_path, status=2)
+    assert said.startswith('error: no checkpoint at work_dirs/resnet34_imagenet_auglocal')
+    assert 'Traceback' not in said and not (tmp_path / 'work_dirs').exists()
+
+
+def test_missing_data_are_said_before_anything_is_written(tmp_path):
+    said = run('tools/train.py', ROOT / AUGLOCAL, folder=tmp_path, status=2)
+    assert said.startswith('error: data is missing') and 'how to get it' in said
+    assert 'Traceback' not in said and not (tmp_path / 'work_dirs').exists()
+
+
+@pytest.mark.parametrize(('options', 'said'), [
+    (['model.local.depth=1'], 'depth must be an integer of at least 2'),
+    (['model.local.tau=2'], r'tau must be in \[0, 1\]'),
+    (['model.local.modules=18'], 'modules must be at most 17'),
+    (['model.local.deep=3'], "unknown key 'deep'"),
+])
+def test_impossible_settings_end_in_one_readable_line(options, said, tmp_path):
+    shown = run('tools/analysis_tools/show_plan.py', ROOT / AUGLOCAL, '--cfg-options', *options,
+                folder=tmp_path, status=2)
+    assert re.search(said, shown) and 'Traceback' not in shown
+
+
+def test_show_plan_prints_a_table_and_json(tmp_path):
+    words = ['tools/analysis_tools/show_plan.py', ROOT / 'configs/auglocal/resnet110_cifar10.py']
+    assert run(*words, folder=tmp_path).startswith('55 units in 50 local modules\n')
+    plan = json.loads(run(*words, '--json', '--cfg-options', 'model.local.depth=2',
+                          folder=tmp_path))
+    assert (plan['units'], plan['modules'], len(plan['layers'])) == (55, 54, 55)
+    assert all(layer['auxiliary']['batch_norm_before_fc'] for layer in plan['layers'][:53])
