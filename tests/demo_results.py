@@ -21,6 +21,7 @@ def made_results() -> dict[str, Any]:
             'bp': {'saved_activations_mb': 20.4}, 'auglocal': {'saved_activations_mb': 2.9},
         },
         'seconds': {'data': 3.0, 'classification': 150.0, 'total': 420.5},
+        'cpu_seconds': {'data': 2.0, 'classification': 290.0, 'total': 800.0},
         'versions': {'python': '3.11.2', 'torch': '2.11.0', 'auglocal_mm': '0.1.0'},
         'hardware': {'cpu': 'A <fast> processor', 'cores': 2, 'memory_gib': 15.6,
                      'system': 'Linux x86_64', 'accelerator': None},

@@ -1,0 +1,1 @@
+"""Measuring and showing: memory, accuracy by depth, curves, charts, the report."""

@@ -262,16 +262,24 @@ def _plan(plan: Mapping[str, Any]) -> str:
 
 
 def _making(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
-    seconds = results['seconds']
+    seconds, cpu_seconds = results['seconds'], results.get('cpu_seconds', {})
     rows = ''.join(
         f'<tr><td>{escape(_STEP_NAMES.get(name, name))}</td>'
-        f'<td class="right">{value:.0f} s</td></tr>'
+        f'<td class="right">{value:.0f} s</td>'
+        f'<td class="right">{_seconds(cpu_seconds.get(name))}</td></tr>'
         for name, value in seconds.items() if name in _STEP_NAMES or name == 'total'
     ).replace('<td>total</td>', '<th scope="row">Total</th>')
     commands = ''.join(f'<p><code>{escape(line)}</code></p>' for line in evidence['commands'])
     return _section(
         'making', 'How it was made',
         '<div class="table"><table><thead><tr><th scope="col">Step</th>'
-        f'<th scope="col" class="right">Time</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        '<th scope="col" class="right">Time</th><th scope="col" class="right">Processor time</th>'
+        f'</tr></thead><tbody>{rows}</tbody></table></div>'
+        '<p class="note">BP and AugLocal run side by side, one thread each, where there are two '
+        'cores. Much less processor time than twice the time: the machine was busy.</p>'
         '<h3>Commands</h3><p>The demo runs the same tools that you would:</p>' + commands,
     )
+
+
+def _seconds(value: float | None) -> str:
+    return '' if value is None else f'{value:.0f} s'

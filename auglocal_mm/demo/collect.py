@@ -17,8 +17,16 @@ TASKS = ('classification', 'detection')
 SCENES_SHOWN = 6
 
 
-def collect_results(run: RunFolder, *, seed: int, seconds: Mapping[str, float]) -> dict[str, Any]:
+def collect_results(
+    run: RunFolder, *, seed: int, seconds: Mapping[str, float], cpu_seconds: Mapping[str, float]
+) -> dict[str, Any]:
     """The content of ``results.json``.
+
+    Args:
+        run: The finished run.
+        seed: Seed of its trainings.
+        seconds: Step or command to seconds, with ``total``.
+        cpu_seconds: Step to processor seconds of its commands, with ``total``.
 
     Raises:
         ValueError: A number is missing or impossible; all of them are named.
@@ -36,6 +44,7 @@ def collect_results(run: RunFolder, *, seed: int, seconds: Mapping[str, float]) 
                      read_json(run.measured('memory', method)).get('saved_activations_mb')}
             for method in METHODS},
         'seconds': {name: round(value, 1) for name, value in seconds.items()},
+        'cpu_seconds': {name: round(value, 1) for name, value in cpu_seconds.items()},
         'seed': seed,
         'versions': versions(),
         'hardware': hardware(),

@@ -1,11 +1,12 @@
 """Known peaks of ResNet-110 on 32×32 images at batch 16."""
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from mmpretrain.structures import DataSample
 
-from auglocal_mm.analysis.memory import saved_activations_mb
+from auglocal_mm.analysis.memory import saved_activations_mb, training_memory_mb
 
 RULES = {
     'bp': (None, 129.0),
@@ -36,3 +37,10 @@ def test_resnet110(rule):
     measured = saved_activations_mb(
         lambda: model.train_step(batch, optim_wrapper), exclude=model)
     assert measured == pytest.approx(expected, abs=0.05)
+
+
+def test_a_config_is_measured_at_its_batch_size(root):
+    config = Config.fromfile(root / 'configs/demo/resnet34-slim_digits_bp.py')
+    one, two = (training_memory_mb(config, batch_size=size) for size in (8, 16))
+    # Activations grow with the batch; a BatchNorm's saved statistics do not.
+    assert 1.9 < two / one < 2
