@@ -154,6 +154,8 @@ def _partition_resnet(backbone: ResNet) -> tuple[LocalLayer, ...]:
 
 
 def _resnet_stem(backbone: ResNet) -> LocalLayer:
+    owners: tuple[str, ...]
+    paths: tuple[str, ...]
     if backbone.deep_stem:
         owners, paths, stride = ('stem',), ('stem',), 2
     else:

@@ -82,10 +82,7 @@ class LocalPlan:
         for layer in self.layers:
             entry = asdict(layer)
             if layer.auxiliary is not None:
-                entry['auxiliary'] = dict(
-                    depth=layer.auxiliary.depth,
-                    blocks=[asdict(block) for block in layer.auxiliary.blocks],
-                    batch_norm_before_fc=layer.auxiliary.batch_norm_before_fc)
+                entry['auxiliary'] = {'depth': layer.auxiliary.depth, **entry['auxiliary']}
             layers.append(entry)
         return dict(units=self.units, modules=self.modules, layers=layers)
 
@@ -99,8 +96,8 @@ class LocalPlan:
             rows.append((layer.name, str(layer.channels), str(layer.stride), str(layer.module),
                          str(auxiliary)))
         widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-        lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
-                 for row in rows]
+        lines = ['  '.join(cell.ljust(width) for cell, width in
+                           zip(row, widths, strict=True)).rstrip() for row in rows]
         title = f'{self.units} units in {self.modules} local modules'
         return '\n'.join([title, lines[0], '-' * max(map(len, lines)), *lines[1:]])
 
@@ -154,7 +151,7 @@ def downsampling_levels(layers: Sequence[LayerSpec]) -> tuple[int, ...]:
     first = layers[0].channels
     ratios = [layer.channels // first for layer in layers]
     if all(ratio * first == layer.channels and ratio & (ratio - 1) == 0
-           for ratio, layer in zip(ratios, layers)):
+           for ratio, layer in zip(ratios, layers, strict=True)):
         return tuple(ratio.bit_length() - 1 for ratio in ratios)
     levels, level = [], 0
     for layer in layers:

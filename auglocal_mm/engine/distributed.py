@@ -33,7 +33,8 @@ class LocalDistributedDataParallel(nn.Module):
     def __init__(self, module: nn.Module) -> None:
         if not isinstance(module, LocalImageClassifier):
             raise TypeError(f'LocalDistributedDataParallel wraps a LocalImageClassifier, got '
-                            f'{type(module).__name__}; leave model_wrapper_cfg out for other models')
+                            f'{type(module).__name__}; for another model leave '
+                            'model_wrapper_cfg out')
         if not dist.is_initialized():
             raise RuntimeError('LocalDistributedDataParallel needs a process group; start with '
                                'tools/dist_train.sh, or without a launcher leave the wrapper out')
@@ -104,7 +105,7 @@ class GradientAverage:
             bucket.work.wait()
             bucket.flat.div_(dist.get_world_size())
             parts = bucket.flat.split([gradient.numel() for gradient in bucket.gradients])
-            for gradient, part in zip(bucket.gradients, parts):
+            for gradient, part in zip(bucket.gradients, parts, strict=True):
                 gradient.copy_(part.view_as(gradient))
         self._buckets.clear()
 

@@ -45,7 +45,8 @@ class AugLocalOptimWrapper(OptimWrapper):
             f'dtype must be None, {" or ".join(map(repr, DTYPES))}, got {dtype!r}')
         faults.add_unless(
             loss_scale is None or dtype in ('float16', torch.float16),
-            f'loss_scale is for dtype float16 only, got {loss_scale!r} with {dtype!r}; leave it out')
+            f'loss_scale is for dtype float16 only, got {loss_scale!r} with {dtype!r}; '
+            'leave it out')
         faults.add_unless(
             loss_scale is None or loss_scale == 'dynamic'
             or isinstance(loss_scale, (int, float, dict)),
@@ -55,7 +56,7 @@ class AugLocalOptimWrapper(OptimWrapper):
             f'accumulative_counts must be an integer of at least 1, got {accumulative_counts!r}')
         faults.raise_if_any()
         super().__init__(optimizer, **kwargs)
-        self.dtype = DTYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype
+        self.dtype = DTYPES[dtype] if isinstance(dtype, str) else dtype
         self.device_type = optimizer.param_groups[0]['params'][0].device.type
         self._fixed_scale = float(loss_scale) if isinstance(loss_scale, (int, float)) else None
         settings = dict(loss_scale) if isinstance(loss_scale, dict) else {}

@@ -3,9 +3,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auglocal_mm.plan import (AuxiliaryPlan, BlockPlan, LayerPlan, LayerSpec, LocalPlan,
-                              block_strides, downsampling_levels, even_modules, isolated_modules,
-                              pyramidal_blocks, uniform_selection)
+from auglocal_mm.plan import (
+    AuxiliaryPlan,
+    BlockPlan,
+    LayerPlan,
+    LayerSpec,
+    LocalPlan,
+    block_strides,
+    downsampling_levels,
+    even_modules,
+    isolated_modules,
+    pyramidal_blocks,
+    uniform_selection,
+)
 from auglocal_mm.registry import LOCAL_RULES
 from auglocal_mm.validation import Faults, is_int
 
@@ -50,7 +60,8 @@ class AugLocal(LocalRule):
             f'modules must be None or an integer of at least 2, got {modules!r}; for one module, '
             'which is back-propagation, use the plain ImageClassifier')
         faults.add_unless(isinstance(batch_norm_before_fc, bool),
-                          f'batch_norm_before_fc must be True or False, got {batch_norm_before_fc!r}')
+                          'batch_norm_before_fc must be True or False, got '
+                          f'{batch_norm_before_fc!r}')
         faults.raise_if_any()
         self.depth = depth
         self.tau = tau
@@ -62,10 +73,11 @@ class AugLocal(LocalRule):
         modules = self._assign_modules(len(layers))
         ends = [unit for unit in range(len(layers) - 1) if modules[unit] != modules[unit + 1]]
         taught = [end for end in ends if any(
-            layer.trainable for layer, module in zip(layers, modules) if module == modules[end])]
+            layer.trainable for layer, module in zip(layers, modules, strict=True)
+            if module == modules[end])]
         counts = pyramidal_blocks(self.depth - 1, self.tau, len(taught) + 1)
         auxiliaries = {unit: self._plan_auxiliary(unit, count, layers)
-                       for unit, count in zip(taught, counts)}
+                       for unit, count in zip(taught, counts, strict=True)}
         return LocalPlan(tuple(
             LayerPlan(layer.name, layer.channels, layer.stride, modules[unit],
                       auxiliaries.get(unit)) for unit, layer in enumerate(layers)))
@@ -90,5 +102,5 @@ class AugLocal(LocalRule):
         strides = block_strides(unit, chosen, downsampling_levels(layers))
         return AuxiliaryPlan(
             blocks=tuple(BlockPlan(layers[index].name, layers[index].channels, stride)
-                         for index, stride in zip(chosen, strides)),
+                         for index, stride in zip(chosen, strides, strict=True)),
             batch_norm_before_fc=self.batch_norm_before_fc and blocks <= 1)

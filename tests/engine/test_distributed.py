@@ -60,10 +60,9 @@ def train(model, wrapper_type, counts, batches):
     wrapper = wrapper_type(torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9),
                            accumulative_counts=counts)
     for one in batches:
-        with wrapper.optim_context(model):
-            pass
         model.train_step(one, wrapper)
-    return {key: value.clone() for key, value in getattr(model, 'module', model).state_dict().items()}
+    bare = getattr(model, 'module', model)
+    return {key: value.clone() for key, value in bare.state_dict().items()}
 
 
 def local_rank(rank, counts):

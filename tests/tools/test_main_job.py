@@ -162,8 +162,8 @@ def test_the_same_through_two_ranks(folder):
     assert 'accuracy/top1' in said
     run('tools/model_converters/export_backbone.py', 'ranks/epoch_1.pth',
         'work_dirs/resnet34_imagenet_auglocal/backbone.pth', folder=folder)
-    said = run('tools/dist_test.sh', ROOT / AUGLOCAL, 'ranks/epoch_1.pth', 2, '--work-dir', 'tested',
-               '--cfg-options', 'test_dataloader.num_workers=0', folder=folder)
+    said = run('tools/dist_test.sh', ROOT / AUGLOCAL, 'ranks/epoch_1.pth', 2, '--work-dir',
+               'tested', '--cfg-options', 'test_dataloader.num_workers=0', folder=folder)
     assert 'accuracy/top1' in said
     said = run('tools/dist_train.sh', ROOT / MASK_RCNN, 2, '--work-dir', 'detector_ranks',
                '--cfg-options', *DETECTION, folder=folder)

@@ -71,7 +71,7 @@ class AuxiliaryHeadHook(Hook):
 
     def _report(self, runner: Runner, names: tuple[str, ...]) -> None:
         means = torch.stack(list(self._sums.values())).div(self._steps).tolist()
-        scalars = dict(zip(self._sums, means))
+        scalars = dict(zip(self._sums, means, strict=True))
         self._sums, self._steps = {}, 0
         runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
         runner.logger.info(_line(scalars, [n for n in names if f'local/loss/{n}' in scalars]))

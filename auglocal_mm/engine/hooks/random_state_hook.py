@@ -65,10 +65,10 @@ class RandomStateHook(Hook):
 
 def take_random_state() -> dict[str, Any]:
     """States of Python's, NumPy's and torch's generators, as tensors and plain values."""
-    name, keys, position, has_gauss, cached = np.random.get_state()
+    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     return {
         'python': random.getstate(),
-        'numpy': (name, keys.tolist(), position, has_gauss, cached),
+        'numpy': (name, np.asarray(keys).tolist(), position, has_gauss, cached),
         'torch': torch.get_rng_state(),
         'cuda': torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
