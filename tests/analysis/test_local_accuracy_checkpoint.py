@@ -18,7 +18,7 @@ def test_measures_a_checkpoint(root, tmp_path, capsys, monkeypatch):
     main([CONFIG, str(tmp_path / 'model.pth'), '--out', str(tmp_path / 'out.json')])
     measured = json.loads((tmp_path / 'out.json').read_text())
     assert measured['samples'] == 360
-    assert measured['plan'] == model.plan.to_dict()
+    assert measured['plan'] == json.loads(json.dumps(model.plan.to_dict()))
     names = [layer.name for layer in model.plan.layers if layer.auxiliary is not None]
     assert list(measured['accuracy']) == [*names, 'head']
     assert len(capsys.readouterr().out.splitlines()) >= len(names) + 1
