@@ -1,11 +1,11 @@
 """Someone else's config turned local, without a line of code."""
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
-from mmengine.utils import get_installed_path
 
 import auglocal_mm
 
@@ -28,10 +28,7 @@ optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
 
 
 def installed() -> bool:
-    try:
-        return bool(get_installed_path('auglocal_mm'))
-    except Exception:
-        return False
+    return (Path(auglocal_mm.__file__).parent / '.mim' / 'configs').exists()
 
 
 def read(text, tmp_path):
