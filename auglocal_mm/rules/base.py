@@ -40,6 +40,7 @@ def build_rule(cfg: dict[str, Any] | LocalRule) -> LocalRule:
         raise TypeError(f'model.local must be a dict with a type, got {cfg!r}; '
                         "fix: local=dict(type='auglocal_mm.AugLocal', depth=2)")
     settings = dict(cfg)
+    settings.pop('_scope_', None)  # mmengine's mark on what came by `auglocal_mm::…`
     name = settings.pop('type', None)
     rule = _find(name)
     known = list(inspect.signature(rule).parameters)
