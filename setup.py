@@ -83,7 +83,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    install_requires=['numpy', 'torch>=2.4', 'torchvision>=0.19'],
+    install_requires=['numpy', 'torch>=2.6', 'torchvision>=0.21'],
     extras_require={
         'onedl': ONEDL,
         'openmmlab': OPENMMLAB,

@@ -1,6 +1,7 @@
 """Checkpoints: read safely, checked for completeness, exported in the standard form."""
 from __future__ import annotations
 
+import copy
 import os
 import pickle
 import re
@@ -9,20 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmengine.config import ConfigDict
 from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
 
 from .compat import allow_runner_checkpoints
+from .literal_config import read_literal_config
 
 SHOWN_KEYS = 8
+#: Prefixes that inference does without.
+OPTIONAL = ('auxiliary.', 'data_preprocessor.')
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be used as asked; the message says why and what to do."""
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(source: str | Path) -> dict[str, Any]:
     """Read a checkpoint without running code from it.
 
     Returns:
@@ -33,7 +37,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         CheckpointError: No such file, a damaged one, or one that holds more than
             tensors, plain values and mmengine's log history.
     """
-    path = Path(path)
+    path = Path(source)
+    if '://' in str(source):
+        raise CheckpointError(f'{source} is not on this machine; download it first and give the '
+                              'path, so that it can be read without running code from it')
     if not path.is_file():
         raise CheckpointError(f'no checkpoint at {path}; check the path'
                               + _neighbours(path))
@@ -51,7 +58,17 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
                               'it again') from error
     if not isinstance(content, dict):
         raise CheckpointError(f'{path} holds a {type(content).__name__}, not a dict of weights')
-    return content if 'state_dict' in content else {'state_dict': content}
+    if 'state_dict' not in content:
+        return {'state_dict': content}
+    for key in ('cfg', 'config'):
+        # mmengine would run this text as Python.
+        text = content.get('meta', {}).get(key)
+        try:
+            read_literal_config(text or '')
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f'meta[{key!r}] of {path} is no dumped config ({error}); '
+                                  'remove it from the file') from error
+    return content
 
 
 def _neighbours(path: Path) -> str:
@@ -104,22 +121,22 @@ def write_atomically(content: dict[str, Any], out: Path) -> None:
 
 
 def _build_backbone(text: str) -> nn.Module:
-    cfg = Config.fromstring(text, file_format='.py')
-    backbone = dict(cfg.model.backbone)
+    cfg = ConfigDict(read_literal_config(text))
+    backbone = cfg.model.backbone
     backbone.pop('init_cfg', None)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpretrain')):
         return MODELS.build(backbone)
 
 
 def verify_complete(model: nn.Module, content: Mapping[str, Any], path: str | Path, *,
-                    optional: tuple[str, ...] = ('auxiliary.', 'data_preprocessor.')) -> None:
+                    optional: tuple[str, ...] = OPTIONAL) -> None:
     """Check that a checkpoint has every weight of a model.
 
     Args:
         model: The model about to load it.
         content: What :func:`read_checkpoint` returned.
         path: Where it came from, for the message.
-        optional: Prefixes that may be missing: inference has no auxiliary networks.
+        optional: Prefixes that may be missing.
 
     Raises:
         CheckpointError: Names the keys that are missing or have another shape.
@@ -139,13 +156,14 @@ def verify_pretrained(model: nn.Module) -> None:
     """
     for name, module in model.named_modules():
         for init in _as_list(getattr(module, 'init_cfg', None)):
-            if init.get('type') != 'Pretrained' or '://' in init['checkpoint']:
+            if init.get('type') != 'Pretrained' or '://' in init.get('checkpoint', '://'):
                 continue
             prefix = init.get('prefix') or ''
             prefix = f'{prefix.rstrip(".")}.' if prefix else ''
             state = read_checkpoint(init['checkpoint'])['state_dict']
             hint = f' under prefix {prefix!r}' if prefix else ' (no prefix is set)'
             _require_complete(module, _strip(state, prefix), f'{init["checkpoint"]}{hint}',
+                              optional=OPTIONAL, exactly=bool(prefix),
                               owner=name or type(module).__name__)
 
 
@@ -159,20 +177,33 @@ def _strip(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _require_complete(module: nn.Module, state: Mapping[str, Tensor], source: str, *,
-                      optional: tuple[str, ...] = (), owner: str = '') -> None:
-    own = {key: value for key, value in module.state_dict().items()
-           if not key.startswith(optional) and not key.endswith('num_batches_tracked')}
-    missing = [key for key in own if key not in state]
+                      optional: tuple[str, ...] = (), exactly: bool = False,
+                      owner: str = '') -> None:
+    """Load into a copy, as the host would (its hooks may convert keys), and judge the outcome."""
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    own = module.state_dict()
     misshapen = [f'{key} {tuple(state[key].shape)} for {tuple(value.shape)}'
                  for key, value in own.items() if key in state and state[key].shape != value.shape]
-    if missing or misshapen:
-        owner = owner or type(module).__name__
-        found = f'; the file has {_some(state)}' if state else '; the file has nothing there'
+    kept = {key: value for key, value in state.items()
+            if key not in own or value.shape == own[key].shape}
+    try:
+        outcome = copy.deepcopy(module).load_state_dict(kept, strict=False)
+    except RuntimeError as error:
+        raise CheckpointError(f'{source} does not fit {owner or type(module).__name__}: '
+                              f'{error}') from error
+    missing = [key for key in outcome.missing_keys
+               if key not in state and not key.startswith(optional)
+               and not key.endswith('num_batches_tracked')]
+    surplus = outcome.unexpected_keys if exactly else []
+    if missing or misshapen or surplus:
+        kinds = (('entries missing', missing), ('of another shape', misshapen),
+                 ('of no use', surplus))
+        faults = ', '.join(f'{len(keys)} {kind} ({_some(keys)})' for kind, keys in kinds if keys)
+        found = f'the file has {_some(state)}' if state else 'the file has nothing there'
         raise CheckpointError(
-            f'{source} does not cover {owner}: {len(missing)} of {len(own)} entries missing'
-            f'{f" ({_some(missing)})" if missing else ""}, {len(misshapen)} of another shape'
-            f'{f" ({_some(misshapen)})" if misshapen else ""}{found}. Weights left out would stay '
-            'random; give the checkpoint of this architecture and the right prefix')
+            f'{source} does not cover {owner or type(module).__name__} of {len(own)} entries: '
+            f'{faults}; {found}. Weights left out would stay random; give the checkpoint of this '
+            'architecture and the right prefix')
 
 
 def _some(keys: Any) -> str:

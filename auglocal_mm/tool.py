@@ -36,8 +36,8 @@ def _is_users(error: BaseException) -> bool:
 def _raised_by_us(error: BaseException) -> bool:
     """Whether we raised it, or a registry re-raised it while building what we refused."""
     innermost = error
-    while innermost.__cause__ is not None:
-        innermost = innermost.__cause__
+    while (outer := innermost.__cause__ or innermost.__context__) is not None:
+        innermost = outer
     frame = innermost.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Evaluate a checkpoint of a classifier or a detector.
 
-    tools/test.py configs/auglocal/resnet34_imagenet.py work_dirs/resnet34_imagenet/epoch_200.pth
+    tools/test.py configs/auglocal/resnet34_imagenet.py \\
+        work_dirs/resnet34_imagenet_auglocal/epoch_200.pth
 """
 import argparse
 import os
@@ -33,23 +34,30 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from mmengine.evaluator import DumpResults
-
     from auglocal_mm.engine import launch
     cfg = launch.load_config(args.config, work_dir=args.work_dir, cfg_options=args.cfg_options,
                              launcher=args.launcher)
     if args.show_dir:
-        cfg.default_hooks.visualization.update(_visualization(cfg, args.show_dir))
+        hook = cfg.default_hooks.setdefault('visualization', {})
+        hook.update(_visualization(cfg, args.show_dir))
     runner = launch.load_for_test(cfg, args.checkpoint)
     if args.out:
-        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+        runner.test_evaluator.metrics.append(_dump(cfg)(out_file_path=args.out))
     runner.test()
 
 
 def _visualization(cfg, show_dir: str) -> dict:
     if cfg.get('default_scope') == 'mmdet':
-        return {'draw': True, 'test_out_dir': show_dir}
-    return {'enable': True, 'out_dir': show_dir}
+        return {'type': 'DetVisualizationHook', 'draw': True, 'test_out_dir': show_dir}
+    return {'type': 'VisualizationHook', 'enable': True, 'out_dir': show_dir}
+
+
+def _dump(cfg) -> type:
+    if cfg.get('default_scope') == 'mmdet':
+        from mmdet.evaluation import DumpDetResults
+        return DumpDetResults
+    from mmengine.evaluator import DumpResults
+    return DumpResults
 
 
 if __name__ == '__main__':

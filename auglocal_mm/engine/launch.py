@@ -82,20 +82,29 @@ def scale_learning_rate(cfg: Config) -> None:
 
 
 def resume_from(cfg: Config, path: str) -> None:
-    """What ``--resume [PATH]`` means; ``auto`` finds the latest in the work_dir.
-
-    Raises:
-        CheckpointError: The checkpoint cannot be read, or is no training state.
-    """
+    """What ``--resume [PATH]`` means; ``auto`` finds the latest in the work_dir."""
     cfg.resume = True
     cfg.load_from = None if path == 'auto' else path
-    latest = find_latest_checkpoint(cfg.work_dir) if path == 'auto' else path
-    if latest is not None:
-        content = read_checkpoint(latest)
-        missing = {'meta', 'optimizer', 'message_hub'} - set(content)
-        if missing:
-            raise CheckpointError(f'{latest} cannot be resumed: it holds no {", ".join(missing)}. '
-                                  'To start from its weights set load_from in the config')
+
+
+def starting_checkpoint(cfg: Config) -> str | None:
+    """The file that mmengine will load or resume from, read and checked first.
+
+    Raises:
+        CheckpointError: It cannot be read, or is to be resumed and no training state.
+    """
+    path = cfg.get('load_from')
+    if path is None and cfg.get('resume'):
+        path = find_latest_checkpoint(cfg.work_dir)
+    if path is None:
+        return None
+    content = read_checkpoint(path)
+    missing = {'meta', 'optimizer', 'message_hub'} - set(content)
+    if cfg.get('resume') and missing:
+        raise CheckpointError(f'{path} cannot be resumed: it holds no '
+                              f'{", ".join(sorted(missing))}. To start from its weights set '
+                              'load_from in the config, without resume')
+    return path
 
 
 def drop_validation(cfg: Config) -> None:
@@ -114,15 +123,28 @@ def start_process_group(cfg: Config) -> None:
         raise ValueError(f'launcher {cfg.launcher!r} needs accelerators; without any use '
                          'tools/dist_train.sh (launcher pytorch)')
     dist.init_process_group('gloo')
-    if not cfg.get('model_wrapper_cfg'):
+    wrapper = cfg.get('model_wrapper_cfg') or {
+        'type': 'MMDistributedDataParallel', 'broadcast_buffers': False,
+        'find_unused_parameters': cfg.get('find_unused_parameters', False)}
+    if wrapper.get('type', 'MMDistributedDataParallel') == 'MMDistributedDataParallel':
         # A module on the CPU must not be given device ids.
-        cfg.model_wrapper_cfg = {
-            'type': 'MMDistributedDataParallel', 'device_ids': None, 'broadcast_buffers': False,
-            'find_unused_parameters': cfg.get('find_unused_parameters', False)}
+        wrapper['device_ids'] = None
+    cfg.model_wrapper_cfg = wrapper
+
+
+def add_host_defaults(cfg: Config) -> None:
+    """What mmpretrain's own tools add to every dataloader that does not say otherwise."""
+    if cfg.get('default_scope') != 'mmpretrain':
+        return
+    for split in ('train', 'val', 'test'):
+        loader = cfg.get(f'{split}_dataloader')
+        if loader:
+            loader.setdefault('pin_memory', torch.cuda.is_available())
+            loader.setdefault('collate_fn', {'type': 'default_collate'})
 
 
 def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
-    """Check data and pretrained files, then build the runner.
+    """Check data and every checkpoint that will be read, then build the runner.
 
     Args:
         cfg: The whole config.
@@ -130,28 +152,28 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
 
     Raises:
         FileNotFoundError, CheckpointError: Something the config names is missing;
-            nothing was written.
+            no checkpoint or result was touched.
     """
     check_data(cfg, splits=splits)
+    start = starting_checkpoint(cfg)
     if 'train' in splits:
         for path in _pretrained_files(cfg.model):
             read_checkpoint(path)
     allow_runner_checkpoints()
+    add_host_defaults(cfg)
     start_process_group(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     drop_host_chatter(runner.logger)
-    if 'train' in splits and not cfg.get('resume'):
+    if 'train' in splits and not (cfg.get('resume') and start):
         verify_pretrained(bare_model(runner))
     return runner
 
 
 def load_for_test(cfg: Config, checkpoint: str) -> Runner:
     """A runner about to test `checkpoint`, which must have every weight of the model."""
-    content = read_checkpoint(checkpoint)
-    cfg.load_from = checkpoint
-    _drop_pretrained(cfg.model)
+    cfg.load_from, cfg.resume = checkpoint, False
     runner = build_runner(cfg, splits=('test',))
-    verify_complete(bare_model(runner), content, checkpoint)
+    verify_complete(bare_model(runner), read_checkpoint(checkpoint), checkpoint)
     return runner
 
 
@@ -173,11 +195,3 @@ def _walk(node: Any) -> Iterator[dict]:
 def _pretrained_files(model: dict) -> list[str]:
     return [node['checkpoint'] for node in _walk(model)
             if node.get('type') == 'Pretrained' and '://' not in node.get('checkpoint', '://')]
-
-
-def _drop_pretrained(model: dict) -> None:
-    """A test loads a whole checkpoint; what training started from is not needed."""
-    for node in _walk(model):
-        init_cfg = node.get('init_cfg')
-        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
-            node['init_cfg'] = None

@@ -1,4 +1,5 @@
 """Seeds data loading workers from the main process, which a checkpoint can restore."""
+import os
 import random
 
 import cv2
@@ -13,16 +14,18 @@ def seed_worker(worker_id: int) -> None:
     """Give a worker random numbers of its own that differ from epoch to epoch.
 
     torch has seeded the worker from one number that the main process drew for
-    this epoch; NumPy's and Python's generators follow it. mmengine's default
-    gives a worker the same seed in every epoch. Use it with
+    this epoch, the same on every rank; here the rank joins in, and all generators
+    follow. mmengine's default gives a worker the same seed in every epoch. Use it with
     ``persistent_workers=False``, so that an epoch starts from the main process's
     state alone and a resumed run repeats it.
 
     Args:
         worker_id: Number of the worker, which torch's seed already includes.
     """
-    seed = torch.initial_seed() % 2**32
-    np.random.seed(seed)
-    random.seed(seed)
+    rank = int(os.environ.get('RANK', 0))
+    seeds = np.random.SeedSequence([torch.initial_seed(), rank]).generate_state(3)
+    torch.manual_seed(int(seeds[0]))
+    np.random.seed(seeds[1])
+    random.seed(int(seeds[2]))
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

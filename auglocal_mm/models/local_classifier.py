@@ -1,6 +1,7 @@
 """A classifier whose backbone is trained module by module."""
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -69,6 +70,10 @@ class LocalImageClassifier(ImageClassifier):
         self.local_metrics = LocalMetrics([module[-1].name for module in self._local_modules])
         self._warned_joint = False
         self._require_all_parameters_owned()
+        if getattr(self.backbone, 'with_cp', False):
+            print_log('with_cp=True recomputes nothing in the first layer after a boundary, whose '
+                      'input needs no gradient; local learning saves that memory by itself, so '
+                      'leave it out.', logger='current', level=logging.WARNING)
 
     def _group(self, layers: Sequence[LocalLayer]) -> tuple[tuple[LocalLayer, ...], ...]:
         return tuple(
@@ -190,7 +195,7 @@ class LocalImageClassifier(ImageClassifier):
                 f'{type(optim_wrapper).__name__} runs one backward pass for all local modules: '
                 'gradients are right, but memory is not saved. Set optim_wrapper.type='
                 "'auglocal_mm.AugLocalOptimWrapper' to free each module's graph at once.",
-                logger='current', level=30)
+                logger='current', level=logging.WARNING)
 
 
 _NEEDS_WRAPPER = (
@@ -204,7 +209,8 @@ def auxiliary_key(name: str) -> str:
 
 
 def _require_classification_head(head: nn.Module | None) -> None:
-    if not isinstance(head, ClsHead) or type(head)._get_loss is not ClsHead._get_loss:
+    if not isinstance(head, ClsHead) or (type(head).loss, type(head)._get_loss) != (
+            ClsHead.loss, ClsHead._get_loss):
         raise TypeError(
             'local learning gives the head\'s loss to every auxiliary network and needs a head '
             f'that inherits it from ClsHead, such as LinearClsHead; got {type(head).__name__}')

@@ -31,6 +31,8 @@ class LocalMetrics:
         Mixed labels (Mixup, CutMix) have no top-1 accuracy; none is noted.
         """
         name = self.names[step.module]
+        if step.module == 0:
+            self.losses, self.accuracies = {}, {}
         self.losses[name] = loss.detach()
         if step.logits is not None and 'gt_score' not in data_samples[0]:
             labels = torch.cat([sample.gt_label for sample in data_samples])

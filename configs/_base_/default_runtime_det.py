@@ -8,7 +8,8 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     # A resumed run continues with the random numbers of the run it resumes.
-    random_state=dict(type='auglocal_mm.RandomStateHook'))
+    random_state=dict(type='auglocal_mm.RandomStateHook'),
+    visualization=dict(type='DetVisualizationHook'))
 
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -1,8 +1,11 @@
 """Two gloo ranks train as one process with the double batch does."""
 import os
+import random
 import tempfile
+import time
 import traceback
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -12,6 +15,7 @@ from mmengine.optim import OptimWrapper
 from small import auglocal, batch, classifier, in_float64
 
 from auglocal_mm import AugLocalOptimWrapper, LocalDistributedDataParallel
+from auglocal_mm.engine import seed_worker
 
 SIZE, STEPS = 4, 4
 
@@ -22,8 +26,12 @@ def run_ranks(job, *args, ranks=2):
         # Forked, so that ranks need not import everything again.
         context = mp.start_processes(_rank, (ranks, folder, job, args), nprocs=ranks, join=False,
                                      start_method='fork')
-        while not context.join(timeout=120):
-            pass
+        deadline = time.monotonic() + 120
+        while not context.join(timeout=5):
+            if time.monotonic() > deadline:
+                for process in context.processes:
+                    process.kill()
+                pytest.fail('ranks did not end within 120 s')
         results = [torch.load(os.path.join(folder, f'{rank}.pt'), weights_only=False)
                    for rank in range(ranks)]
     for result in results:
@@ -123,12 +131,15 @@ def doors_rank(rank):
     wrapped = LocalDistributedDataParallel(model)
     plain = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
     unused = build()
-    unused.register_parameter('unused', torch.nn.Parameter(torch.zeros(1)))
+    unused.head.unused = torch.nn.Parameter(torch.zeros(1))
+    unused = LocalDistributedDataParallel(unused)
+    local = AugLocalOptimWrapper(torch.optim.SGD(unused.parameters(), 0.1))
     for attempt in (
             lambda: wrapped.train_step(half(data(0), rank), plain),
             lambda: wrapped(**half(data(0), rank), mode='loss'),
             lambda: wrapped(*half(data(0), rank).values(), 'loss'),
-            lambda: LocalDistributedDataParallel(torch.nn.Linear(1, 1))):
+            lambda: LocalDistributedDataParallel(torch.nn.Linear(1, 1)),
+            lambda: unused.train_step(half(data(0), rank), local)):
         try:
             attempt()
             said.append('nothing')
@@ -139,11 +150,36 @@ def doors_rank(rank):
 
 
 def test_what_would_train_wrongly_stops_with_a_readable_error():
-    for plain, forward, positional, other, known in run_ranks(doors_rank):
+    for plain, forward, positional, other, unused, known in run_ranks(doors_rank):
         assert 'needs optim_wrapper.type=' in plain and 'got OptimWrapper' in plain
         assert 'leave gradients unsynchronised' in forward and forward == positional
         assert 'wraps a LocalImageClassifier, got Linear' in other
+        assert 'head.unused got no gradient from its local loss' in unused
         assert known
+
+
+def workers_rank(rank):
+    os.environ['RANK'] = str(rank)
+    torch.manual_seed(7)
+    loader = torch.utils.data.DataLoader(Numbers(), num_workers=2, worker_init_fn=seed_worker)
+    return [[tuple(item.flatten().tolist()) for item in loader] for _ in range(2)]
+
+
+class Numbers(torch.utils.data.Dataset):
+    """Each item is what NumPy's, torch's and Python's generators say next."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return torch.tensor([np.random.rand(), torch.rand(1).item(), random.random()])
+
+
+def test_workers_differ_by_rank_worker_and_epoch_and_repeat_in_a_second_run():
+    first, second = run_ranks(workers_rank), run_ranks(workers_rank)
+    assert first == second
+    drawn = [number for rank in first for epoch in rank for item in epoch for number in item]
+    assert len(set(drawn)) == len(drawn) == 2 * 2 * 4 * 3
 
 
 def test_without_a_process_group_it_is_refused():

@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from auglocal_mm.checkpoint import CheckpointError
 from auglocal_mm.engine.hooks.random_state_hook import set_random_state, take_random_state
 from auglocal_mm.engine.launch import build_runner, resume_from
 
@@ -68,6 +69,44 @@ def test_without_the_saved_states_the_weights_differ(root, tmp_path):
     resumed.train()
     expected = weights(whole)
     assert not all(torch.equal(value, expected[key]) for key, value in weights(resumed).items())
+
+
+def test_starting_from_weights_takes_over_no_random_states(root, tmp_path):
+    train(config(root, tmp_path / 'first', epochs=1))
+    ends = []
+    for seed in (1, 2):
+        cfg = config(root, tmp_path / f'tuned{seed}', epochs=1, **{'randomness.seed': seed})
+        cfg.load_from = str(tmp_path / 'first' / 'epoch_1.pth')
+        ends.append(weights(train(cfg))['head.fc.weight'])
+    assert not torch.equal(*ends)
+
+
+def test_an_exponential_moving_average_follows_the_local_model(root, tmp_path):
+    cfg = config(root, tmp_path, epochs=1)
+    cfg.custom_hooks.append({'type': 'EMAHook', 'momentum': 0.5})
+    runner = train(cfg)
+    averaged = next(hook for hook in runner.hooks if type(hook).__name__ == 'EMAHook').ema_model
+    own, mean = runner.model.backbone.conv1.weight, averaged.module.backbone.conv1.weight
+    assert torch.isfinite(mean).all() and not torch.equal(own, mean)
+    assert torch.nn.functional.cosine_similarity(own.flatten(), mean.flatten(), dim=0) > 0.9
+
+
+def test_a_resume_with_nothing_to_resume_still_checks_pretrained_files(root, tmp_path):
+    torch.save({'state_dict': {'other.weight': torch.zeros(1)}}, tmp_path / 'other.pth')
+    cfg = config(root, tmp_path / 'run', **{'model.backbone.init_cfg': {
+        'type': 'Pretrained', 'checkpoint': str(tmp_path / 'other.pth'), 'prefix': 'backbone.'}})
+    resume_from(cfg, 'auto')
+    with pytest.raises(CheckpointError, match='the file has nothing there'):
+        build_runner(cfg, splits=('train', 'val'))
+
+
+@pytest.mark.parametrize('resume', [False, True])
+def test_a_checkpoint_named_in_the_config_is_read_safely(root, tmp_path, resume):
+    (tmp_path / 'evil.pth').write_bytes(b'cos\nsystem\n(S"true"\ntR.')
+    cfg = config(root, tmp_path / 'run', load_from=str(tmp_path / 'evil.pth'), resume=resume)
+    with pytest.raises(CheckpointError, match='evil.pth'):
+        build_runner(cfg, splits=('train', 'val'))
+    assert not (tmp_path / 'run').exists()
 
 
 def test_random_states_go_out_and_in():

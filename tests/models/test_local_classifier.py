@@ -233,8 +233,9 @@ def test_impossible_rules_are_refused_when_the_model_is_built(local, said):
         classifier(local)
 
 
-def test_a_head_without_a_classification_loss_is_refused():
-    head = {'type': 'MultiLabelLinearClsHead', 'num_classes': 4, 'in_channels': 16}
+@pytest.mark.parametrize('kind', ['MultiLabelLinearClsHead', 'ArcFaceClsHead'])
+def test_a_head_with_a_loss_of_its_own_is_refused(kind):
+    head = {'type': kind, 'num_classes': 4, 'in_channels': 16}
     with pytest.raises(TypeError, match='needs a head that inherits it from ClsHead'):
         classifier(auglocal(), head=head)
 

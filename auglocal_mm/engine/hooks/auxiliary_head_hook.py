@@ -1,9 +1,11 @@
 """Shows what the auxiliary networks are and how well each local layer learns."""
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import torch
+from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook, LoggerHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -45,7 +47,7 @@ class AuxiliaryHeadHook(Hook):
                              f'least 1, got {interval!r}')
         self.interval = interval
         self._sums: dict[str, Tensor] = {}
-        self._steps = 0
+        self._counts: Counter[str] = Counter()
 
     def before_train(self, runner: Runner) -> None:
         """Check the batch size and log the plan."""
@@ -64,15 +66,18 @@ class AuxiliaryHeadHook(Hook):
             for name, value in values.items():
                 key = f'local/{kind}/{name}'
                 self._sums[key] = self._sums.get(key, 0) + value
-        self._steps += 1
+                self._counts[key] += 1
         if self.every_n_inner_iters(batch_idx, self.interval) or self.end_of_epoch(
                 runner.train_dataloader, batch_idx):
             self._report(runner, metrics.names)
 
     def _report(self, runner: Runner, names: tuple[str, ...]) -> None:
-        means = torch.stack(list(self._sums.values())).div(self._steps).tolist()
-        scalars = dict(zip(self._sums, means, strict=True))
-        self._sums, self._steps = {}, 0
+        if not self._sums:
+            return
+        sums = torch.stack(list(self._sums.values())).tolist()
+        scalars = {key: total / self._counts[key]
+                   for key, total in zip(self._sums, sums, strict=True)}
+        self._sums, self._counts = {}, Counter()
         runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
         runner.logger.info(_line(scalars, [n for n in names if f'local/loss/{n}' in scalars]))
 
@@ -119,7 +124,9 @@ def _check_batch_size(runner: Runner, model: LocalImageClassifier) -> None:
     size = getattr(loader, 'batch_size', None)
     if not normed or size is None:
         return
-    last = 0 if loader.drop_last else len(loader.sampler) % size
+    # An infinite sampler never runs out: every batch is full.
+    full = loader.drop_last or isinstance(loader.sampler, InfiniteSampler)
+    last = 0 if full else len(loader.sampler) % size
     if 1 in (size, last):
         which = 'batches' if size == 1 else f'the last batch of {len(loader.sampler)} images'
         raise ValueError(

@@ -23,13 +23,15 @@ class RandomStateHook(Hook):
     puts them in, ``after_load_checkpoint`` gets them out, ``before_train_epoch``
     sets them. They are set in uninterrupted runs as well, so an epoch's random
     numbers do not depend on what ran between it and the one before (validation,
-    a restart). With worker processes, use ``auglocal_mm.seed_worker``.
+    a restart). Exact for epoch-based loops; others end no epoch and save no states.
+    With worker processes, use ``auglocal_mm.seed_worker``.
     """
 
     priority = 'VERY_HIGH'
 
     def __init__(self) -> None:
         self._states: list[dict[str, Any]] | None = None
+        self._loaded: dict[str, Any] | None = None
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Take the random states of all ranks."""
@@ -38,29 +40,41 @@ class RandomStateHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put the states into the checkpoint."""
         if self._states is not None:
-            seed = getattr(runner.train_dataloader.sampler, 'seed', None)
+            seed = getattr(_sampler(runner), 'seed', None)
             checkpoint[KEY] = {'ranks': self._states, 'sampler_seed': seed}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Get the states out of the checkpoint, where it has them."""
-        saved = checkpoint.get(KEY)
-        if saved is None or not isinstance(saved, dict):
-            return
+        self._loaded = checkpoint.get(KEY)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Set this rank's states, if any were taken, or loaded by a resume."""
+        if self._loaded is not None:
+            # A run that only starts from another's weights is at epoch 0.
+            if runner.epoch > 0:
+                self._adopt(runner, self._loaded)
+            self._loaded = None
+        if self._states is not None:
+            set_random_state(self._states[get_rank()])
+
+    def _adopt(self, runner: Runner, saved: dict[str, Any]) -> None:
         if len(saved['ranks']) != runner.world_size:
             runner.logger.warning(
                 f'The checkpoint holds random states of {len(saved["ranks"])} ranks and this run '
                 f'has {runner.world_size}: random numbers will differ from an uninterrupted run.')
             return
         self._states = saved['ranks']
-        self._sampler_seed = saved['sampler_seed']
+        sampler = _sampler(runner)
+        if saved['sampler_seed'] is not None and hasattr(sampler, 'seed'):
+            sampler.seed = saved['sampler_seed']
+            sampler.set_epoch(runner.epoch)
 
-    def before_train_epoch(self, runner: Runner) -> None:
-        """Set this rank's states, if any were taken or loaded."""
-        if self._states is not None:
-            set_random_state(self._states[get_rank()])
-        sampler = runner.train_dataloader.sampler
-        if getattr(self, '_sampler_seed', None) is not None and hasattr(sampler, 'seed'):
-            sampler.seed = self._sampler_seed
+
+def _sampler(runner: Runner) -> Any:
+    """The sampler that shuffles, which a batch sampler may hold."""
+    loader = runner.train_dataloader
+    inner = getattr(loader.batch_sampler, 'sampler', None)
+    return inner if hasattr(inner, 'seed') else loader.sampler
 
 
 def take_random_state() -> dict[str, Any]:

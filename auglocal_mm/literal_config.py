@@ -1,0 +1,44 @@
+"""Reads a dumped config as data, without running it as Python."""
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+
+def read_literal_config(text: str) -> dict[str, Any]:
+    """Top-level names of a config that mmengine dumped (``Config.pretty_text``).
+
+    A dump assigns nothing but literals and ``dict(key=value, …)``.
+
+    Raises:
+        ValueError: It holds anything else.
+    """
+    try:
+        body = ast.parse(text).body
+    except SyntaxError as error:
+        raise ValueError(f'no dumped config: {error}') from error
+    content: dict[str, Any] = {}
+    for statement in body:
+        if not (isinstance(statement, ast.Assign) and len(statement.targets) == 1
+                and isinstance(statement.targets[0], ast.Name)):
+            raise ValueError(f'line {statement.lineno} assigns no value to a name')
+        content[statement.targets[0].id] = _value(statement.value)
+    return content
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call):
+        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args
+                and all(keyword.arg for keyword in node.keywords)):
+            raise ValueError(f'line {node.lineno} calls something other than dict(key=value, …)')
+        return {str(keyword.arg): _value(keyword.value) for keyword in node.keywords}
+    if isinstance(node, ast.Dict) and all(node.keys):
+        return {_value(key): _value(value)  # type: ignore[arg-type]
+                for key, value in zip(node.keys, node.values, strict=True)}
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        items = [_value(item) for item in node.elts]
+        return {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)](items)
+    try:
+        return ast.literal_eval(node)
+    except ValueError as error:
+        raise ValueError(f'line {node.lineno} holds no plain value') from error

@@ -1,0 +1,25 @@
+"""Dumped configs are read as mmengine reads them, and nothing else is."""
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from auglocal_mm.literal_config import read_literal_config
+
+CONFIGS = sorted((Path(__file__).parents[1] / 'configs').rglob('*.py'))
+
+
+@pytest.mark.parametrize('path', [p for p in CONFIGS if '_base_' not in p.parts],
+                         ids=lambda path: path.stem)
+def test_every_config_survives_its_dump(path):
+    cfg = Config.fromfile(path)
+    assert read_literal_config(cfg.pretty_text) == cfg.to_dict()
+
+
+@pytest.mark.parametrize('text', [
+    'import os', 'a = open("x")', 'a = dict([1])', 'a = dict(**b)', 'a = b', 'a.b = 1',
+    'a = [x for x in y]', 'a = f"{b}"', 'a = {**b}', 'a = (', 'del a', 'a = b.c',
+    'dict(a=1)', 'a = dict(b=__import__("os"))'])
+def test_anything_but_values_is_refused(text):
+    with pytest.raises(ValueError):
+        read_literal_config(text)
