@@ -12,7 +12,7 @@ import numpy as np
 from .digit_images import upsample
 
 #: Sides in pixels between which a digit's 8x8 cells are enlarged, both included.
-MIN_SIDE_PX, MAX_SIDE_PX = 20, 56
+MIN_SIDE_PX, MAX_SIDE_PX = 24, 56
 MIN_DIGITS, MAX_DIGITS = 2, 5
 #: The part of each digit's mask that later digits must leave visible.
 MIN_VISIBLE = 0.85

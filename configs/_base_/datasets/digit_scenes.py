@@ -26,7 +26,7 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=4,
     # Loading is cheaper here than starting workers for each epoch.
     num_workers=0,
     persistent_workers=False,

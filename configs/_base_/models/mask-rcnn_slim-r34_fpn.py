@@ -13,7 +13,8 @@ model = dict(
         norm_eval=False,
         style='pytorch',
         init_cfg=dict(type='Pretrained', prefix='backbone.')),
-    neck=dict(type='FPN', in_channels=[16, 32, 64, 128], out_channels=64, num_outs=4),
+    neck=dict(type='FPN', in_channels=[16, 32, 64, 128], out_channels=64, num_outs=4,
+              norm_cfg=dict(type='BN', requires_grad=True)),
     rpn_head=dict(
         type='RPNHead',
         in_channels=64,
@@ -52,7 +53,7 @@ model = dict(
             loss_bbox=dict(type='L1Loss', loss_weight=1.0)),
         mask_roi_extractor=dict(
             type='SingleRoIExtractor',
-            roi_layer=dict(type='RoIAlign', output_size=14, sampling_ratio=2),
+            roi_layer=dict(type='RoIAlign', output_size=14, sampling_ratio=1),
             out_channels=64,
             finest_scale=28,
             featmap_strides=[4, 8, 16, 32]),
@@ -90,7 +91,7 @@ model = dict(
                 min_pos_iou=0.5,
                 match_low_quality=True,
                 ignore_iof_thr=-1),
-            sampler=dict(type='RandomSampler', num=64, pos_fraction=0.25, neg_pos_ub=-1,
+            sampler=dict(type='RandomSampler', num=32, pos_fraction=0.5, neg_pos_ub=-1,
                          add_gt_as_proposals=True),
             mask_size=28,
             pos_weight=-1,
