@@ -33,7 +33,8 @@ def content(root):
 
 
 def test_annotations_are_the_same_on_every_machine(scenes):
-    assert content(scenes)[0] == 'PIN'
+    assert content(scenes)[0] == (
+        'f46fdebc830b5df81507d91a8607d31be0b4a7ee5746cd2881cb327880f7d545')
 
 
 def test_scenes_are_the_same_in_every_run(scenes, tmp_path):
@@ -117,8 +118,10 @@ def test_pycocotools_reads_consistent_annotations(scenes, part):
         mask = coco.annToMask(annotation).astype(bool)
         left, top, width, height = annotation['bbox']
         assert mask.sum() == annotation['area'] == mask[top:top + height, left:left + width].sum()
-        assert mask[top:top + height].any(axis=1).all()
-        assert mask[:, left:left + width].any(axis=0).all()
+        # A digit over it may cut a mask in two; its box stays tight.
+        rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+        assert (rows[0], rows[-1]) == (top, top + height - 1)
+        assert (columns[0], columns[-1]) == (left, left + width - 1)
 
 
 def test_parts_share_no_digit():
