@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from auglocal_mm.models import LocalImageClassifier
+from .local_model import LocalModel
 
 
 @runtime_checkable
@@ -37,7 +36,7 @@ class GradientSync(Protocol):
         """Wait for all that was started; called once, before the optimizer steps."""
 
 
-def train_step(model: LocalImageClassifier, inputs: Any, data_samples: Any,
+def train_step(model: LocalModel, inputs: Any, data_samples: Any,
                optim_wrapper: LocalOptimizer, sync: GradientSync | None = None,
                ) -> dict[str, Tensor]:
     """One training step; every graph is freed before the next module runs.

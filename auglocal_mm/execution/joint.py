@@ -7,15 +7,14 @@ graphs live until the one backward pass, so no memory is saved.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from auglocal_mm.models import LocalImageClassifier
+from .local_model import LocalModel
 
 
-def joint_losses(model: LocalImageClassifier, inputs: Any, data_samples: Any,
+def joint_losses(model: LocalModel, inputs: Any, data_samples: Any,
                  ) -> dict[str, Tensor]:
     """The head's losses and ``local_loss``, the sum of the auxiliary networks' losses.
 
