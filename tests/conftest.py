@@ -13,6 +13,13 @@ settings.register_profile('steady', derandomize=True, deadline=None)
 settings.load_profile('steady')
 
 
+@pytest.fixture(autouse=True)
+def _no_default_scope():
+    """A runner in one test leaves its scope behind; no other test may depend on it."""
+    from mmengine.registry import DefaultScope
+    DefaultScope._instance_dict.clear()
+
+
 @pytest.fixture(scope='session')
 def root() -> Path:
     """Return the root of the repository."""
