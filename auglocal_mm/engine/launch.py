@@ -22,6 +22,7 @@ from auglocal_mm.checkpoint import (
 from auglocal_mm.compat import allow_runner_checkpoints
 from auglocal_mm.datasets.check import check_data
 from auglocal_mm.host_chatter import drop_host_chatter
+from auglocal_mm.models import LocalImageClassifier
 
 LOCAL_WRAPPER = 'auglocal_mm.AugLocalOptimWrapper'
 
@@ -151,8 +152,8 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
         splits: Dataloaders that will be used: ``train``, ``val``, ``test``.
 
     Raises:
-        FileNotFoundError, CheckpointError: Something the config names is missing;
-            no checkpoint or result was touched.
+        FileNotFoundError, CheckpointError, ValueError: Something the config names is
+            missing or impossible; no checkpoint or result was touched.
     """
     check_data(cfg, splits=splits)
     start = starting_checkpoint(cfg)
@@ -164,8 +165,11 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     start_process_group(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     drop_host_chatter(runner.logger)
+    model = bare_model(runner)
+    if 'train' in splits and isinstance(model, LocalImageClassifier):
+        model.check_batch_size(cfg.train_dataloader.get('batch_size'))
     if 'train' in splits and not (cfg.get('resume') and start):
-        verify_pretrained(bare_model(runner))
+        verify_pretrained(model)
     return runner
 
 

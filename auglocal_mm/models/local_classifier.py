@@ -105,6 +105,27 @@ class LocalImageClassifier(ImageClassifier):
         key = auxiliary_key(self._local_modules[module][-1].name)
         return self.auxiliary[key] if key in self.auxiliary else None
 
+    def check_batch_size(self, size: int | None, *, images: int | None = None) -> None:
+        """Check that no training batch will hold a single image where that cannot be.
+
+        Args:
+            size: Images a batch and rank, ``None`` if unknown.
+            images: Images an epoch and rank, where a last batch may be smaller.
+
+        Raises:
+            ValueError: A BatchNorm1d of an auxiliary network would see one image.
+        """
+        normed = [entry.name for entry in self.plan.layers
+                  if entry.auxiliary is not None and entry.auxiliary.batch_norm_before_fc]
+        last = images % size if images and size else 0
+        if normed and 1 in (size, last):
+            which = 'batches' if size == 1 else f'the last batch of {images} images'
+            raise ValueError(
+                f'{which} would hold 1 image (batch_size={size} a rank), but {len(normed)} '
+                f'auxiliary networks (first: {normed[0]}) have a BatchNorm1d, which needs at least '
+                '2; raise batch_size, set drop_last=True in train_dataloader, or set '
+                'batch_norm_before_fc=False in model.local')
+
     def local_steps(self, inputs: Tensor, data_samples: Sequence[Any],
                     precision: Callable[[], AbstractContextManager] = nullcontext,
                     ) -> Iterator[LocalStep]:

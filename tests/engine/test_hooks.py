@@ -154,6 +154,13 @@ def test_a_last_batch_of_one_is_refused_before_training(root, tmp_path):
     assert not list(tmp_path.glob('*.pth'))
 
 
+def test_batches_of_one_are_refused_when_the_runner_is_built(root, tmp_path):
+    cfg = config(root, tmp_path, **{'model.local.depth': 2, 'train_dataloader.batch_size': 1})
+    cfg.custom_hooks = []
+    with pytest.raises(ValueError, match=r'batches would hold 1 image \(batch_size=1 a rank\)'):
+        build_runner(cfg, splits=('train', 'val'))
+
+
 def test_the_hook_refuses_a_model_it_cannot_observe(root, tmp_path):
     cfg = config(root, tmp_path, rule='bp')
     cfg.custom_hooks = [{'type': 'auglocal_mm.AuxiliaryHeadHook'}]

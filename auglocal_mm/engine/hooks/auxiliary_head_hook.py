@@ -118,19 +118,11 @@ def _local_model(runner: Runner) -> LocalImageClassifier:
 
 
 def _check_batch_size(runner: Runner, model: LocalImageClassifier) -> None:
-    normed = [entry.name for entry in model.plan.layers
-              if entry.auxiliary is not None and entry.auxiliary.batch_norm_before_fc]
     loader = runner.train_dataloader
     size = getattr(loader, 'batch_size', None)
-    if not normed or size is None:
-        return
     # An infinite sampler never runs out: every batch is full.
-    full = loader.drop_last or isinstance(loader.sampler, InfiniteSampler)
-    last = 0 if full else len(loader.sampler) % size
-    if 1 in (size, last):
-        which = 'batches' if size == 1 else f'the last batch of {len(loader.sampler)} images'
-        raise ValueError(
-            f'{which} would hold 1 image (batch_size={size} a rank), but {len(normed)} auxiliary '
-            f'networks (first: {normed[0]}) have a BatchNorm1d, which needs at least 2; raise '
-            'batch_size, set drop_last=True in train_dataloader, or set '
-            'batch_norm_before_fc=False in model.local')
+    if size is not None and not loader.drop_last and not isinstance(
+            loader.sampler, InfiniteSampler):
+        model.check_batch_size(size, images=len(loader.sampler))
+    else:
+        model.check_batch_size(size)
