@@ -16,7 +16,9 @@ CHATTER = tuple(re.compile(pattern) for pattern in (
 ))
 
 #: The same through ``warnings``: message and module, as regular expressions.
-WARNINGS: tuple[tuple[str, str], ...] = ()
+WARNINGS = (
+    (r'faster_coco_eval is not installed', r'mmdet'),
+)
 
 
 def is_chatter(message: str) -> bool:
