@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from contextlib import redirect_stdout
+from importlib import import_module
 
 #: What the hosts say of their own code or of packages nobody asked for.
 CHATTER = tuple(re.compile(pattern) for pattern in (
@@ -26,15 +27,15 @@ def is_chatter(message: str) -> bool:
     return any(pattern.search(message) for pattern in CHATTER)
 
 
-def import_hosts() -> None:
-    """Import mmpretrain, without what it prints of its optional parts."""
+def import_hosts(*names: str) -> None:
+    """Import modules of the hosts, without what they print of their optional parts."""
     for message, module in WARNINGS:
         warnings.filterwarnings('ignore', message=message, module=module)
     said = io.StringIO()
     try:
         with redirect_stdout(said):
-            import mmpretrain.datasets  # noqa: F401
-            import mmpretrain.models  # noqa: F401
+            for name in names:
+                import_module(name)
     finally:
         for line in said.getvalue().splitlines():
             if not is_chatter(line):

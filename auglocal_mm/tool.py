@@ -17,7 +17,7 @@ def tool() -> Iterator[None]:
     """
     try:
         from .host_chatter import import_hosts
-        import_hosts()
+        import_hosts('mmpretrain.datasets', 'mmpretrain.models')
         yield
     except Exception as error:
         if os.environ.get('AUGLOCAL_TRACEBACK') or not _is_users(error):

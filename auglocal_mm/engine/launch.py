@@ -21,7 +21,7 @@ from auglocal_mm.checkpoint import (
 )
 from auglocal_mm.compat import allow_runner_checkpoints
 from auglocal_mm.datasets.check import check_data
-from auglocal_mm.host_chatter import drop_host_chatter
+from auglocal_mm.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.models import LocalImageClassifier
 
 LOCAL_WRAPPER = 'auglocal_mm.AugLocalOptimWrapper'
@@ -161,6 +161,8 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
         for path in _pretrained_files(cfg.model):
             read_checkpoint(path)
     allow_runner_checkpoints()
+    if cfg.get('default_scope') == 'mmdet':
+        import_hosts('mmdet.datasets', 'mmdet.models')
     add_host_defaults(cfg)
     start_process_group(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
