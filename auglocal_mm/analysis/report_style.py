@@ -68,6 +68,7 @@ th { font-weight: 600; color: var(--muted); font-size: .86rem; }
 tbody th { color: var(--ink); font-size: inherit; }
 tr:last-child td, tr:last-child th { border-bottom: 0; }
 .right { text-align: right; padding-right: 18px; }
+td.right, tbody th code { white-space: nowrap; }
 .scenes { display: grid; gap: 20px; margin-top: 16px; }
 .row { display: grid; gap: 12px; grid-template-columns: repeat(3, 1fr); }
 .scene { margin: 0; }
