@@ -19,6 +19,8 @@ CONFIGS = {
 LOG_INTERVAL = {'classification': 5, 'detection': 10}
 #: Validation after every epoch, so that there is a curve to show.
 VALIDATION = 'train_cfg.val_interval=1'
+#: A run is kept whole; the newest checkpoint is all that later steps read.
+KEEP_ONE = 'default_hooks.checkpoint.max_keep_ckpts=1'
 
 
 def load_config(task: str, method: str, *, run: RunFolder) -> Any:
@@ -43,7 +45,7 @@ def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
                     '--work-dir', run.argument(run.work_dir(task, method)),
                     '--cfg-options', f'randomness.seed={seed}',
                     f'default_hooks.logger.interval={LOG_INTERVAL[task]}',
-                    VALIDATION,
+                    VALIDATION, KEEP_ONE,
                     *_backbone_option(task, method, run=run)),
             epochs=load_config(task, method, run=run).train_cfg.max_epochs,
         )
