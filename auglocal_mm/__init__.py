@@ -14,7 +14,14 @@ _install_config_scope()
 
 _HOME = {
     'AugLocal': '.rules',
+    'Backprop': '.rules',
+    'DGL': '.rules',
+    'InfoPro': '.rules',
+    'PredSim': '.rules',
     'LocalImageClassifier': '.models',
+    'EfficientNetCIFAR': '.models',
+    'MobileNetV2CIFAR': '.models',
+    'RegNetCIFAR': '.models',
     'ResNetCIFAR': '.models',
     'AugLocalOptimWrapper': '.engine',
     'LocalDistributedDataParallel': '.engine',

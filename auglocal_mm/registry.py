@@ -31,3 +31,5 @@ MODEL_WRAPPERS = _child('model wrapper', MMENGINE_MODEL_WRAPPERS, 'engine')
 #: Learning rules, chosen by ``model.local.type``. A root of its own: mmengine
 #: has no such kind.
 LOCAL_RULES = Registry('local rule', scope=SCOPE, locations=[f'{SCOPE}.rules'])
+#: Second losses of local rules, named in a plan.
+LOCAL_LOSSES = Registry('local loss', scope=SCOPE, locations=[f'{SCOPE}.losses'])

@@ -1,76 +1,110 @@
 """Auxiliary networks: what a plan's entry becomes."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, Sequential
 from torch import Tensor, nn
 
-from auglocal_mm.partition import LocalLayer
-from auglocal_mm.plan import LayerPlan
+from auglocal_mm.losses import FeatureLoss, SupervisedContrastiveLoss
+from auglocal_mm.partition import Features, Tokens, feature_map
+from auglocal_mm.plan import AuxiliaryPlan, Block, LayerPlan, OwnPooling
+from auglocal_mm.registry import LOCAL_LOSSES
+
+from .batch import LocalBatch
+from .layers import BuildContext, build_layer
 
 #: Section 5 of the paper's appendix: convolutions normal with standard
 #: deviation √(2 / (k²·out)), normalisation 1 and 0, linear layers PyTorch's own.
 INIT_CFG = (
     {'type': 'Kaiming', 'layer': ['Conv2d']},
-    {'type': 'Constant', 'val': 1, 'layer': ['_BatchNorm', 'GroupNorm']},
+    {'type': 'Constant', 'val': 1, 'layer': ['_BatchNorm', 'GroupNorm', 'LayerNorm']},
 )
+Losses = dict[str, Tensor]
 
 
 class AuxiliaryNetwork(BaseModule):
-    """Blocks, global average pooling and a classifier: features -> class logits.
+    """From a local layer's features to class logits, and the local loss that follows.
 
     Args:
-        blocks: Blocks applied one after the other.
-        channels: Channels of the last block's output.
-        num_classes: Number of classes.
-        batch_norm_before_fc: Whether a BatchNorm1d stands before the classifier.
+        plan: What it is.
+        layers: Its layers, applied one after the other.
+        second: The plan's second loss, if it has one.
     """
 
-    def __init__(self, blocks: list[nn.Module], *, channels: int, num_classes: int,
-                 batch_norm_before_fc: bool = False) -> None:
-        super().__init__(init_cfg=list(INIT_CFG))
-        self.blocks = nn.Sequential(*blocks)
-        self.gap = nn.AdaptiveAvgPool2d(1)
-        self.norm = nn.BatchNorm1d(channels) if batch_norm_before_fc else None
-        self.fc = nn.Linear(channels, num_classes)
+    def __init__(self, plan: AuxiliaryPlan, *, layers: list[nn.Module],
+                 second: FeatureLoss | None = None) -> None:
+        super().__init__(init_cfg=list(INIT_CFG) if plan.init == 'kaiming' else None)
+        self.plan = plan
+        self.layers = Sequential(*layers)
+        self.second = second
+        self.contrastive = None if plan.classifies else SupervisedContrastiveLoss()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Features [B, C, H, W] -> logits [B, classes].
+    def init_weights(self) -> None:
+        """Initialise as the plan says; PyTorch's default is what is there already."""
+        if self.plan.init == 'kaiming':
+            super().init_weights()
+
+    def forward(self, x: Features) -> Tensor:
+        """Features -> logits [B, classes], or embeddings [B, E] of a contrastive plan.
 
         Raises:
-            ValueError: A training batch of one image meets the BatchNorm1d.
+            ValueError: A training batch of one image meets a BatchNorm1d.
         """
-        x = self.gap(self.blocks(x)).flatten(1)
-        if self.norm is not None:
-            if self.norm.training and x.shape[0] == 1:
-                raise ValueError(
-                    'the BatchNorm1d before an auxiliary classifier needs at least 2 images a '
-                    'batch in training, got 1; use a larger batch, drop_last=True in the train '
-                    'dataloader, or batch_norm_before_fc=False in model.local')
-            x = self.norm(x)
-        return self.fc(x)
+        if self.training and self.plan.norms_vectors and _batch_size(x) == 1:
+            raise ValueError(
+                'the BatchNorm1d before an auxiliary classifier needs at least 2 images a '
+                'batch in training, got 1; use a larger batch, drop_last=True in the train '
+                'dataloader, or batch_norm_before_fc=False in model.local')
+        # Blocks of a transformer take its tokens, all other layers take maps.
+        own_kind = isinstance(self.plan.layers[0], (Block, OwnPooling))
+        return self.layers(x if own_kind else feature_map(x))
+
+    def losses(self, x: Features, batch: LocalBatch,
+               classification_loss: Callable[[Tensor], Losses]) -> tuple[Losses, Tensor | None]:
+        """The local loss: λ2 of the loss at the network's end, λ1 of the second one.
+
+        Args:
+            x: The local layer's features.
+            batch: Images and labels.
+            classification_loss: Logits -> the head's loss dict.
+
+        Returns:
+            A loss dict with graph, and logits [B, classes] without one
+            (``None`` of a contrastive plan).
+        """
+        output, logits = self(x), None
+        if self.contrastive is None:
+            losses, logits = classification_loss(output), output.detach()
+        else:
+            losses = {'loss': self.contrastive(output, batch.labels)}
+        losses = {name: value * self.plan.weight if 'loss' in name else value
+                  for name, value in losses.items()}
+        if self.second is not None and self.plan.second is not None:
+            loss = self.second(feature_map(x), getattr(batch, self.second.target))
+            losses[f'loss_{self.plan.second.name}'] = self.plan.second.weight * loss
+        return losses, logits
 
 
-def build_auxiliary(plan: LayerPlan, *, layers: Mapping[str, LocalLayer], backbone: nn.Module,
-                    num_classes: int) -> AuxiliaryNetwork:
-    """Build the auxiliary network that `plan` gives its layer, with fresh weights.
+def _batch_size(x: Features) -> int:
+    return len(x.values if isinstance(x, Tokens) else x)
 
-    Args:
-        plan: A layer's plan with an auxiliary.
-        layers: The backbone's local layers by name.
-        backbone: The backbone they belong to.
-        num_classes: Number of classes.
+
+def build_auxiliary(entry: LayerPlan, context: BuildContext) -> AuxiliaryNetwork:
+    """Build the auxiliary network that a plan gives its local layer, with fresh weights.
+
+    Raises:
+        ValueError: The entry has none, or a block cannot be built for the backbone.
     """
-    if plan.auxiliary is None:
-        raise ValueError(f'{plan.name} has no auxiliary network in its plan')
-    blocks, channels = [], plan.channels
-    for block in plan.auxiliary.blocks:
-        build_block = layers[block.source].build_block
-        if build_block is None:
-            raise ValueError(f'no auxiliary block can be built like {block.source}; give its '
-                             'LocalLayer a build_block')
-        blocks.append(build_block(backbone, in_channels=channels, stride=block.stride))
-        channels = block.channels
-    return AuxiliaryNetwork(blocks, channels=channels, num_classes=num_classes,
-                            batch_norm_before_fc=plan.auxiliary.batch_norm_before_fc)
+    plan = entry.auxiliary
+    if plan is None:
+        raise ValueError(f'{entry.name} has no auxiliary network in its plan')
+    layers, channels = [], entry.channels
+    for layer in plan.layers:
+        module, channels = build_layer(layer, channels, context)
+        layers.append(module)
+    second = None
+    if plan.second is not None:
+        second = LOCAL_LOSSES.get(plan.second.name)(
+            entry.channels, mean=context.mean, std=context.std)
+    return AuxiliaryNetwork(plan, layers=layers, second=second)

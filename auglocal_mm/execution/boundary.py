@@ -1,8 +1,19 @@
 """The gradient boundary between local modules."""
-from torch import Tensor
+from typing import Protocol, TypeVar
 
 
-def boundary(x: Tensor) -> Tensor:
+class Detachable(Protocol):
+    """A tensor, or a record of tensors such as :class:`~auglocal_mm.partition.Tokens`."""
+
+    def detach(self: 'T') -> 'T':
+        """The same values without their history."""
+        ...
+
+
+T = TypeVar('T', bound=Detachable)
+
+
+def boundary(x: T) -> T:
     """The same values without their history: no gradient crosses.
 
     The only ``detach`` on the training path.

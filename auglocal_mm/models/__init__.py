@@ -1,5 +1,6 @@
 """The local classifier and the backbones that mmpretrain lacks."""
-from .backbones import ResNetCIFAR
+from .backbones import EfficientNetCIFAR, MobileNetV2CIFAR, RegNetCIFAR, ResNetCIFAR
 from .local_classifier import LocalImageClassifier
 
-__all__ = ['LocalImageClassifier', 'ResNetCIFAR']
+__all__ = ['EfficientNetCIFAR', 'LocalImageClassifier', 'MobileNetV2CIFAR', 'RegNetCIFAR',
+           'ResNetCIFAR']

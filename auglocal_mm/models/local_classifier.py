@@ -11,16 +11,16 @@ from mmengine.logging import print_log
 from mmengine.model import ModuleDict
 from mmengine.optim import OptimWrapper
 from mmpretrain.models import ImageClassifier
-from mmpretrain.models.heads import ClsHead
 from torch import Tensor, nn
 
 from auglocal_mm import execution
-from auglocal_mm.auxiliary import build_auxiliary
+from auglocal_mm.auxiliary import AuxiliaryNetwork, BuildContext, LocalBatch, build_auxiliary
 from auglocal_mm.execution import GradientSync, LocalOptimizer, LocalStep, boundary
-from auglocal_mm.partition import LocalLayer, forward_layers, partition
+from auglocal_mm.partition import Features, LocalLayer, forward_layers, partition
 from auglocal_mm.registry import MODELS
 from auglocal_mm.rules import build_rule
 
+from .host_features import classes_of, image_statistics, require_fitting_head, require_hard_labels
 from .local_metrics import LocalMetrics
 
 
@@ -36,8 +36,9 @@ class LocalImageClassifier(ImageClassifier):
         backbone: Config or module, as for ``ImageClassifier``.
         local: The learning rule, e.g.
             ``dict(type='auglocal_mm.AugLocal', depth=2, tau=0.5)``.
-        neck, head, **kwargs: As for ``ImageClassifier``. The head is a
-            ``ClsHead``; its loss is also the loss of every auxiliary network.
+        neck, head, **kwargs: As for ``ImageClassifier``. The head takes its loss
+            from logits alone, as ``ClsHead`` and ``MultiLabelClsHead`` do; it is also
+            the loss of every auxiliary network.
 
     Attributes:
         plan: The :class:`~auglocal_mm.plan.LocalPlan` that was built.
@@ -54,26 +55,33 @@ class LocalImageClassifier(ImageClassifier):
                  head: dict | None = None, **kwargs: Any) -> None:
         rule = build_rule(local)
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
-        _require_classification_head(self.head)
+        require_fitting_head(self.head)
+        # Most backbones freeze their stages only when they are put into a mode.
+        self.backbone.train(self.backbone.training)
         layers = partition(self.backbone)
-        if not layers[-1].emits:
+        if not layers[-1].outputs:
             raise ValueError(
                 f'the last local layer, {layers[-1].name}, is not among the outputs of '
                 f'{type(self.backbone).__name__}; add its stage to backbone.out_indices')
         self.plan = rule.plan([layer.spec(self.backbone) for layer in layers])
+        self.num_classes = classes_of(self.head, self.backbone, self.data_preprocessor)
+        require_hard_labels(self.plan, self.head, self.data_preprocessor)
         self._local_modules = self._group(layers)
-        by_name = {layer.name: layer for layer in layers}
-        self.auxiliary = ModuleDict({
-            auxiliary_key(entry.name): build_auxiliary(
-                entry, layers=by_name, backbone=self.backbone, num_classes=self.head.num_classes)
-            for entry in self.plan.layers if entry.auxiliary is not None})
+        self.auxiliary = self._build_auxiliaries(layers)
         self.local_metrics = LocalMetrics([module[-1].name for module in self._local_modules])
         self._warned_joint = False
         self._require_all_parameters_owned()
-        if getattr(self.backbone, 'with_cp', False):
+        if self.plan.modules > 1 and getattr(self.backbone, 'with_cp', False):
             print_log('with_cp=True recomputes nothing in the first layer after a boundary, whose '
                       'input needs no gradient; local learning saves that memory by itself, so '
                       'leave it out.', logger='current', level=logging.WARNING)
+
+    def _build_auxiliaries(self, layers: Sequence[LocalLayer]) -> ModuleDict:
+        mean, std = image_statistics(self.data_preprocessor)
+        context = BuildContext(self.backbone, {layer.name: layer for layer in layers},
+                               self.num_classes, mean, std)
+        return ModuleDict({auxiliary_key(entry.name): build_auxiliary(entry, context)
+                           for entry in self.plan.layers if entry.auxiliary is not None})
 
     def _group(self, layers: Sequence[LocalLayer]) -> tuple[tuple[LocalLayer, ...], ...]:
         return tuple(
@@ -93,7 +101,7 @@ class LocalImageClassifier(ImageClassifier):
         """Trainable parameters of local module `module`: layers, auxiliary, head."""
         layers = self._local_modules[module]
         parameters = [p for layer in layers for p in layer.parameters(self.backbone)]
-        owners = [self._auxiliary_of(module)]
+        owners = [self.auxiliary_of(module)]
         if module == self.plan.modules - 1:
             owners += [self.neck, self.head]
         for owner in owners:
@@ -101,9 +109,15 @@ class LocalImageClassifier(ImageClassifier):
                 parameters += owner.parameters()
         return [parameter for parameter in parameters if parameter.requires_grad]
 
-    def _auxiliary_of(self, module: int) -> nn.Module | None:
+    def auxiliary_of(self, module: int) -> AuxiliaryNetwork | None:
+        """The auxiliary network at the end of local module `module`, if it has one."""
         key = auxiliary_key(self._local_modules[module][-1].name)
         return self.auxiliary[key] if key in self.auxiliary else None
+
+    @property
+    def local_modules(self) -> tuple[tuple[LocalLayer, ...], ...]:
+        """The local layers of each module."""
+        return self._local_modules
 
     def check_batch_size(self, size: int | None, *, images: int | None = None) -> None:
         """Check that no training batch will hold a single image where that cannot be.
@@ -116,7 +130,7 @@ class LocalImageClassifier(ImageClassifier):
             ValueError: A BatchNorm1d of an auxiliary network would see one image.
         """
         normed = [entry.name for entry in self.plan.layers
-                  if entry.auxiliary is not None and entry.auxiliary.batch_norm_before_fc]
+                  if entry.auxiliary is not None and entry.auxiliary.norms_vectors]
         last = images % size if images and size else 0
         if normed and 1 in (size, last):
             which = 'batches' if size == 1 else f'the last batch of {images} images'
@@ -140,29 +154,34 @@ class LocalImageClassifier(ImageClassifier):
             precision: Makes the context of every forward computation, such as
                 autocast. It is never entered while the caller has control.
         """
-        x, outputs = inputs, []
+        batch = LocalBatch(inputs, data_samples, self.num_classes)
+        x: Features = inputs
+        outputs: list[Tensor] = []
         for module, layers in enumerate(self._local_modules):
             with precision():
                 x, emitted = forward_layers(layers, self.backbone, x)
                 outputs += emitted
-                losses, logits = self._module_losses(module, x, outputs, data_samples)
+                losses, logits = self._module_losses(module, x, outputs, batch)
             yield LocalStep(module, losses, logits)
             del losses, logits, emitted
             x = boundary(x)
             outputs = [boundary(output) for output in outputs]
 
-    def _module_losses(self, module: int, x: Tensor, outputs: list[Tensor],
-                       data_samples: Sequence[Any]) -> tuple[dict[str, Tensor], Tensor | None]:
-        if module == self.plan.modules - 1:
-            logits = self._head_logits(tuple(outputs))
-        else:
-            auxiliary = self._auxiliary_of(module)
-            if auxiliary is None:
-                return {}, None
-            logits = auxiliary(x)
-        return self.head._get_loss(logits, data_samples), logits.detach()
+    def _module_losses(self, module: int, x: Features, outputs: list[Tensor],
+                       batch: LocalBatch) -> tuple[dict[str, Tensor], Tensor | None]:
+        def classification_loss(logits: Tensor) -> dict[str, Tensor]:
+            return self.head._get_loss(logits, batch.data_samples)
 
-    def _head_logits(self, outputs: tuple[Tensor, ...]) -> Tensor:
+        if module == self.plan.modules - 1:
+            logits = self.head_logits(tuple(outputs))
+            return classification_loss(logits), logits.detach()
+        auxiliary = self.auxiliary_of(module)
+        if auxiliary is None:
+            return {}, None
+        return auxiliary.losses(x, batch, classification_loss)
+
+    def head_logits(self, outputs: tuple[Tensor, ...]) -> Tensor:
+        """The backbone's outputs through neck and head: logits [B, classes]."""
         return self.head(self.neck(outputs) if self.with_neck else outputs)
 
     @torch.no_grad()
@@ -173,16 +192,28 @@ class LocalImageClassifier(ImageClassifier):
             inputs: Preprocessed images [B, C, H, W].
 
         Yields:
-            Name of the local layer at a module's end and logits [B, classes].
+            Name of the local layer at a module's end and logits [B, classes];
+            modules that learn an embedding are left out.
         """
-        x, outputs = inputs, []
+        x: Features = inputs
+        outputs: list[Tensor] = []
         for module, layers in enumerate(self._local_modules):
             x, emitted = forward_layers(layers, self.backbone, x)
             outputs += emitted
-            auxiliary = self._auxiliary_of(module)
-            if auxiliary is not None:
+            auxiliary = self.auxiliary_of(module)
+            if auxiliary is not None and auxiliary.plan.classifies:
                 yield layers[-1].name, auxiliary(x)
-        yield 'head', self._head_logits(tuple(outputs))
+        yield 'head', self.head_logits(tuple(outputs))
+
+    def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Any:
+        """As the plain classifier's; a plain ``nn.Sequential`` counts as a backbone, too."""
+        if not isinstance(self.backbone, nn.Sequential):
+            return super().extract_feat(inputs, stage)
+        # torch's Sequential returns a tensor where OpenMMLab's parts expect a tuple.
+        features = (self.backbone(inputs),)
+        if stage != 'backbone' and self.with_neck:
+            features = self.neck(features)
+        return self.head.pre_logits(features) if stage == 'pre_logits' else features
 
     def loss(self, inputs: Tensor, data_samples: Sequence[Any]) -> dict[str, Tensor]:
         """All losses with their graphs, for hosts that run one backward pass themselves."""
@@ -227,14 +258,3 @@ _NEEDS_WRAPPER = (
 def auxiliary_key(name: str) -> str:
     """Key of a layer's auxiliary network in ``model.auxiliary`` (no dots allowed there)."""
     return name.replace('.', '_')
-
-
-def _require_classification_head(head: nn.Module | None) -> None:
-    if not isinstance(head, ClsHead) or (type(head).loss, type(head)._get_loss) != (
-            ClsHead.loss, ClsHead._get_loss):
-        raise TypeError(
-            'local learning gives the head\'s loss to every auxiliary network and needs a head '
-            f'that inherits it from ClsHead, such as LinearClsHead; got {type(head).__name__}')
-    if not getattr(head, 'num_classes', None):
-        raise TypeError(f'{type(head).__name__} has no num_classes, which auxiliary networks need; '
-                        'use a head such as LinearClsHead')

@@ -28,13 +28,15 @@ class LocalMetrics:
     def update(self, step: LocalStep, loss: Tensor, data_samples: Sequence[Any]) -> None:
         """Note one module's loss (a scalar) and its top-1 accuracy in percent.
 
-        Mixed labels (Mixup, CutMix) have no top-1 accuracy; none is noted.
+        Mixed labels (Mixup, CutMix) and several labels an image have no top-1
+        accuracy; none is noted.
         """
         name = self.names[step.module]
         if step.module == 0:
             self.losses, self.accuracies = {}, {}
         self.losses[name] = loss.detach()
-        if step.logits is not None and 'gt_score' not in data_samples[0]:
+        if step.logits is not None and all(
+                'gt_score' not in sample and len(sample.gt_label) == 1 for sample in data_samples):
             labels = torch.cat([sample.gt_label for sample in data_samples])
             hits = step.logits.argmax(dim=1) == labels.to(step.logits.device)
             self.accuracies[name] = 100 * hits.float().mean()

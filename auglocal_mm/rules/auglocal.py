@@ -2,24 +2,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from auglocal_mm.plan import (
+    AuxiliaryLayer,
     AuxiliaryPlan,
-    BlockPlan,
-    LayerPlan,
+    BatchNorm,
+    Block,
+    Classifier,
+    Conv,
+    FlatPooling,
+    HalvingPooling,
     LayerSpec,
-    LocalPlan,
+    Linear,
+    OwnPooling,
     block_strides,
     downsampling_levels,
-    even_modules,
     isolated_modules,
+    linear_weights,
     pyramidal_blocks,
+    sequential_selection,
     uniform_selection,
 )
 from auglocal_mm.registry import LOCAL_RULES
-from auglocal_mm.validation import Faults, is_int
+from auglocal_mm.validation import Faults
 
 from .base import LocalRule
+from .dgl import dgl_layers
+from .settings import (
+    check_choice,
+    check_depth,
+    check_lambda,
+    check_modules,
+    check_second_loss,
+    check_width,
+    is_number,
+    scaled,
+    second_losses,
+)
+
+SELECTIONS = ('uniform', 'sequential', 'repetitive', 'dgl')
+BLOCKS = ('same', 'conv3x3')
+#: Values of the hidden layers of the paper's VGG heads, which were 4,096 in the network.
+MLP = 512
 
 
 @LOCAL_RULES.register_module()
@@ -29,6 +54,9 @@ class AugLocal(LocalRule):
     The auxiliary network of a unit is built like layers chosen evenly from the
     ones that follow it (section 3.2), and gets shallower with depth (section
     3.3). Every local loss is the head's own loss with weight 1.
+
+    `selection`, `downsample` and `block` take one value, or one for each stage of the
+    backbone (Table 5).
 
     Args:
         depth: Layers d of the first auxiliary network, its classifier
@@ -41,66 +69,136 @@ class AugLocal(LocalRule):
         batch_norm_before_fc: Whether auxiliary networks planned with one block
             have a BatchNorm1d before their classifier, as the paper's CIFAR
             runs had and its ImageNet runs had not.
+        selection: What blocks are built like: ``'uniform'``, units spread evenly up
+            to the last; ``'sequential'``, the next units; ``'repetitive'``, the
+            unit itself; or ``'dgl'``, DGL's auxiliary network instead.
+        downsample: Whether blocks halve the resolution where the units they
+            stand for do; with ``'repetitive'``, whether the first block does.
+        block: ``'same'``, blocks of the units' own kind, or ``'conv3x3'``,
+            convolutions of their channels, behind 2×2 average pooling where they
+            halve the resolution.
+        width: Factor on the blocks' channels.
+        head: ``'linear'``, or ``'mlp'``: two hidden layers of 512, as the paper's
+            auxiliary networks of VGG on ImageNet have.
+        init: ``'kaiming'``, section 5 of the appendix, or ``'pytorch'``, as the
+            paper's auxiliary networks of VGG on ImageNet start.
+        second_loss: ``None``, ``'reconstruction'`` (Table 8) or ``'similarity'``.
+        lambda1: Weight of the second loss, (first module, last one).
+        lambda2: Weight of the head's own loss, (first module, last one).
 
     Raises:
         ValueError: A value out of its bound; all faults are listed.
     """
 
     def __init__(self, depth: int, tau: float = 0.5, modules: int | None = None,
-                 batch_norm_before_fc: bool = True) -> None:
+                 batch_norm_before_fc: bool = True, selection: str | Sequence[str] = 'uniform',
+                 downsample: bool | Sequence[bool] = True, block: str | Sequence[str] = 'same',
+                 width: float = 1.0, head: str = 'linear', init: str = 'kaiming',
+                 second_loss: str | None = None, lambda1: Sequence[float] | None = None,
+                 lambda2: Sequence[float] = (1.0, 1.0)) -> None:
         faults = Faults('AugLocal')
-        faults.add_unless(
-            is_int(depth) and depth >= 2,
-            f'depth must be an integer of at least 2 (one block and the classifier), got {depth!r}')
-        faults.add_unless(
-            isinstance(tau, (int, float)) and not isinstance(tau, bool) and 0 <= tau <= 1,
-            f'tau must be in [0, 1] (0: no pyramid), got {tau!r}')
-        faults.add_unless(
-            modules is None or (is_int(modules) and modules >= 2),
-            f'modules must be None or an integer of at least 2, got {modules!r}; for one module, '
-            'which is back-propagation, use the plain ImageClassifier')
-        faults.add_unless(isinstance(batch_norm_before_fc, bool),
-                          'batch_norm_before_fc must be True or False, got '
-                          f'{batch_norm_before_fc!r}')
+        check_depth(faults, depth, 2, 'one block and the classifier')
+        faults.add_unless(is_number(tau) and 0 <= tau <= 1,
+                          f'tau must be in [0, 1] (0: no pyramid), got {tau!r}')
+        check_modules(faults, modules)
+        check_choice(faults, 'batch_norm_before_fc', batch_norm_before_fc, (True, False))
+        for name, values, choices in (('selection', selection, SELECTIONS),
+                                      ('downsample', downsample, (True, False)),
+                                      ('block', block, BLOCKS)):
+            for value in values if isinstance(values, (list, tuple)) else [values]:
+                check_choice(faults, name, value, choices)
+        check_width(faults, width)
+        check_choice(faults, 'head', head, ('linear', 'mlp'))
+        check_choice(faults, 'init', init, ('kaiming', 'pytorch'))
+        check_second_loss(faults, second_loss, lambda1)
+        check_lambda(faults, 'lambda2', lambda2)
         faults.raise_if_any()
         self.depth = depth
         self.tau = tau
         self.modules = modules
         self.batch_norm_before_fc = batch_norm_before_fc
+        self.selection = selection
+        self.downsample = downsample
+        self.block = block
+        self.width = width
+        self.head = head
+        self.init = init
+        self.second_loss = second_loss
+        self.lambda1 = lambda1
+        self.lambda2 = lambda2
 
-    def plan(self, layers: Sequence[LayerSpec]) -> LocalPlan:
-        """See :meth:`LocalRule.plan`. Frozen modules get no auxiliary network."""
-        modules = self._assign_modules(len(layers))
-        ends = [unit for unit in range(len(layers) - 1) if modules[unit] != modules[unit + 1]]
-        taught = [end for end in ends if any(
-            layer.trainable for layer, module in zip(layers, modules, strict=True)
-            if module == modules[end])]
-        counts = pyramidal_blocks(self.depth - 1, self.tau, len(taught) + 1)
-        auxiliaries = {unit: self._plan_auxiliary(unit, count, layers)
-                       for unit, count in zip(taught, counts, strict=True)}
-        return LocalPlan(tuple(
-            LayerPlan(layer.name, layer.channels, layer.stride, modules[unit],
-                      auxiliaries.get(unit)) for unit, layer in enumerate(layers)))
-
-    def _assign_modules(self, units: int) -> tuple[int, ...]:
+    def assign_modules(self, units: int) -> tuple[int, ...]:
+        """See :meth:`LocalRule.assign_modules`."""
+        if self.modules is not None:
+            return super().assign_modules(units)
         faults = Faults(f'AugLocal on a backbone of {units} local layers')
-        if self.modules is None:
-            faults.add_unless(
-                self.depth <= units - 1,
-                f'depth must be at most {units - 1} so that two modules are left, got '
-                f'{self.depth}; lower it or set modules')
-            faults.raise_if_any()
-            return isolated_modules(units, self.depth - 1)
-        faults.add_unless(self.modules <= units,
-                          f'modules must be at most {units}, one per layer, got {self.modules}')
+        faults.add_unless(
+            self.depth <= units - 1,
+            f'depth must be at most {units - 1} so that two modules are left, got '
+            f'{self.depth}; lower it or set modules')
         faults.raise_if_any()
-        return even_modules(units, self.modules)
+        return isolated_modules(units, self.depth - 1)
 
-    def _plan_auxiliary(self, unit: int, blocks: int,
-                        layers: Sequence[LayerSpec]) -> AuxiliaryPlan:
-        chosen = uniform_selection(unit, blocks, len(layers))
+    def plan_auxiliaries(self, taught: Sequence[int],
+                         layers: Sequence[LayerSpec]) -> Sequence[AuxiliaryPlan]:
+        """See :meth:`LocalRule.plan_auxiliaries`."""
+        self._check_stages(layers[-1].stage)
+        counts = pyramidal_blocks(self.depth - 1, self.tau, len(taught) + 1)
+        weights = linear_weights(self.lambda2, len(taught))
+        seconds = second_losses(self.second_loss, self.lambda1, len(taught))
+        return [AuxiliaryPlan(self._network(unit, count, layers), weight, second, self.init)
+                for unit, count, weight, second in zip(taught, counts, weights, seconds,
+                                                       strict=True)]
+
+    def _check_stages(self, stages: int) -> None:
+        faults = Faults(f'AugLocal on a backbone of {stages} stages')
+        for name in ('selection', 'downsample', 'block'):
+            value = getattr(self, name)
+            faults.add_unless(
+                not isinstance(value, (list, tuple)) or len(value) == stages,
+                f'{name} must be one value or {stages}, one for each stage, got {value!r}')
+        faults.raise_if_any()
+
+    def _network(self, unit: int, count: int,
+                 layers: Sequence[LayerSpec]) -> tuple[AuxiliaryLayer, ...]:
+        stage = layers[unit].stage
+        selection = _of_stage(self.selection, stage)
+        if selection == 'dgl':
+            return dgl_layers(layers[unit].channels)
+        blocks = self._blocks(unit, count, layers, selection, _of_stage(self.downsample, stage))
+        body: list[AuxiliaryLayer] = []
+        if _of_stage(self.block, stage) == 'same':
+            body.extend(blocks)
+        else:
+            for block in blocks:
+                body += [HalvingPooling()] * (block.stride - 1)
+                body.append(Conv(block.channels))
+        return (*body, *self._head(count, blocks[-1].source, layers))
+
+    def _blocks(self, unit: int, count: int, layers: Sequence[LayerSpec], selection: str,
+                downsample: bool) -> list[Block]:
+        if selection == 'repetitive':
+            # A stem is no block: what it repeats is the first block behind it.
+            source = next(layer for layer in layers[unit:] if layer.repeatable)
+            channels = scaled(layers[unit].channels, self.width, source.granularity)
+            return [Block(source.name, channels, 2 if downsample and not number else 1,
+                          source.symbol) for number in range(count)]
+        select = uniform_selection if selection == 'uniform' else sequential_selection
+        chosen = select(unit, count, len(layers))
         strides = block_strides(unit, chosen, downsampling_levels(layers))
-        return AuxiliaryPlan(
-            blocks=tuple(BlockPlan(layers[index].name, layers[index].channels, stride)
-                         for index, stride in zip(chosen, strides, strict=True)),
-            batch_norm_before_fc=self.batch_norm_before_fc and blocks <= 1)
+        return [Block(layers[index].name,
+                      scaled(layers[index].channels, self.width, layers[index].granularity),
+                      stride if downsample else 1, layers[index].symbol)
+                for index, stride in zip(chosen, strides, strict=True)]
+
+    def _head(self, count: int, last: str,
+              layers: Sequence[LayerSpec]) -> tuple[AuxiliaryLayer, ...]:
+        if self.head == 'mlp':
+            return (FlatPooling(MLP), Linear(MLP), Linear(MLP), Classifier())
+        pooling = OwnPooling(last, next(layer.pooling for layer in layers if layer.name == last))
+        norm = [BatchNorm()] if self.batch_norm_before_fc and count <= 1 else []
+        return (pooling, *norm, Classifier())
+
+
+def _of_stage(value: Any, stage: int) -> Any:
+    return value[stage - 1] if isinstance(value, (list, tuple)) else value

@@ -1,14 +1,10 @@
-"""The interface of a learning rule, and how a config chooses one."""
+"""The interface of a learning rule."""
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from difflib import get_close_matches
-from typing import Any
 
-from auglocal_mm.plan import LayerSpec, LocalPlan
-from auglocal_mm.registry import LOCAL_RULES
+from auglocal_mm.plan import AuxiliaryPlan, LayerSpec, LocalPlan, even_modules
 from auglocal_mm.validation import Faults
 
 
@@ -16,55 +12,45 @@ class LocalRule(ABC):
     """Decides how a backbone is cut and which auxiliary networks train it.
 
     A rule only plans; building and running the plan is the same for all rules.
+
+    Attributes:
+        modules: Number K of local modules the units are split into evenly, or
+            ``None`` for the rule's own split (by default one for each unit).
     """
 
-    @abstractmethod
+    modules: int | None = None
+
     def plan(self, layers: Sequence[LayerSpec]) -> LocalPlan:
-        """Plan for a backbone with these local layers.
+        """Plan for a backbone with these local layers. Frozen modules get no auxiliary network.
 
         Raises:
             ValueError: A setting of the rule does not fit the backbone.
         """
+        modules = self.assign_modules(len(layers))
+        ends = [unit for unit in range(len(layers) - 1) if modules[unit] != modules[unit + 1]]
+        taught = [end for end in ends if any(
+            layer.trainable for layer, module in zip(layers, modules, strict=True)
+            if module == modules[end])]
+        auxiliaries = self.plan_auxiliaries(taught, layers)
+        return LocalPlan.assemble(layers, modules, dict(zip(taught, auxiliaries, strict=True)))
 
+    def assign_modules(self, units: int) -> tuple[int, ...]:
+        """Module of each of `units` units."""
+        faults = Faults(f'{type(self).__name__} on a backbone of {units} local layers')
+        faults.add_unless(self.modules is None or self.modules <= units,
+                          f'modules must be at most {units}, one per layer, got {self.modules}')
+        faults.raise_if_any()
+        return even_modules(units, self.modules or units)
 
-def build_rule(cfg: dict[str, Any] | LocalRule) -> LocalRule:
-    """The rule that ``model.local`` names, its keys checked first.
+    @abstractmethod
+    def plan_auxiliaries(self, taught: Sequence[int],
+                         layers: Sequence[LayerSpec]) -> Sequence[AuxiliaryPlan]:
+        """Plan the auxiliary networks.
 
-    Raises:
-        TypeError: `cfg` is neither a rule nor a dict.
-        ValueError: Unknown rule or keys, or impossible values, all listed.
-    """
-    if isinstance(cfg, LocalRule):
-        return cfg
-    if not isinstance(cfg, dict):
-        raise TypeError(f'model.local must be a dict with a type, got {cfg!r}; '
-                        "fix: local=dict(type='auglocal_mm.AugLocal', depth=2)")
-    settings = dict(cfg)
-    settings.pop('_scope_', None)  # mmengine's mark on what came by `auglocal_mm::…`
-    name = settings.pop('type', None)
-    rule = _find(name)
-    known = list(inspect.signature(rule).parameters)
-    faults = Faults(f'model.local of type {name!r}')
-    for key in settings:
-        near = get_close_matches(key, known, n=1)
-        hint = f'did you mean {near[0]!r}?' if near else f'known keys: {", ".join(known)}'
-        faults.add_unless(key in known, f'unknown key {key!r}; {hint}')
-    for key, parameter in inspect.signature(rule).parameters.items():
-        faults.add_unless(parameter.default is not parameter.empty or key in settings,
-                          f'missing key {key!r}')
-    faults.raise_if_any()
-    return rule(**settings)
+        Args:
+            taught: Indices of the units that get one, first to last.
+            layers: All units.
 
-
-def _find(name: object) -> type[LocalRule]:
-    LOCAL_RULES.import_from_location()
-    known = sorted(LOCAL_RULES.module_dict)
-    short = name.removeprefix('auglocal_mm.') if isinstance(name, str) else None
-    if short not in LOCAL_RULES.module_dict:
-        # A rule of another project, by its full import path.
-        found = LOCAL_RULES.get(name) if isinstance(name, str) and '.' in str(short) else None
-        if found is None:
-            raise ValueError(f'model.local.type is {name!r}, which is no learning rule; '
-                             f'choose one of {", ".join(f"auglocal_mm.{rule}" for rule in known)}')
-        return found
-    return LOCAL_RULES.module_dict[short]
+        Returns:
+            One plan for each of `taught`.
+        """

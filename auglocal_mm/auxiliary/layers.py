@@ -1,0 +1,125 @@
+"""A plan's layer -> a module, by kind of layer."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import singledispatch
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from auglocal_mm import plan
+from auglocal_mm.partition import LocalLayer, global_pooling
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """What auxiliary networks are built from.
+
+    Attributes:
+        backbone: The backbone they serve.
+        layers: Its local layers by name.
+        num_classes: Number of classes.
+        mean, std: Of the data preprocessor, in pixel values 0 … 255.
+    """
+    backbone: nn.Module
+    layers: Mapping[str, LocalLayer]
+    num_classes: int
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+
+
+@singledispatch
+def build_layer(layer: plan.AuxiliaryLayer, channels: int,
+                context: BuildContext) -> tuple[nn.Module, int]:
+    """Build a layer for inputs of `channels` channels.
+
+    Returns:
+        The module and the channels of its output.
+
+    Raises:
+        TypeError: The layer is of an unknown kind.
+        ValueError: No such block can be built for this backbone.
+    """
+    raise TypeError(f'a plan cannot hold a {type(layer).__name__}')
+
+
+@build_layer.register
+def _(layer: plan.Block, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    build = context.layers[layer.source].build_block
+    if build is None:
+        raise ValueError(f'no auxiliary block can be built like {layer.source}; set '
+                         "block='conv3x3' in model.local or give its LocalLayer a build_block")
+    return build(context.backbone, in_channels=channels, out_channels=layer.channels,
+                 stride=layer.stride), layer.channels
+
+
+@build_layer.register
+def _(layer: plan.OwnPooling, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    return context.layers[layer.source].build_pooling(context.backbone, channels=channels), channels
+
+
+@build_layer.register
+def _(layer: plan.Conv, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    conv = nn.Conv2d(channels, layer.channels, layer.kernel_size, layer.stride,
+                     layer.kernel_size // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(layer.channels), nn.ReLU(inplace=True)
+                         ), layer.channels
+
+
+@build_layer.register
+def _(layer: plan.GlobalPooling, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    return global_pooling(), channels
+
+
+@build_layer.register
+def _(layer: plan.HalvingPooling, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    return nn.AvgPool2d(2, ceil_mode=True), channels
+
+
+@build_layer.register
+def _(layer: plan.QuarterPooling, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    return QuarterPool(), channels
+
+
+@build_layer.register
+def _(layer: plan.FixedPooling, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    pool = nn.AdaptiveAvgPool2d((layer.height, layer.width))
+    return nn.Sequential(pool, nn.Flatten(1)), channels * layer.height * layer.width
+
+
+@build_layer.register
+def _(layer: plan.FlatPooling, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    return nn.Sequential(nn.Flatten(1), nn.AdaptiveAvgPool1d(layer.features)), layer.features
+
+
+@build_layer.register
+def _(layer: plan.BatchNorm, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    return nn.BatchNorm1d(channels), channels
+
+
+@build_layer.register
+def _(layer: plan.Linear, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    parts: list[nn.Module] = [nn.Linear(channels, layer.features, bias=layer.bias)]
+    if layer.norm:
+        parts.append(nn.BatchNorm1d(layer.features))
+    return nn.Sequential(*parts, nn.ReLU(inplace=True)), layer.features
+
+
+@build_layer.register
+def _(layer: plan.Classifier, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    return nn.Linear(channels, context.num_classes), context.num_classes
+
+
+@build_layer.register
+def _(layer: plan.Embedding, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    return nn.Linear(channels, layer.features), layer.features
+
+
+class QuarterPool(nn.Module):
+    """Adaptive average pooling of a side s to ⌈s/4⌉, whatever the image's size."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C, ⌈H/4⌉, ⌈W/4⌉]."""
+        height, width = x.shape[-2:]
+        return F.adaptive_avg_pool2d(x, (-(-height // 4), -(-width // 4)))

@@ -1,0 +1,8 @@
+"""Losses of local learning beside the head's own."""
+from .base import FeatureLoss
+from .contrastive import SupervisedContrastiveLoss
+from .reconstruction import ReconstructionLoss
+from .similarity import SimilarityMatchingLoss
+
+__all__ = ['FeatureLoss', 'ReconstructionLoss', 'SimilarityMatchingLoss',
+           'SupervisedContrastiveLoss']

@@ -1,0 +1,31 @@
+"""The interface of a second loss."""
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+
+class FeatureLoss(nn.Module, ABC):
+    """A loss on a local layer's features, with trainable parts of its own if it needs any.
+
+    Attributes:
+        target: What it compares the features with: ``'images'`` [B, 3, H, W] as the
+            network sees them, ``'labels'`` [B], or ``'scores'`` [B, classes], which are
+            one-hot labels or the soft ones of Mixup and CutMix.
+
+    Args:
+        channels: Channels C of the features.
+        mean, std: Of the data preprocessor, in pixel values 0 … 255.
+    """
+
+    target: ClassVar[Literal['images', 'labels', 'scores']]
+
+    def __init__(self, channels: int, *, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+
+    @abstractmethod
+    def forward(self, features: Tensor, target: Tensor) -> Tensor:
+        """Features [B, C, H, W] and the target -> loss, a scalar."""

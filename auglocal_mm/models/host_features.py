@@ -1,0 +1,70 @@
+"""What local learning asks of the host's heads and preprocessors when a model is built."""
+from __future__ import annotations
+
+from typing import Any
+
+from mmpretrain.models.heads import ClsHead, MultiLabelClsHead
+from torch import nn
+
+from auglocal_mm.plan import LocalPlan
+
+#: Heads whose loss is a function of logits and labels alone.
+LOGIT_HEADS = (ClsHead, MultiLabelClsHead)
+
+
+def require_fitting_head(head: nn.Module | None) -> None:
+    """Refuse a head whose loss auxiliary networks cannot be given.
+
+    Raises:
+        TypeError: No head, or one with a loss of its own.
+    """
+    for kind in LOGIT_HEADS:
+        if isinstance(head, kind) and (type(head).loss, type(head)._get_loss) == (
+                kind.loss, kind._get_loss):
+            return
+    raise TypeError(
+        'local learning gives the head\'s loss to every auxiliary network and needs a head '
+        'that inherits it from ClsHead or MultiLabelClsHead, such as LinearClsHead; got '
+        f'{type(head).__name__}')
+
+
+def classes_of(head: nn.Module, backbone: nn.Module, preprocessor: Any) -> int:
+    """Number of classes: the head's, the backbone's (a VGG) or the data preprocessor's.
+
+    Raises:
+        TypeError: None of them says.
+    """
+    for owner in (head, backbone, preprocessor):
+        number = getattr(owner, 'num_classes', None)
+        if isinstance(number, int) and number > 0:
+            return number
+    raise TypeError(f'{type(head).__name__} has no num_classes, which auxiliary networks need; '
+                    'use a head such as LinearClsHead, or set num_classes of data_preprocessor')
+
+
+def image_statistics(preprocessor: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation that a preprocessor normalises with, in pixel values."""
+    mean, std = getattr(preprocessor, 'mean', None), getattr(preprocessor, 'std', None)
+    if mean is None or std is None:
+        return (0.0,) * 3, (1.0,) * 3
+    return tuple(mean.flatten().tolist()), tuple(std.flatten().tolist())
+
+
+def require_hard_labels(plan: LocalPlan, head: nn.Module, preprocessor: Any) -> None:
+    """Refuse labels that are no single class where a contrastive loss needs one.
+
+    Raises:
+        ValueError: Mixup, CutMix or several labels an image meet such a loss.
+    """
+    contrastive = [layer.name for layer in plan.layers
+                   if layer.auxiliary is not None and not layer.auxiliary.classifies]
+    if not contrastive:
+        return
+    fix = "use loss='softmax' in model.local"
+    if getattr(preprocessor, 'batch_augments', None) is not None:
+        raise ValueError(f'a contrastive local loss ({contrastive[0]} and others) needs one label '
+                         'an image, but the data preprocessor mixes images (train_cfg.augments); '
+                         f'{fix} or leave the augments out')
+    if isinstance(head, MultiLabelClsHead):
+        raise ValueError(f'a contrastive local loss ({contrastive[0]} and others) needs one label '
+                         f'an image, but {type(head).__name__} has several; {fix}')

@@ -1,0 +1,169 @@
+"""Backbone -> ordered local layers, by class.
+
+A partition lists callables that, chained, are the backbone's own forward pass.
+It holds no module: every callable finds the modules it applies by their dotted
+path in the backbone it is given, so a copied model (EMA) or one whose
+normalisation was exchanged (SyncBN) keeps working.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from auglocal_mm.plan import LayerSpec
+
+from .features import Features
+
+
+class BlockFactory(Protocol):
+    """Builds a fresh block like a local layer, for other channels and stride."""
+
+    def __call__(self, backbone: nn.Module, *, in_channels: int, out_channels: int,
+                 stride: int) -> nn.Module:
+        ...
+
+
+class PoolingFactory(Protocol):
+    """Builds what turns features of `channels` channels into vectors [B, channels]."""
+
+    def __call__(self, backbone: nn.Module, *, channels: int) -> nn.Module:
+        ...
+
+
+def global_pooling(backbone: nn.Module | None = None, *, channels: int = 0) -> nn.Module:
+    """Average over all positions: [B, C, H, W] -> [B, C]."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1))
+
+
+@dataclass(frozen=True)
+class LocalLayer:
+    """The smallest part of a backbone that is trained by itself (a unit).
+
+    Attributes:
+        name: Dotted path, or ``stem``.
+        channels: Channels of its output.
+        stride: Factor by which it shrinks each side of its input.
+        paths: Dotted paths of the modules and parameters it owns.
+        forward: ``forward(backbone, x) -> y``: feature maps [B, C, H, W], or
+            tokens, to those of the next layer.
+        outputs: What the backbone's forward returns from y, in order:
+            callables ``(backbone, y) -> output``.
+        build_block: Builds an auxiliary block like this layer; ``None`` where
+            none can be, as for a stem.
+        build_pooling: Builds the way from features like y to a vector that the
+            backbone and its neck take before a classifier.
+        stage: Number of its stage, from 1.
+        symbol: What a block like it is called in a plan.
+        granularity: Channels of a block like it are a multiple of this.
+        pooling: What `build_pooling` is called in a plan.
+    """
+    name: str
+    channels: int
+    stride: int
+    paths: tuple[str, ...]
+    forward: Callable[[nn.Module, Any], Features]
+    outputs: tuple[Callable[[nn.Module, Any], Any], ...] = ()
+    build_block: BlockFactory | None = None
+    build_pooling: PoolingFactory = global_pooling
+    stage: int = 1
+    symbol: str = 'R'
+    granularity: int = 1
+    pooling: str = 'AP'
+
+    def parameters(self, backbone: nn.Module) -> list[nn.Parameter]:
+        """The layer's parameters in `backbone`."""
+        found: list[nn.Parameter] = []
+        for path in self.paths:
+            owner, _, name = path.rpartition('.')
+            part = getattr(backbone.get_submodule(owner), name)
+            found += part.parameters() if isinstance(part, nn.Module) else [part]
+        return found
+
+    def spec(self, backbone: nn.Module) -> LayerSpec:
+        """The layer's shape, for planning."""
+        return LayerSpec(
+            self.name, self.channels, self.stride,
+            trainable=any(parameter.requires_grad for parameter in self.parameters(backbone)),
+            stage=self.stage, symbol=self.symbol, repeatable=self.build_block is not None,
+            granularity=self.granularity, pooling=self.pooling)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Applies the modules at these dotted paths one after the other."""
+    paths: tuple[str, ...]
+
+    def __call__(self, backbone: nn.Module, x: Tensor) -> Tensor:
+        for path in self.paths:
+            x = backbone.get_submodule(path)(x)
+        return x
+
+
+def as_it_is(backbone: nn.Module, y: Tensor) -> Tensor:
+    """An output that is the local layer's own."""
+    return y
+
+
+def forward_layers(layers: Sequence[LocalLayer], backbone: nn.Module, x: Any,
+                   ) -> tuple[Features, list[Any]]:
+    """Run consecutive local layers.
+
+    Returns:
+        The last layer's features, and the outputs that the backbone's own
+        forward would return.
+    """
+    outputs = []
+    for layer in layers:
+        x = layer.forward(backbone, x)
+        outputs += [output(backbone, x) for output in layer.outputs]
+    return x, outputs
+
+
+def join(layers: Sequence[LocalLayer], backbone: nn.Module) -> Callable[[Tensor], Any]:
+    """The inverse of :func:`partition`: one callable that equals ``backbone.forward``."""
+    def forward(x: Tensor) -> Any:
+        outputs = forward_layers(layers, backbone, x)[1]
+        # torch's own Sequential returns a tensor, OpenMMLab's backbones a tuple.
+        return outputs[0] if isinstance(backbone, nn.Sequential) else tuple(outputs)
+    return forward
+
+
+@singledispatch
+def partition(backbone: nn.Module) -> tuple[LocalLayer, ...]:
+    """Cut a backbone into its local layers, in the order of the forward pass.
+
+    Another family is added by registering a function for its class
+    (``docs/backbones.md``)::
+
+        @partition.register
+        def _(backbone: MyBackbone) -> tuple[LocalLayer, ...]: ...
+
+    Raises:
+        TypeError: No function is registered for the backbone's class, or the
+            class has a forward pass of its own that the function does not know.
+    """
+    raise unsupported(backbone)
+
+
+def require_forward(backbone: nn.Module, *known: type[nn.Module]) -> None:
+    """Refuse a subclass whose forward pass is none of the `known` classes'.
+
+    Raises:
+        TypeError: The forward pass is its own.
+    """
+    if type(backbone).forward not in [cls.forward for cls in known]:
+        raise unsupported(backbone)
+
+
+def unsupported(backbone: nn.Module) -> TypeError:
+    """The error for a backbone that cannot be cut."""
+    classes = sorted(cls.__name__ for cls in partition.registry if cls is not object)
+    return TypeError(
+        f'local learning does not know how to cut {type(backbone).__name__} into local layers; '
+        f'supported are {", ".join(classes)} and what inherits their stages and forward. Register '
+        'yours with @auglocal_mm.partition.partition.register, a function that returns its '
+        'LocalLayers (docs/backbones.md)')

@@ -1,0 +1,30 @@
+"""Fresh modules like others: the same kind and settings, new weights."""
+from __future__ import annotations
+
+import copy
+from typing import Any, TypeVar
+
+from mmengine.model import BaseModule
+from torch import nn
+
+Module = TypeVar('Module', bound=nn.Module)
+
+
+def fresh_like(module: Module) -> Module:
+    """A copy with new weights, trainable, without stochastic depth or checkpointing.
+
+    Parameters that no layer initialises by itself, such as layer scales, keep
+    the values they have in a network that was just built.
+    """
+    twin = copy.deepcopy(module).train()
+    part: Any
+    for part in twin.modules():
+        if callable(reset := getattr(part, 'reset_parameters', None)):
+            reset()
+        if isinstance(part, BaseModule):
+            part._is_init = False
+        if hasattr(part, 'with_cp'):
+            part.with_cp = False
+        if type(part).__name__ == 'DropPath':
+            part.drop_prob = 0.0
+    return twin.requires_grad_(True)

@@ -1,0 +1,114 @@
+"""MobileNetV2 and EfficientNet: a stem, inverted residual blocks, a last 1×1 convolution."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from mmcv.cnn import ConvModule
+from mmpretrain.models.backbones import EfficientNet, MobileNetV2
+from mmpretrain.models.backbones.efficientnet import EdgeResidual
+from mmpretrain.models.backbones.mobilenet_v2 import InvertedResidual as MobileNetBlock
+from mmpretrain.models.utils import InvertedResidual as MBConv
+from torch import nn
+
+from .base import Chain, LocalLayer, as_it_is, partition, require_forward
+
+
+@dataclass(frozen=True)
+class MobileNetV2Block:
+    """Builds an inverted residual block of MobileNetV2."""
+    expand_ratio: int
+
+    def __call__(self, backbone: Any, *, in_channels: int, out_channels: int,
+                 stride: int) -> nn.Module:
+        return MobileNetBlock(
+            in_channels, out_channels, stride, self.expand_ratio, conv_cfg=backbone.conv_cfg,
+            norm_cfg=backbone.norm_cfg, act_cfg=backbone.act_cfg)
+
+
+@dataclass(frozen=True)
+class PointwiseConv:
+    """Builds MobileNetV2's last unit: a 1×1 convolution with norm and activation."""
+
+    def __call__(self, backbone: Any, *, in_channels: int, out_channels: int,
+                 stride: int) -> nn.Module:
+        return ConvModule(in_channels, out_channels, 1, stride=stride, conv_cfg=backbone.conv_cfg,
+                          norm_cfg=backbone.norm_cfg, act_cfg=backbone.act_cfg)
+
+
+@dataclass(frozen=True)
+class EfficientNetBlock:
+    """Builds an MBConv, or for EdgeTPU networks an edge residual, of these settings."""
+    kernel_size: int
+    se_ratio: int
+    expand_ratio: int
+    edge: bool
+    with_residual: bool
+
+    def __call__(self, backbone: Any, *, in_channels: int, out_channels: int,
+                 stride: int) -> nn.Module:
+        build = partial(EdgeResidual, with_residual=self.with_residual) if self.edge else MBConv
+        hidden = in_channels * self.expand_ratio
+        squeeze = dict(channels=hidden, ratio=self.expand_ratio * self.se_ratio, divisor=1,
+                       act_cfg=(backbone.act_cfg, dict(type='Sigmoid')))
+        return build(
+            in_channels=in_channels, out_channels=out_channels, mid_channels=hidden,
+            kernel_size=self.kernel_size, stride=stride,
+            se_cfg=squeeze if self.se_ratio > 0 else None, conv_cfg=backbone.conv_cfg,
+            norm_cfg=backbone.norm_cfg, act_cfg=backbone.act_cfg)
+
+
+@partition.register
+def _partition_mobilenet(backbone: MobileNetV2) -> tuple[LocalLayer, ...]:
+    require_forward(backbone, MobileNetV2)
+    layers = [LocalLayer('stem', backbone.conv1.out_channels, backbone.conv1.stride[0],
+                         ('conv1',), Chain(('conv1',)))]
+    for index, (expand_ratio, *_) in enumerate(backbone.arch_settings):
+        stage = backbone.get_submodule(backbone.layers[index])
+        for number, block in enumerate(stage):
+            path = f'{backbone.layers[index]}.{number}'
+            ends = index in backbone.out_indices and number == len(stage) - 1
+            layers.append(LocalLayer(
+                path, block.conv[-1].out_channels, block.stride, (path,), Chain((path,)),
+                outputs=(as_it_is,) if ends else (), build_block=MobileNetV2Block(expand_ratio),
+                stage=index + 1, symbol='IR'))
+    emits = len(backbone.arch_settings) in backbone.out_indices
+    layers.append(LocalLayer(
+        'conv2', backbone.conv2.out_channels, 1, ('conv2',), Chain(('conv2',)),
+        outputs=(as_it_is,) if emits else (), build_block=PointwiseConv(),
+        stage=len(backbone.arch_settings), symbol='C1'))
+    return tuple(layers)
+
+
+@partition.register
+def _partition_efficientnet(backbone: EfficientNet) -> tuple[LocalLayer, ...]:
+    """The last 1×1 convolution belongs to the last block, as the paper counts (N = 17)."""
+    require_forward(backbone, EfficientNet)
+    last = len(backbone.layers) - 1
+    stem = backbone.layers[0].conv
+    layers = [LocalLayer('stem', stem.out_channels, stem.stride[0], ('layers.0',),
+                         Chain(('layers.0',)),
+                         outputs=(as_it_is,) if 0 in backbone.out_indices else ())]
+    final = Chain((f'layers.{last}',))
+    for stage in range(1, last):
+        settings = backbone.layer_setting[stage]
+        for number, (kernel, _, se_ratio, stride, expand, kind) in enumerate(settings):
+            block = backbone.layers[stage][number]
+            edge = kind == 1
+            # mmpretrain's own rule for the later blocks of EdgeTPU networks.
+            slim = edge and number > 0 and expand == 3
+            conv = block.conv2 if edge else block.linear_conv
+            path = f'layers.{stage}.{number}'
+            ends = number == len(settings) - 1
+            outputs: list[Any] = [as_it_is] if ends and stage in backbone.out_indices else []
+            ends_all = ends and stage == last - 1
+            if ends_all and last in backbone.out_indices:
+                outputs.append(final)
+            layers.append(LocalLayer(
+                path, conv.out_channels, stride,
+                (path, f'layers.{last}') if ends_all else (path,), Chain((path,)),
+                outputs=tuple(outputs), stage=stage, symbol='ER' if edge else 'MB',
+                build_block=EfficientNetBlock(kernel, se_ratio, 4 if slim else expand, edge,
+                                              not slim)))
+    return tuple(layers)

@@ -1,0 +1,99 @@
+"""Plain ``nn.Sequential``: every child with weights, joined by those without that follow it."""
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from .base import Chain, LocalLayer, as_it_is, partition, require_forward
+from .fresh import fresh_like
+
+#: Sides of the square image a network's shapes are probed with, until one fits.
+PROBES = (224, 96, 64, 32)
+
+
+@dataclass(frozen=True)
+class SequentialBlock:
+    """Builds a unit that starts with a Conv2d anew; its other parts keep their settings."""
+    paths: tuple[str, ...]
+
+    def __call__(self, backbone: Any, *, in_channels: int, out_channels: int,
+                 stride: int) -> nn.Module:
+        conv, *rest = (backbone.get_submodule(path) for path in self.paths)
+        if out_channels != conv.out_channels or conv.groups != 1:
+            raise ValueError(
+                f'a block like unit {self.paths[0]} of a Sequential has {conv.out_channels} '
+                f'channels and no groups, got {out_channels} channels and {conv.groups} groups; '
+                "use width=1.0 or block='conv3x3' in model.local")
+        like: dict[str, Any] = dict(
+            kernel_size=conv.kernel_size, padding=conv.padding, dilation=conv.dilation,
+            bias=conv.bias is not None, padding_mode=conv.padding_mode)
+        parts = [fresh_like(part) for part in rest if not _shrinks(part)]
+        return nn.Sequential(nn.Conv2d(in_channels, out_channels, stride=stride, **like), *parts)
+
+
+def _shrinks(part: nn.Module) -> bool:
+    """Whether it is a pooling, whose halving the block's stride stands for."""
+    return isinstance(part, (nn.MaxPool2d, nn.AvgPool2d))
+
+
+@partition.register
+def _partition_sequential(backbone: nn.Sequential) -> tuple[LocalLayer, ...]:
+    require_forward(backbone, nn.Sequential)
+    groups: list[list[str]] = []
+    for name, child in backbone.named_children():
+        norms_or_weightless = isinstance(child, nn.modules.batchnorm._BatchNorm) or not list(
+            child.parameters())
+        if groups and norms_or_weightless:
+            groups[-1].append(name)
+        elif len(groups) == 1 and not _has_weights(backbone, groups[0]):
+            groups[0].append(name)
+        else:
+            groups.append([name])
+    if not groups or not _has_weights(backbone, groups[-1]):
+        raise ValueError('a Sequential backbone needs at least one child with weights')
+    layers = []
+    for number, (paths, channels, stride) in enumerate(_shapes(backbone, groups)):
+        conv = backbone.get_submodule(paths[0])
+        last = number == len(groups) - 1
+        layers.append(LocalLayer(
+            name=paths[0], channels=channels, stride=stride, paths=paths, forward=Chain(paths),
+            outputs=(as_it_is,) if last else (), symbol='B' if type(conv) is not nn.Conv2d
+            else f'C{conv.kernel_size[0]}', granularity=channels,
+            build_block=SequentialBlock(paths) if type(conv) is nn.Conv2d else None))
+    return tuple(layers)
+
+
+def _has_weights(backbone: Any, paths: list[str]) -> bool:
+    return any(list(backbone.get_submodule(path).parameters()) for path in paths)
+
+
+def _shapes(backbone: nn.Sequential, groups: list[list[str]],
+            ) -> list[tuple[tuple[str, ...], int, int]]:
+    """Each unit's paths, channels and stride, found without computing anything."""
+    probe = copy.deepcopy(backbone).to('meta').eval()
+    first = next(iter(probe.parameters()))
+    errors = []
+    for side in PROBES:
+        found = []
+        x = torch.empty(1, first.shape[1], side, side, device='meta', dtype=first.dtype)
+        try:
+            for paths in groups:
+                before = x.shape[-1]
+                for path in paths:
+                    x = probe.get_submodule(path)(x)
+                if x.ndim != 4:
+                    raise ValueError(
+                        f'unit {paths[0]} of the Sequential backbone gives {x.ndim} dimensions, '
+                        'local learning needs feature maps [B, C, H, W]; move pooling, flattening '
+                        'and the classifier into neck and head')
+                found.append((tuple(paths), x.shape[1], max(1, round(before / x.shape[-1]))))
+        except RuntimeError as error:
+            errors.append(f'{side}: {error}')
+            continue
+        return found
+    raise ValueError('the shapes of the Sequential backbone cannot be found; images of side '
+                     + '; '.join(errors))

@@ -1,0 +1,93 @@
+"""Which units an auxiliary network is built like, how many, and where it halves resolution.
+
+Section numbers refer to the AugLocal paper (ICLR 2024).
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .layers import LayerSpec
+
+
+def uniform_selection(unit: int, blocks: int, units: int) -> tuple[int, ...]:
+    """Units that the auxiliary network of `unit` is built like (section 3.2).
+
+    Args:
+        unit: Index l of the local layer, 0 ≤ l < N − 1.
+        blocks: Number b of blocks wanted, at least 1.
+        units: Number N of local layers.
+
+    Returns:
+        Increasing unit indices: all later ones where fewer than b + 1 remain,
+        else the b units spread evenly up to the last, rounded half to even.
+    """
+    later = units - 1 - unit
+    if blocks >= later:
+        return tuple(range(unit + 1, units))
+    return tuple(round(unit + later * j / blocks) for j in range(1, blocks + 1))
+
+
+def sequential_selection(unit: int, blocks: int, units: int) -> tuple[int, ...]:
+    """The `blocks` units right behind `unit`, or as many as there are."""
+    return tuple(range(unit + 1, min(unit + blocks, units - 1) + 1))
+
+
+def pyramidal_blocks(blocks: int, tau: float, modules: int) -> tuple[int, ...]:
+    """Blocks of each auxiliary network, first to last (section 3.3).
+
+    The count falls linearly from b towards b(1 − τ) + τ. The published formula
+    divides by K − 2; with two modules there is one auxiliary network and it
+    keeps all b blocks.
+
+    Args:
+        blocks: Number b of blocks of the first one, d − 1.
+        tau: Pyramidal coefficient τ in [0, 1]; 0 keeps b everywhere.
+        modules: Number K of modules, the last, which has no auxiliary, included.
+    """
+    if modules <= 2:
+        return (blocks,) * (modules - 1)
+    counts = []
+    for index in range(modules - 1):
+        share = index * tau / (modules - 2)
+        counts.append(max(1, round(blocks * (1 - share) + share)))
+    return tuple(counts)
+
+
+def downsampling_levels(layers: Sequence[LayerSpec]) -> tuple[int, ...]:
+    """How often resolution has been halved at each unit, as the stride rule counts.
+
+    ResNets double their width where they halve their resolution, and the paper
+    counts the doublings. Where a width is not the first one times a power of
+    two, the halvings themselves are counted.
+    """
+    first = layers[0].channels
+    ratios = [layer.channels // first for layer in layers]
+    if all(ratio * first == layer.channels and ratio & (ratio - 1) == 0
+           for ratio, layer in zip(ratios, layers, strict=True)):
+        return tuple(ratio.bit_length() - 1 for ratio in ratios)
+    levels, level = [], 0
+    for layer in layers:
+        level += layer.stride.bit_length() - 1
+        levels.append(level)
+    return tuple(levels)
+
+
+def block_strides(unit: int, chosen: Sequence[int], levels: Sequence[int]) -> tuple[int, ...]:
+    """Stride of each auxiliary block: owed halvings are paid one a block.
+
+    Args:
+        unit: Index of the local layer.
+        chosen: Indices of the units the blocks are built like.
+        levels: Halvings at every unit, of :func:`downsampling_levels`.
+
+    Returns:
+        1 or 2 for each block. What is still owed after the last one is dropped.
+    """
+    owed, level, strides = 0, levels[unit], []
+    for index in chosen:
+        owed += levels[index] - level
+        level = levels[index]
+        stride = 2 if owed >= 1 else 1
+        owed -= stride - 1
+        strides.append(stride)
+    return tuple(strides)
