@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Print the local plan of a config: units, modules, auxiliary networks.
+"""Print the local plan of a config: units, modules, auxiliary networks and what they cost.
 
     tools/analysis_tools/show_plan.py configs/auglocal/resnet110_cifar10.py \\
         --cfg-options model.local.depth=3
@@ -18,10 +18,12 @@ def main() -> None:
     parser.add_argument('config', help='config file')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings')
+    parser.add_argument('--shape', nargs='+', type=int, metavar='PIXELS',
+                        help="height [and width] of the image; default: as the config's data")
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
     args = parser.parse_args()
-    from auglocal_mm.analysis.plan import plan_of_config
-    plan = plan_of_config(args.config, args.cfg_options)
+    from auglocal_mm.analysis.plan_text import counted_plan_of_config
+    plan = counted_plan_of_config(args.config, args.cfg_options, args.shape)
     print(json.dumps(plan.to_dict(), indent=2) if args.json else plan)
 
 

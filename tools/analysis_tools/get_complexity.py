@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""Count a config's multiply-adds and parameters; needs no data set.
+
+    tools/analysis_tools/get_complexity.py configs/auglocal/resnet110_cifar10.py \\
+        --cfg-options model.local.depth=3
+"""
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override settings')
+    parser.add_argument('--shape', nargs='+', type=int, metavar='PIXELS',
+                        help="height [and width] of the image; default: as the config's data")
+    parser.add_argument('--json', action='store_true', help='print JSON instead of text')
+    args = parser.parse_args()
+    from auglocal_mm.analysis.complexity import complexity_of_config
+    counts = complexity_of_config(args.config, args.cfg_options, args.shape)
+    print(json.dumps(counts.to_dict(), indent=2) if args.json else counts)
+
+
+if __name__ == '__main__':
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from auglocal_mm.tool import tool
+    with tool():
+        main()
