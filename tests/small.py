@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from mmengine.registry import MODELS, DefaultScope
 from mmpretrain.structures import DataSample
+from networks import Network
 
 CLASSES = 4
 
 
-def classifier(local: dict[str, Any] | None = None, *, backbone: dict[str, Any] | None = None,
+def classifier(local: dict[str, Any] | None = None, *, backbone: Any = None,
                seed: int = 0, **model: Any) -> torch.nn.Module:
     """A CIFAR ResNet-20 of 4 channels by local learning, or plain where `local` is None."""
     torch.manual_seed(seed)
@@ -34,6 +35,16 @@ class AsIs(torch.nn.Module):
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         return data
+
+
+def network_classifier(network: Network, local: dict[str, Any], *, freeze: bool = False,
+                       **model: Any) -> torch.nn.Module:
+    """A local classifier on one of `NETWORKS`, with a linear head."""
+    torch.manual_seed(0)
+    backbone = network.build(**(network.frozen if freeze else {}))
+    head = {'type': 'LinearClsHead', 'num_classes': CLASSES, 'in_channels': network.features}
+    neck = {'type': 'GlobalAveragePooling'} if network.pooled else None
+    return classifier(local, backbone=backbone, **{'neck': neck, 'head': head, **model})
 
 
 def in_float64(model: torch.nn.Module) -> torch.nn.Module:

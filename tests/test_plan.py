@@ -1,11 +1,14 @@
 """Plans: hand-computed cases, then properties over all settings."""
 import json
+import math
 import subprocess
 import sys
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from specs import resnet34, resnet_cifar
 
 from auglocal_mm.plan import (
     LayerSpec,
@@ -13,23 +16,12 @@ from auglocal_mm.plan import (
     downsampling_levels,
     even_modules,
     isolated_modules,
+    linear_weights,
     pyramidal_blocks,
+    sequential_selection,
     uniform_selection,
 )
 from auglocal_mm.rules import AugLocal
-
-
-def resnet_cifar(depth: int) -> list[LayerSpec]:
-    blocks = (depth - 2) // 6
-    return [LayerSpec('stem', 16, 1)] + [
-        LayerSpec(f'layer{stage + 1}.{block}', 16 << stage, 2 if stage and not block else 1)
-        for stage in range(3) for block in range(blocks)]
-
-
-def resnet34() -> list[LayerSpec]:
-    return [LayerSpec('stem', 64, 4)] + [
-        LayerSpec(f'layer{stage + 1}.{block}', 64 << stage, 2 if stage and not block else 1)
-        for stage, blocks in enumerate((3, 4, 6, 3)) for block in range(blocks)]
 
 
 @pytest.mark.parametrize(('unit', 'blocks', 'units', 'chosen'), [
@@ -158,6 +150,52 @@ def test_frozen_layers_get_no_auxiliary_and_do_not_count_in_the_pyramid():
         pyramidal_blocks(3, 1.0, 7))
 
 
+@pytest.mark.parametrize('d', range(2, 10))
+def test_blocks_of_a_whole_resnet110_by_hand(d):
+    """Where τ = 1, b_i = b − (b − 1)·i/48 at d = 6 has ties at 4.5, 3.5, 2.5 and 1.5."""
+    counts = [len(layer.auxiliary.blocks) for layer in
+              AugLocal(depth=d, tau=1.0).plan(resnet_cifar(110)).layers if layer.auxiliary]
+    last = 55 - (d - 1) - 2
+    exact = [Fraction(d - 1) - Fraction((d - 2) * i, last) for i in range(last + 1)]
+    assert counts == [max(1, round(value)) for value in exact]  # a Fraction rounds half to even
+    if d == 6:
+        assert counts == [5] * 6 + [4] * 13 + [3] * 11 + [2] * 13 + [1] * 6
+
+
+@pytest.mark.parametrize(('blocks', 'units'), [(1, 55), (2, 55), (3, 16), (4, 55), (5, 16)])
+def test_selection_rounds_half_to_even(blocks, units):
+    """Against exact fractions; half-up would choose other units."""
+    def chosen(unit, rounding):
+        return tuple(rounding(unit + Fraction((units - 1 - unit) * j, blocks))
+                     for j in range(1, blocks + 1))
+
+    differs = 0
+    for unit in range(units - 1 - blocks):
+        got = uniform_selection(unit, blocks, units)
+        assert got == chosen(unit, round)
+        differs += got != chosen(unit, lambda value: math.floor(value + Fraction(1, 2)))
+    assert differs > 0 if blocks in (2, 4) else differs == 0
+
+
+@given(st.integers(2, 80), st.integers(0, 78), st.integers(1, 9))
+def test_sequential_selection_is_what_follows(units, unit, blocks):
+    unit = min(unit, units - 2)
+    chosen = sequential_selection(unit, blocks, units)
+    assert chosen == tuple(range(unit + 1, units))[:blocks]
+
+
+@given(st.tuples(st.floats(0, 9), st.floats(0, 9)), st.integers(0, 60))
+def test_weights_are_linear_from_first_to_last(ends, count):
+    weights = linear_weights(ends, count)
+    assert len(weights) == count
+    if count:
+        assert weights[0] == ends[0]
+    if count > 1:
+        assert weights[-1] == pytest.approx(ends[1])
+        steps = [b - a for a, b in zip(weights, weights[1:])]
+        assert max(steps) - min(steps) <= 1e-9
+
+
 @pytest.mark.parametrize(('settings', 'said'), [
     ({'depth': 1}, 'depth must be an integer of at least 2'),
     ({'depth': 2.5}, 'got 2.5'),
@@ -193,13 +231,15 @@ def test_plans_compare_print_and_turn_into_json():
     assert content['units'] == 16 and content['modules'] == 14
     assert content['layers'][0] == {
         'name': 'stem', 'channels': 16, 'stride': 1, 'module': 0,
-        'auxiliary': {'depth': 3, 'batch_norm_before_fc': False, 'blocks': [
-            {'source': 'layer2.2', 'channels': 32, 'stride': 2},
-            {'source': 'layer3.4', 'channels': 64, 'stride': 2}]}}
+        'auxiliary': {
+            'notation': '32R-64R-AP-FC', 'depth': 3, 'batch_norm_before_fc': False,
+            'weight': 1.0, 'second': None, 'blocks': [
+                {'source': 'layer2.2', 'channels': 32, 'stride': 2, 'symbol': 'R'},
+                {'source': 'layer3.4', 'channels': 64, 'stride': 2, 'symbol': 'R'}]}}
     assert content['layers'][-1]['auxiliary'] is None
     lines = str(plan).splitlines()
     assert lines[0] == '16 units in 14 local modules'
-    assert '32/2-64/2-AP-FC' in lines[3]
+    assert '32R-64R-AP-FC' in lines[3] and lines[3].endswith('2 2')
 
 
 def test_planning_needs_no_torch():

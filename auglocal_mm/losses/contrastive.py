@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .precision import at_least_float32, without_autocast
+
 
 class SupervisedContrastiveLoss(nn.Module):
     """Pulls embeddings of one class together and the others apart.
@@ -23,9 +25,11 @@ class SupervisedContrastiveLoss(nn.Module):
         self.temperature = temperature
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Embeddings [B, E] and labels [B] -> loss, a scalar in embeddings' own precision."""
-        unit = F.normalize(embeddings if embeddings.dtype is torch.float64
-                           else embeddings.float(), dim=1)
+        """Embeddings [B, E] and labels [B] -> loss, a scalar in float32 at least."""
+        with without_autocast(embeddings):
+            return self._loss(F.normalize(at_least_float32(embeddings), dim=1), labels)
+
+    def _loss(self, unit: Tensor, labels: Tensor) -> Tensor:
         itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
         similar = (labels[:, None] == labels[None]) & ~itself
         logits = (unit @ unit.T / self.temperature).masked_fill(itself, float('-inf'))

@@ -3,13 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from auglocal_mm.registry import LOCAL_LOSSES
 
 from .base import FeatureLoss
+from .precision import at_least_float32, without_autocast
 
 
 @LOCAL_LOSSES.register_module(name='similarity')
@@ -34,13 +34,11 @@ class SimilarityMatchingLoss(FeatureLoss):
 
     def forward(self, features: Tensor, scores: Tensor) -> Tensor:
         """Features [B, C, H, W] and class scores [B, classes] -> loss, a scalar."""
-        spread = self.conv(features).flatten(2)
-        if spread.dtype is not torch.float64:
-            spread = spread.float()
+        maps = at_least_float32(self.conv(features)).flatten(2)
         # One position alone has no spread: 0, where the unbiased estimate is 0/0.
-        spread = spread.std(dim=2, correction=min(1, spread.shape[2] - 1))
-        return F.mse_loss(similarity_matrix(spread),
-                          similarity_matrix(scores.to(spread.dtype)))
+        spread = maps.std(dim=2, correction=min(1, maps.shape[2] - 1))
+        with without_autocast(maps):
+            return F.mse_loss(similarity_matrix(spread), similarity_matrix(scores.to(spread)))
 
 
 def similarity_matrix(vectors: Tensor) -> Tensor:

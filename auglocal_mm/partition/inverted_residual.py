@@ -62,7 +62,7 @@ class EfficientNetBlock:
 @partition.register
 def _partition_mobilenet(backbone: MobileNetV2) -> tuple[LocalLayer, ...]:
     require_forward(backbone, MobileNetV2)
-    layers = [LocalLayer('stem', backbone.conv1.out_channels, backbone.conv1.stride[0],
+    layers = [LocalLayer('stem', backbone.conv1.out_channels, backbone.conv1.conv.stride[0],
                          ('conv1',), Chain(('conv1',)))]
     for index, (expand_ratio, *_) in enumerate(backbone.arch_settings):
         stage = backbone.get_submodule(backbone.layers[index])

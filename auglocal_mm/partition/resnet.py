@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd
 from typing import Any
 
 from mmpretrain.models.backbones import RegNet, ResNet, ResNet_CIFAR
@@ -55,8 +54,7 @@ def _partition_resnet(backbone: ResNet) -> tuple[LocalLayer, ...]:
     require_forward(backbone, ResNet, ResNet_CIFAR)
     granularity = backbone.expansion
     if hasattr(backbone, 'width_per_group') and backbone.groups > 1:  # ResNeXt
-        granularity *= backbone.base_channels // gcd(backbone.base_channels,
-                                                     backbone.width_per_group)
+        granularity *= backbone.base_channels
     return _layers(backbone, [ResNetBlock(dilation) for dilation in backbone.dilations],
                    [granularity] * len(backbone.res_layers))
 

@@ -55,7 +55,7 @@ class EncoderLayer:
             raise ValueError(
                 f'an encoder layer like {self.path} keeps {backbone.embed_dims} channels and the '
                 f'number of tokens; got {in_channels} -> {out_channels} channels, stride {stride}; '
-                'transformers need width=1.0 and no downsampling')
+                'transformers need width=1.0 and downsample=False')
         return OnTokens(fresh_like(backbone.get_submodule(self.path)))
 
 

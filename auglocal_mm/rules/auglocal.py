@@ -12,6 +12,7 @@ from auglocal_mm.plan import (
     Classifier,
     Conv,
     FlatPooling,
+    GlobalPooling,
     HalvingPooling,
     LayerSpec,
     Linear,
@@ -166,14 +167,14 @@ class AugLocal(LocalRule):
         if selection == 'dgl':
             return dgl_layers(layers[unit].channels)
         blocks = self._blocks(unit, count, layers, selection, _of_stage(self.downsample, stage))
-        body: list[AuxiliaryLayer] = []
         if _of_stage(self.block, stage) == 'same':
-            body.extend(blocks)
-        else:
-            for block in blocks:
-                body += [HalvingPooling()] * (block.stride - 1)
-                body.append(Conv(block.channels))
-        return (*body, *self._head(count, blocks[-1].source, layers))
+            source = next(layer for layer in layers if layer.name == blocks[-1].source)
+            return (*blocks, *self._head(count, OwnPooling(source.name, source.pooling)))
+        convs: list[AuxiliaryLayer] = []
+        for block in blocks:
+            convs += [HalvingPooling()] * (block.stride - 1)
+            convs.append(Conv(block.channels))
+        return (*convs, *self._head(count, GlobalPooling()))
 
     def _blocks(self, unit: int, count: int, layers: Sequence[LayerSpec], selection: str,
                 downsample: bool) -> list[Block]:
@@ -191,11 +192,10 @@ class AugLocal(LocalRule):
                       stride if downsample else 1, layers[index].symbol)
                 for index, stride in zip(chosen, strides, strict=True)]
 
-    def _head(self, count: int, last: str,
-              layers: Sequence[LayerSpec]) -> tuple[AuxiliaryLayer, ...]:
+    def _head(self, count: int,
+              pooling: OwnPooling | GlobalPooling) -> tuple[AuxiliaryLayer, ...]:
         if self.head == 'mlp':
             return (FlatPooling(MLP), Linear(MLP), Linear(MLP), Classifier())
-        pooling = OwnPooling(last, next(layer.pooling for layer in layers if layer.name == last))
         norm = [BatchNorm()] if self.batch_norm_before_fc and count <= 1 else []
         return (pooling, *norm, Classifier())
 

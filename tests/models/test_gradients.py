@@ -1,0 +1,67 @@
+"""Gradients of every rule on every network against the oracle, in float64."""
+import pytest
+import torch
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from networks import NETWORKS
+from oracle import MEAN, STD, oracle_gradients
+from small import CLASSES, KeepGradients, batch, in_float64, network_classifier
+
+from auglocal_mm import AugLocalOptimWrapper
+
+PREPROCESSOR = {'type': 'ClsDataPreprocessor', 'num_classes': CLASSES, 'mean': MEAN, 'std': STD}
+WEIGHTS = st.tuples(st.floats(0, 5), st.floats(0, 5))
+KNOBS = {'kernel_size': st.sampled_from([1, 3]), 'width': st.sampled_from([0.5, 1.0, 2.0])}
+
+
+@st.composite
+def rules(draw, name):
+    """Settings of a rule, and the weights λ1 and λ2 that the oracle is to use."""
+    local = {'type': f'auglocal_mm.{name}'}
+    if name == 'Backprop':
+        return local, (0, 0), (1, 1)
+    local['modules'] = draw(st.sampled_from([None, 2, 4]))
+    if name == 'AugLocal':
+        local.update(depth=draw(st.integers(2, 4)), tau=draw(st.floats(0, 1)),
+                     selection=draw(st.sampled_from(['uniform', 'sequential', 'repetitive'])))
+        if draw(st.booleans()):
+            local['block'] = 'conv3x3'
+        second = draw(st.sampled_from([None, 'reconstruction', 'similarity']))
+        if second is None:
+            return local, (0, 0), (1, 1)
+        local['second_loss'] = second
+    else:
+        local.update({key: draw(values) for key, values in KNOBS.items()})
+        local['depth'] = draw(st.integers(2, 6))
+    if name == 'DGL':
+        return local, (0, 0), (1, 1)
+    if name == 'InfoPro':
+        local['loss'] = draw(st.sampled_from(['softmax', 'contrast']))
+    local['lambda1'], local['lambda2'] = draw(WEIGHTS), draw(WEIGHTS)
+    return local, local['lambda1'], local['lambda2']
+
+
+def train_step_gradients(model, data):
+    optimizer = KeepGradients(model)
+    model.train_step(data, AugLocalOptimWrapper(optimizer))
+    return optimizer.seen[0]
+
+
+@pytest.mark.parametrize('rule', ['AugLocal', 'DGL', 'PredSim', 'InfoPro', 'Backprop'])
+@pytest.mark.parametrize('network', NETWORKS)
+# A failure is reported as it is drawn: shrinking would repeat whole networks.
+@settings(max_examples=2, deadline=None, phases=(Phase.explicit, Phase.generate))
+@given(data=st.data())
+def test_gradients_are_those_of_modules_trained_alone(network, rule, data):
+    local, lambda1, lambda2 = data.draw(rules(rule))
+    size, seed = data.draw(st.integers(3, 5)), data.draw(st.integers(0, 9))
+    if network == 'VisionTransformer' and rule == 'AugLocal':
+        local['downsample'] = 'block' in local  # its own blocks cannot
+    network = NETWORKS[network]
+    model = in_float64(network_classifier(network, local, data_preprocessor=PREPROCESSOR)).train()
+    images = batch(size, side=network.side, seed=seed, dtype=torch.float64)
+    expected = oracle_gradients(model, images, network, lambda1=lambda1, lambda2=lambda2)
+    got = train_step_gradients(model, images)
+    assert set(got) == set(dict(model.named_parameters())) == set(expected)
+    for key in expected:
+        torch.testing.assert_close(got[key], expected[key], rtol=1e-7, atol=1e-10, msg=key)

@@ -1,0 +1,153 @@
+"""Small networks of every supported family, and how to walk through each by hand.
+
+Nothing here uses the package's partition: units are found by each family's own
+attribute names, so that the tests compare two descriptions.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmengine.registry import MODELS, DefaultScope
+from mmpretrain.models.utils import resize_pos_embed
+from torch import nn
+
+SLIM = {'stem_channels': 4, 'base_channels': 4}
+BN = {'type': 'BN'}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A backbone's config, its features for a linear head, and its walk.
+
+    Attributes:
+        cfg: Config, or a function that makes the module.
+        features: Values of a vector before the classifier.
+        walk: ``walk(backbone)`` -> units as (name, function), and a function from the
+            last unit's output to the vector.
+        pooled: Whether a global pooling neck stands before the head.
+        frozen: Settings that freeze the first stage or so.
+        side: Side of test images.
+    """
+    cfg: dict[str, Any] | Callable[[], nn.Module]
+    features: int
+    walk: Callable[[nn.Module], tuple[list[tuple[str, Callable]], Callable]]
+    pooled: bool = True
+    frozen: dict[str, Any] | None = None
+    side: int = 32
+
+    def build(self, **more: Any) -> nn.Module:
+        if not isinstance(self.cfg, dict):
+            return self.cfg()
+        with DefaultScope.overwrite_default_scope('mmpretrain'):
+            return MODELS.build({**self.cfg, **more})
+
+
+def _average(x: torch.Tensor) -> torch.Tensor:
+    return x.mean((2, 3))
+
+
+def _then(*functions: Callable) -> Callable:
+    def run(x):
+        for function in functions:
+            x = function(x)
+        return x
+    return run
+
+
+def walk_resnet(net):
+    stem = [net.stem] if net.deep_stem else [net.conv1, net.norm1, net.relu]
+    if hasattr(net, 'maxpool'):
+        stem.append(net.maxpool)
+    return [('stem', _then(*stem))] + [
+        (f'{stage}.{i}', block) for stage in net.res_layers
+        for i, block in enumerate(getattr(net, stage))], _average
+
+
+def walk_vgg(net):
+    units = []
+    for i, part in enumerate(net.features):
+        if isinstance(part, nn.MaxPool2d):
+            name, conv = units.pop()
+            units.append((name, _then(conv, part)))
+        else:
+            units.append((f'features.{i}', part))
+    return units, _average
+
+
+def walk_mobilenet(net):
+    units = [('stem', net.conv1)]
+    for stage in range(1, 8):
+        units += [(f'layer{stage}.{i}', b) for i, b in enumerate(getattr(net, f'layer{stage}'))]
+    return [*units, ('conv2', net.conv2)], _average
+
+
+def walk_efficientnet(net):
+    stem, *stages, final = net.layers
+    return [('stem', stem)] + [
+        (f'layers.{s + 1}.{i}', block) for s, stage in enumerate(stages)
+        for i, block in enumerate(stage)], _then(final, _average)
+
+
+def walk_convnext(net):
+    units = [('stem', net.downsample_layers[0])]
+    for s, stage in enumerate(net.stages):
+        for i, block in enumerate(stage):
+            whole = _then(net.downsample_layers[s], block) if s and not i else block
+            units.append((f'stages.{s}.{i}', whole))
+    return units, lambda x: net.norm3(x.mean((2, 3), keepdim=True)).flatten(1)
+
+
+def walk_transformer(net):
+    def embed(images):
+        x, size = net.patch_embed(images)
+        x = torch.cat([net.cls_token.repeat(len(x), 1, 1), x], dim=1)
+        return net.pre_norm(net.drop_after_pos(x + resize_pos_embed(
+            net.pos_embed, net.patch_resolution, size, mode='bicubic', num_extra_tokens=1)))
+    return [('stem', embed)] + [(f'layers.{i}', layer) for i, layer in enumerate(net.layers)], (
+        lambda x: net.ln1(x)[:, 0])
+
+
+def sequential() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(),
+        nn.Conv2d(6, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(8, 12, 3, stride=2, padding=1), nn.BatchNorm2d(12), nn.ReLU(),
+        nn.Conv2d(12, 12, 3, padding=1), nn.ReLU())
+
+
+def walk_sequential(net):
+    return [(str(a), net[a:b]) for a, b in ((0, 3), (3, 7), (7, 9), (9, 12), (12, 14))], _average
+
+
+NETWORKS = {
+    'CIFAR ResNet-20': Network({'type': 'auglocal_mm.ResNetCIFAR', 'depth': 20, **SLIM}, 16,
+                               walk_resnet, frozen={'frozen_stages': 1}, side=16),
+    'ResNet-18': Network({'type': 'ResNet', 'depth': 18, **SLIM}, 32, walk_resnet,
+                         frozen={'frozen_stages': 1}),
+    'ResNet-50': Network({'type': 'ResNet', 'depth': 50, 'stem_channels': 4, 'base_channels': 2},
+                         64, walk_resnet, frozen={'frozen_stages': 1}),
+    'ResNetV1d-50': Network({'type': 'ResNetV1d', 'depth': 50, 'stem_channels': 4,
+                             'base_channels': 2}, 64, walk_resnet, frozen={'frozen_stages': 1}),
+    'VGG11': Network({'type': 'VGG', 'depth': 11, 'norm_cfg': BN}, 512, walk_vgg,
+                     frozen={'frozen_stages': 2}),
+    'MobileNetV2': Network({'type': 'auglocal_mm.MobileNetV2CIFAR', 'widen_factor': 0.25}, 1280,
+                           walk_mobilenet, frozen={'frozen_stages': 2}, side=16),
+    'EfficientNet': Network({'type': 'auglocal_mm.EfficientNetCIFAR'}, 1280, walk_efficientnet,
+                            frozen={'frozen_stages': 3}, side=16),
+    'RegNet': Network({'type': 'auglocal_mm.RegNetCIFAR', 'arch': {
+        'w0': 8, 'wa': 4.0, 'wm': 1.6, 'group_w': 4, 'depth': 8, 'bot_mul': 1.0}}, 32,
+        walk_resnet, frozen={'frozen_stages': 1}, side=16),
+    'VisionTransformer': Network({'type': 'VisionTransformer', 'img_size': 32, 'patch_size': 8,
+                                  'arch': {'embed_dims': 12, 'num_layers': 6, 'num_heads': 2,
+                                           'feedforward_channels': 24}}, 12,
+                                 walk_transformer, pooled=False, frozen={'frozen_stages': 1}),
+    'ConvNeXt': Network({'type': 'ConvNeXt', 'arch': {'depths': [1, 2, 2, 1],
+                                                      'channels': [4, 8, 16, 32]}}, 32,
+                        walk_convnext, pooled=False, frozen={'frozen_stages': 1}),
+    'Sequential': Network(sequential, 12, walk_sequential, side=16),
+}
