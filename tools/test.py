@@ -20,6 +20,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='where the log goes')
     parser.add_argument('--out', metavar='FILE.pkl', help='keep the predictions')
     parser.add_argument('--show-dir', metavar='DIR', help='keep pictures of the predictions')
+    parser.add_argument('--tta', action='store_true',
+                        help="average over augmented images: the config's own, or flips")
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
@@ -37,6 +39,8 @@ def main() -> None:
     from auglocal_mm.engine import launch
     cfg = launch.load_config(args.config, work_dir=args.work_dir, cfg_options=args.cfg_options,
                              launcher=args.launcher)
+    if args.tta:
+        launch.use_test_time_augmentation(cfg)
     if args.show_dir:
         hook = cfg.default_hooks.setdefault('visualization', {})
         hook.update(_visualization(cfg, args.show_dir))

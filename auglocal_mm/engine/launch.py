@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
@@ -80,6 +80,25 @@ def scale_learning_rate(cfg: Config) -> None:
         raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=…) in the '
                          'config: the total batch size its learning rate was chosen for')
     cfg.auto_scale_lr.enable = True
+
+
+def use_test_time_augmentation(cfg: Config) -> None:
+    """What ``--tta`` means: ``tta_model`` and ``tta_pipeline`` of the config, else flipped images.
+
+    Raises:
+        ValueError: A detection config that states neither.
+    """
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    if cfg.get('default_scope') == 'mmpretrain':
+        cfg.setdefault('tta_model', {'type': 'AverageClsScoreTTA'})
+        flips = [{'type': 'RandomFlip', 'prob': 1.0}, {'type': 'RandomFlip', 'prob': 0.0}]
+        cfg.setdefault('tta_pipeline', [*pipeline[:-1], {
+            'type': 'TestTimeAug', 'transforms': [flips, [pipeline[-1]]]}])
+    if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
+        raise ValueError('--tta needs tta_model and tta_pipeline in a detection config; the host '
+                         'knows no way to average masks by itself')
+    cfg.model = {**cfg.tta_model, 'module': cfg.model}
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
 
 
 def resume_from(cfg: Config, path: str) -> None:
@@ -184,8 +203,9 @@ def load_for_test(cfg: Config, checkpoint: str) -> Runner:
 
 
 def bare_model(runner: Runner) -> nn.Module:
-    """The model without its data parallel wrapper."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+    """The model without its wrapper of data parallel or test time augmentation."""
+    wrapped = is_model_wrapper(runner.model) or isinstance(runner.model, BaseTTAModel)
+    return runner.model.module if wrapped else runner.model
 
 
 def _walk(node: Any) -> Iterator[dict]:

@@ -50,7 +50,7 @@ def train_step(model: LocalModel, inputs: Any, data_samples: Any,
 
     Returns:
         Values for the log, without graph: the head's own, and ``local_loss``,
-        the sum of the auxiliary networks' losses.
+        the sum of the auxiliary networks' losses, where there are any.
     """
     if sync is not None and not optim_wrapper.should_sync():
         sync = None
@@ -67,5 +67,6 @@ def train_step(model: LocalModel, inputs: Any, data_samples: Any,
     if sync is not None:
         sync.finish()
     optim_wrapper.finish_step()
-    log_vars['local_loss'] = model.local_metrics.total_loss()
+    if model.plan.modules > 1:
+        log_vars['local_loss'] = model.local_metrics.total_loss()
     return log_vars

@@ -2,8 +2,8 @@
 
     tools/train.py configs/auglocal/resnet110_cifar10.py
 
-Expected: 93.96 +- 0.15 % top-1 in the paper (BP: 94.61 +- 0.18). Not yet run at this length by this
-project.
+Expected: 93.96 +- 0.15 % top-1 in the paper (BP: 94.61 +- 0.18).
+Not yet run at this length by this project.
 """
 _base_ = [
     '../_base_/models/resnet110_cifar.py',

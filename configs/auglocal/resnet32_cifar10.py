@@ -2,8 +2,8 @@
 
     tools/train.py configs/auglocal/resnet32_cifar10.py
 
-Expected: no published figure at hand. Not yet run at this length by this
-project.
+Expected: no published figure at hand.
+Not yet run at this length by this project.
 """
 _base_ = [
     '../_base_/models/resnet32_cifar.py',

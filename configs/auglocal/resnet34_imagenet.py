@@ -6,7 +6,8 @@
         work_dirs/resnet34_imagenet_auglocal/backbone.pth
 
 Expected: a backbone that Mask R-CNN fine-tunes to 36.2 box AP on COCO in the
-paper (BP: 36.3). Not yet run at this length by this project.
+paper (BP: 36.3).
+Not yet run at this length by this project.
 """
 _base_ = [
     '../_base_/models/resnet34_imagenet.py',

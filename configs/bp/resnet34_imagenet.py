@@ -2,15 +2,19 @@
 
     tools/dist_train.sh configs/bp/resnet34_imagenet.py 8
     tools/model_converters/export_backbone.py \
-        work_dirs/resnet34_imagenet_bp/epoch_200.pth work_dirs/resnet34_imagenet_bp/backbone.pth
+        work_dirs/resnet34_imagenet_bp/epoch_200.pth \
+        work_dirs/resnet34_imagenet_bp/backbone.pth
 
-Expected: a backbone that Mask R-CNN fine-tunes to 36.3 box AP on COCO in the
-paper. Not yet run at this length by this project.
+Expected: a backbone that Mask R-CNN fine-tunes to 36.3 box AP on COCO in the paper.
+Not yet run at this length by this project.
 """
 _base_ = [
     '../_base_/models/resnet34_imagenet.py',
     '../_base_/datasets/imagenet.py',
     '../_base_/schedules/imagenet_sgd_200e.py',
+    '../_base_/local/backprop.py',
     '../_base_/default_runtime_cls.py',
 ]
 work_dir = 'work_dirs/resnet34_imagenet_bp'
+model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
+optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

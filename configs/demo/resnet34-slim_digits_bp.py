@@ -6,8 +6,11 @@ _base_ = [
     '../_base_/models/resnet34_slim.py',
     '../_base_/datasets/digits.py',
     '../_base_/schedules/digits_sgd.py',
+    '../_base_/local/backprop.py',
     '../_base_/default_runtime_cls.py',
 ]
 work_dir = 'work_dirs/resnet34-slim_digits_bp'
+model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
+optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
 default_hooks = dict(logger=dict(interval=11))
 randomness = dict(seed=0)

@@ -1,0 +1,11 @@
+"""EfficientNet-B0 for CIFAR: 17 local layers."""
+model = dict(
+    type='ImageClassifier',
+    backbone=dict(type='auglocal_mm.EfficientNetCIFAR', arch='b0'),
+    neck=dict(type='GlobalAveragePooling'),
+    head=dict(
+        type='LinearClsHead',
+        num_classes=10,
+        in_channels=1280,
+        init_cfg=[],
+        loss=dict(type='CrossEntropyLoss', loss_weight=1.0)))

@@ -1,0 +1,61 @@
+"""Test time augmentation through the tools' launcher: the right weights, the right average."""
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import save_checkpoint
+from small import auglocal, classifier
+
+from auglocal_mm.engine import launch
+
+PIPELINE = [{'type': 'PackInputs'}]
+
+
+def config(tmp_path, **more):
+    return Config({
+        'default_scope': 'mmpretrain', 'work_dir': str(tmp_path / 'run'), 'launcher': 'none',
+        'experiment_name': tmp_path.name,
+        'model': {'type': 'auglocal_mm.LocalImageClassifier', 'local': auglocal(3),
+                  'backbone': {'type': 'auglocal_mm.ResNetCIFAR', 'depth': 20,
+                               'stem_channels': 4, 'base_channels': 4},
+                  'neck': {'type': 'GlobalAveragePooling'},
+                  'head': {'type': 'LinearClsHead', 'num_classes': 10, 'in_channels': 16},
+                  'data_preprocessor': {'type': 'ClsDataPreprocessor', 'num_classes': 10}},
+        'test_dataloader': {'batch_size': 50, 'num_workers': 0,
+                            'sampler': {'type': 'DefaultSampler', 'shuffle': False},
+                            'dataset': {'type': 'auglocal_mm.Digits', 'split': 'test',
+                                        'test_mode': True, 'pipeline': PIPELINE}},
+        'test_cfg': {}, 'test_evaluator': {'type': 'Accuracy'}, **more})
+
+
+def test_flips_are_averaged_with_the_checkpoints_weights(tmp_path):
+    head = {'type': 'LinearClsHead', 'num_classes': 10, 'in_channels': 16}
+    model = classifier(auglocal(3), seed=3, head=head).eval()
+    path = tmp_path / 'weights.pth'
+    save_checkpoint({'state_dict': model.state_dict(), 'meta': {}}, str(path))
+    cfg = config(tmp_path)
+    launch.use_test_time_augmentation(cfg)
+    runner = launch.load_for_test(cfg, str(path))
+    accuracy = runner.test()['accuracy/top1']
+    loaded = launch.bare_model(runner).state_dict()
+    assert all(torch.equal(value, loaded[key]) for key, value in model.state_dict().items())
+
+    hits = total = 0
+    for data in runner.test_dataloader.dataset:
+        image = data['inputs'][0][None].float()
+        scores = model(image).softmax(1) + model(image.flip(-1)).softmax(1)
+        hits += int(scores.argmax() == data['data_samples'][0].gt_label)
+        total += 1
+    assert accuracy == pytest.approx(100 * hits / total, abs=0.01)
+
+
+def test_a_configs_own_augmentation_is_kept(tmp_path):
+    own = [{'type': 'TestTimeAug', 'transforms': [PIPELINE]}]
+    cfg = config(tmp_path, tta_pipeline=own, tta_model={'type': 'AverageClsScoreTTA', 'x': 1})
+    launch.use_test_time_augmentation(cfg)
+    assert cfg.test_dataloader.dataset.pipeline == own
+    assert cfg.model.x == 1 and cfg.model.module.type == 'auglocal_mm.LocalImageClassifier'
+
+
+def test_a_detector_without_one_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='--tta needs tta_model and tta_pipeline'):
+        launch.use_test_time_augmentation(config(tmp_path, default_scope='mmdet'))
