@@ -25,8 +25,7 @@ def build(path):
     # Shapes are enough here; ConvNeXt and EfficientNet read values while they build.
     device = 'cpu' if path.stem.startswith(('convnext', 'efficientnet')) else 'meta'
     with DefaultScope.overwrite_default_scope('mmpretrain'), torch.device(device):
-        cfg = parse(path)
-        return MODELS.build({**cfg.model, 'data_preprocessor': cfg.get('data_preprocessor')})
+        return MODELS.build(parse(path).model)
 
 
 def relative(path):
