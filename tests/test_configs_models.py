@@ -3,9 +3,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
+
+from auglocal_mm.partition import partition
+from auglocal_mm.rules import build_rule
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
 FOLDERS = ('bp', 'auglocal', 'dgl', 'predsim', 'infopro')
@@ -21,11 +23,13 @@ def parse(path):
     return Config.fromfile(path)
 
 
-def build(path):
-    # Shapes are enough here; ConvNeXt and EfficientNet read values while they build.
-    device = 'cpu' if path.stem.startswith(('convnext', 'efficientnet')) else 'meta'
-    with DefaultScope.overwrite_default_scope('mmpretrain'), torch.device(device):
-        return MODELS.build(parse(path).model)
+@cache
+def plan(path):
+    """The plan alone: auxiliary networks of ImageNet's size take seconds to build."""
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = parse(path).model
+        backbone = MODELS.build(model.backbone)
+    return build_rule(model.local).plan([layer.spec(backbone) for layer in partition(backbone)])
 
 
 def relative(path):
@@ -39,15 +43,15 @@ def test_the_rule_and_the_network_are_those_of_the_name(path):
     assert cfg.optim_wrapper.type == 'auglocal_mm.AugLocalOptimWrapper'
     assert cfg.work_dir == f'work_dirs/{path.stem}_{path.parent.name}'
     assert f'configs/{relative(path)}' in path.read_text()
-    plan = build(path).plan
-    assert plan.units == UNITS[net]
+    local_plan = plan(path)
+    assert local_plan.units == UNITS[net]
     rule = path.parent.name
     if rule == 'bp':
-        assert plan.modules == 1
+        assert local_plan.modules == 1
     elif rule == 'auglocal' and path.stem.split('_')[1] == 'cifar10':
-        assert plan.modules == plan.units - cfg.model.local.depth + 1
+        assert local_plan.modules == local_plan.units - cfg.model.local.depth + 1
     else:
-        assert plan.modules == plan.units
+        assert local_plan.modules == local_plan.units
 
 
 @pytest.mark.parametrize('path', CLASSIFIERS, ids=relative)
@@ -72,8 +76,8 @@ def test_configs_of_one_network_differ_in_the_rule_alone(path):
     ('_conv3x3-ds', 'AP' + '-16C3' * 6, 'AP' + '-32C3' * 6, 'AP' + '-64C3' * 6),
 ])
 def test_table_5(row, stem, stage2, stage3):
-    layers = {layer.name: layer.auxiliary for layer in build(
-        CONFIGS / f'auglocal/resnet110_cifar10{row}.py').plan.layers}
+    layers = {layer.name: layer.auxiliary for layer in plan(
+        CONFIGS / f'auglocal/resnet110_cifar10{row}.py').layers}
     assert layers['stem'].notation(10) == f'{stem}-AP-10FC'
     assert layers['layer2.9'].notation(10) == f'{stage2}-AP-10FC'
     assert layers['layer3.9'].notation(10) == f'{stage3}-AP-10FC'
@@ -100,4 +104,4 @@ def test_table_8_weighs_losses_as_infopro_does():
     ('auglocal/convnext-tiny_imagenet', '384CN-768CN-AP-LN-1000FC'),
 ])
 def test_imagenet_stems_learn_through(config, notation):
-    assert build(CONFIGS / f'{config}.py').plan.layers[0].auxiliary.notation(1000) == notation
+    assert plan(CONFIGS / f'{config}.py').layers[0].auxiliary.notation(1000) == notation

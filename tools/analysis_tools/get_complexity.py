@@ -7,6 +7,7 @@
 import argparse
 import json
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -23,7 +24,8 @@ def main() -> None:
     parser.add_argument('--json', action='store_true', help='print JSON instead of text')
     args = parser.parse_args()
     from auglocal_mm.analysis.complexity import complexity_of_config
-    counts = complexity_of_config(args.config, args.cfg_options, args.shape)
+    with redirect_stdout(sys.stderr):  # what the hosts say is no part of the result
+        counts = complexity_of_config(args.config, args.cfg_options, args.shape)
     print(json.dumps(counts.to_dict(), indent=2) if args.json else counts)
 
 

@@ -7,6 +7,7 @@
 import argparse
 import json
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -23,7 +24,8 @@ def main() -> None:
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
     args = parser.parse_args()
     from auglocal_mm.analysis.plan_text import counted_plan_of_config
-    plan = counted_plan_of_config(args.config, args.cfg_options, args.shape)
+    with redirect_stdout(sys.stderr):  # what the hosts say is no part of the result
+        plan = counted_plan_of_config(args.config, args.cfg_options, args.shape)
     print(json.dumps(plan.to_dict(), indent=2) if args.json else plan)
 
 
