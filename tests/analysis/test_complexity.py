@@ -167,7 +167,7 @@ def test_second_losses_count_as_parameters_only():
         assert counts.params == sum(p.numel() for p in model.parameters())
 
 
-def test_an_embedding_is_counted():
+def test_embeddings_are_counted():
     softmax, contrast = (complexity(classifier(local('InfoPro', {'loss': loss})), (16, 16))
                          for loss in ('softmax', 'contrast'))
     # Each network's last layer gives 128 values instead of 4 classes.
@@ -249,11 +249,6 @@ def test_images_are_as_large_as_the_pipelines_make_them(test, train, shape):
     assert image_shape(cfg) == shape
     assert image_shape(cfg, [8]) == (8, 8)
     assert image_shape(cfg, [8, 9]) == (8, 9)
-
-
-def test_a_config_without_sizes_asks_for_one():
-    with pytest.raises(ValueError, match='pass --shape'):
-        image_shape(Config(dict(test_dataloader={'dataset': {'pipeline': [PACK]}})))
 
 
 @pytest.fixture
