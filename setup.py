@@ -28,7 +28,7 @@ ONEDL = [
 ]
 OPENMMLAB = ['mmengine==0.10.7', 'mmcv==2.1.0', 'mmdet==3.3.0', 'mmpretrain==1.2.0']
 DEMO = ['matplotlib', 'scikit-learn']
-TESTS = [*DEMO, 'fvcore', 'hypothesis', 'pytest']
+TESTS = [*DEMO, 'hypothesis', 'pytest']
 DEV = [*TESTS, 'mypy', 'ruff']
 
 
@@ -83,7 +83,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    install_requires=['numpy', 'torch>=2.6', 'torchvision>=0.21'],
+    install_requires=['fvcore', 'numpy', 'torch>=2.6', 'torchvision>=0.21'],
     extras_require={
         'onedl': ONEDL,
         'openmmlab': OPENMMLAB,

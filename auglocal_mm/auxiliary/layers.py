@@ -84,7 +84,7 @@ def _(layer: plan.QuarterPooling, channels: int, context: BuildContext) -> tuple
 
 @build_layer.register
 def _(layer: plan.FixedPooling, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
-    pool = nn.AdaptiveAvgPool2d((layer.height, layer.width))
+    pool = FixedPool(layer.height, layer.width)
     return nn.Sequential(pool, nn.Flatten(1)), channels * layer.height * layer.width
 
 
@@ -117,9 +117,35 @@ def _(layer: plan.Embedding, channels: int, context: BuildContext) -> tuple[nn.M
 
 
 class QuarterPool(nn.Module):
-    """Adaptive average pooling of a side s to ⌈s/4⌉, whatever the image's size."""
+    """Average pooling of a side s to ⌈s/4⌉, whatever the image's size."""
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, C, ⌈H/4⌉, ⌈W/4⌉]."""
-        height, width = x.shape[-2:]
-        return F.adaptive_avg_pool2d(x, (-(-height // 4), -(-width // 4)))
+        return average_pool(x, -(-x.shape[2] // 4), -(-x.shape[3] // 4))
+
+
+class FixedPool(nn.Module):
+    """Average pooling to `height` × `width`, whatever the image's size."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.size = height, width
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] -> [B, C, height, width]."""
+        return average_pool(x, *self.size)
+
+    def extra_repr(self) -> str:
+        return f'{self.size}'
+
+
+def average_pool(x: Tensor, height: int, width: int) -> Tensor:
+    """Average pooling [B, C, H, W] -> [B, C, height, width].
+
+    By equal windows where they fit, as the compared methods do, else by
+    adaptive ones.
+    """
+    rows, columns = x.shape[2] // height, x.shape[3] // width
+    if (rows * height, columns * width) == tuple(x.shape[2:]):
+        return F.avg_pool2d(x, (rows, columns))
+    return F.adaptive_avg_pool2d(x, (height, width))

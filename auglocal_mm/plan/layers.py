@@ -87,7 +87,7 @@ class HalvingPooling:
 
 @dataclass(frozen=True)
 class QuarterPooling:
-    """Adaptive average pooling: a side s -> ⌈s/4⌉."""
+    """Average pooling: a side s -> ⌈s/4⌉."""
 
     def __str__(self) -> str:
         return 'AP'
@@ -95,7 +95,7 @@ class QuarterPooling:
 
 @dataclass(frozen=True)
 class FixedPooling:
-    """Adaptive average pooling to `height` × `width`, then flattening to one vector."""
+    """Average pooling to `height` × `width`, then flattening to one vector."""
     height: int
     width: int
 

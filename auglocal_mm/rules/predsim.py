@@ -86,7 +86,8 @@ class PredSim(LocalRule):
 def pooling_to_fit(channels: int) -> FixedPooling:
     """Pooling to the largest powers of two whose product with `channels` is at most 512.
 
-    8×4, 4×4 and 4×2 for 16, 32 and 64 channels; 1×1 from 257 channels on.
+    The paper's windows of 8×4, 4×4 and 4×2 pixels leave 4×8, 4×4 and 2×4
+    positions of 16, 32 and 64 channels at 32×32; from 257 channels on 1×1 are left.
     """
-    halvings = max(0, (FLATTENED // channels).bit_length() - 1)
-    return FixedPooling(2 ** (halvings - halvings // 2), 2 ** (halvings // 2))
+    doublings = max(0, (FLATTENED // channels).bit_length() - 1)
+    return FixedPooling(2 ** (doublings // 2), 2 ** (doublings - doublings // 2))

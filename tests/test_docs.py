@@ -1,0 +1,110 @@
+"""The worked examples of docs/rules.md and docs/backbones.md run as they stand there."""
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from small import KeepGradients, auglocal, batch, classifier
+
+from auglocal_mm import AugLocalOptimWrapper, LocalImageClassifier
+from auglocal_mm.partition import join, partition
+from auglocal_mm.registry import LOCAL_LOSSES, LOCAL_RULES
+
+DOCS = Path(__file__).resolve().parent.parent / 'docs'
+
+
+def examples(page):
+    """Python blocks of a page, by their first line's file name or by number."""
+    blocks = re.findall(r'```python\n(.*?)```', (DOCS / page).read_text(), flags=re.DOTALL)
+    named = {}
+    for number, block in enumerate(blocks):
+        first = block.splitlines()[0]
+        named[first.removeprefix('# ') if first.startswith('# my_project/') else number] = block
+    return named
+
+
+@pytest.fixture
+def my_project(tmp_path, monkeypatch):
+    """The package that the pages tell a reader to write."""
+    for page in ('rules.md', 'backbones.md'):
+        for name, block in examples(page).items():
+            if isinstance(name, str):
+                path = tmp_path / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(block)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path / 'my_project'
+    for name in [name for name in sys.modules if name.startswith('my_project')]:
+        del sys.modules[name]
+    LOCAL_RULES.module_dict.pop('WideConvolution', None)
+    LOCAL_LOSSES.module_dict.pop('smoothness', None)
+
+
+def train(model):
+    optimizer = KeepGradients(model.train())
+    logs = model.train_step(batch(), AugLocalOptimWrapper(optimizer))
+    assert set(optimizer.seen[0]) == set(dict(model.named_parameters()))
+    return logs
+
+
+def test_a_rule_of_ones_own(my_project):
+    cfg = Config.fromfile(my_project / 'config.py')  # imports the rule
+    assert cfg.model.type == 'auglocal_mm.LocalImageClassifier'
+    model = classifier(cfg.model.local)
+    assert model.plan.modules == 4
+    assert model.plan.layers[1].auxiliary.notation(10) == '32C3-AP-10FC'
+    step = next(model.train().local_steps(*batch().values()))
+    assert set(step.losses) == {'loss', 'loss_similarity'}
+    train(model)
+    with pytest.raises(ValueError, match='width must be at least 1, got 0'):
+        classifier({**cfg.model.local, 'width': 0})
+    with pytest.raises(ValueError, match="unknown key 'widht'; did you mean 'width'"):
+        classifier({'type': 'WideConvolution', 'widht': 3})
+
+
+def test_a_second_loss_of_ones_own(my_project):
+    importlib.import_module('my_project.smooth_loss')
+    train(classifier(auglocal(3, second_loss='smoothness', lambda1=(0.1, 0.1))))
+
+
+def test_a_backbone_of_ones_own(my_project):
+    net = importlib.import_module('my_project.plain_net').PlainNet()
+    images = torch.randn(2, 3, 16, 16)
+    assert torch.equal(join(partition(net), net)(images)[0], net(images)[0])
+    model = classifier(auglocal(2, modules=4), backbone=net, head={
+        'type': 'LinearClsHead', 'num_classes': 4, 'in_channels': 64})
+    assert model.plan.layers[0].auxiliary.notation(10) == '64C3-AP-10FC'
+    assert [layer.auxiliary.strides for layer in model.plan.layers[:3]] == [(2,), (2,), (2,)]
+    train(model)
+
+
+def test_a_plain_sequential(capsys):
+    names = {}
+    exec(examples('backbones.md')[1], names)
+    model = names['model']
+    assert isinstance(model, LocalImageClassifier) and model.plan.modules == 3
+    assert '3 units in 3 local modules' in capsys.readouterr().out
+    train(model)
+
+
+def test_the_transformers_config_builds():
+    from auglocal_mm.analysis.plan import build_model
+    path = DOCS.parent / 'configs/auglocal/deit-small_imagenet.py'
+    for line in examples('backbones.md')[0].strip().splitlines():
+        assert line in path.read_text()
+    assert build_model(Config.fromfile(path), str(path)).plan.modules == 13
+
+
+@pytest.mark.parametrize(('page', 'rule'), [
+    ('rules.md', name) for name in ('AugLocal', 'DGL', 'PredSim', 'InfoPro', 'Backprop')])
+def test_every_rule_has_its_section_and_its_config_line(page, rule):
+    text = (DOCS / page).read_text()
+    assert f'\n## {rule}\n' in text
+    line = re.search(rf"\n    (local=dict\(type='auglocal_mm.{rule}'.*\))", text).group(1)
+    local = eval(line.removeprefix('local='))
+    classifier(local)
+    LOCAL_RULES.import_from_location()
+    assert rule in LOCAL_RULES.module_dict
