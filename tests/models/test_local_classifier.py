@@ -164,8 +164,13 @@ def test_a_head_with_a_loss_of_its_own_is_refused(kind):
         classifier(auglocal(), head=head)
 
 
-def test_initialisation_is_the_papers():
-    model = classifier(auglocal(2), backbone={'type': 'auglocal_mm.ResNetCIFAR', 'depth': 32},
+@pytest.mark.parametrize('local', [
+    auglocal(2), auglocal(2, second_loss='reconstruction', lambda1=(5, 1)),
+    {'type': 'auglocal_mm.PredSim'}, {'type': 'auglocal_mm.InfoPro'}, {'type': 'auglocal_mm.DGL'},
+], ids=str)
+def test_initialisation_is_the_papers(local):
+    """Auxiliary networks, decoders and similarity's convolutions included."""
+    model = classifier(local, backbone={'type': 'auglocal_mm.ResNetCIFAR', 'depth': 32},
                        head={'type': 'LinearClsHead', 'num_classes': CLASSES, 'in_channels': 64,
                              'init_cfg': []})
     model.init_weights()
