@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from mmpretrain.structures import label_to_onehot
+from mmpretrain.structures import DataSample, label_to_onehot
 from torch import Tensor
 
 
 @dataclass(frozen=True)
 class LocalBatch:
-    """A training batch, its targets computed when they are first asked for.
+    """A training batch, its targets computed once, when they are first asked for.
 
     Attributes:
         images: As the network sees them [B, 3, H, W].
@@ -25,9 +25,25 @@ class LocalBatch:
     num_classes: int
 
     @cached_property
-    def labels(self) -> Tensor:
-        """One label an image [B]."""
-        return torch.cat([sample.gt_label for sample in self.data_samples]).to(self.images.device)
+    def labels(self) -> Tensor | None:
+        """One label an image [B]; ``None`` where images have mixed or several labels."""
+        if 'gt_score' in self.data_samples[0]:
+            return None
+        labels = [sample.gt_label for sample in self.data_samples]
+        if any(len(label) != 1 for label in labels):
+            return None
+        return torch.cat(labels).to(self.images.device)
+
+    @cached_property
+    def packed_samples(self) -> Sequence[Any]:
+        """The samples as one that holds all labels, where each image has one.
+
+        A ``ClsHead`` concatenates its samples' labels. Every module's loss would
+        do so anew, with a thousand small tensors at the paper's batch size.
+        """
+        if self.labels is None:
+            return self.data_samples
+        return [DataSample().set_gt_label(self.labels)]
 
     @cached_property
     def scores(self) -> Tensor:

@@ -55,7 +55,7 @@ class AuxiliaryNetwork(BaseModule):
             raise ValueError(
                 'the BatchNorm1d before an auxiliary classifier needs at least 2 images a '
                 'batch in training, got 1; use a larger batch, drop_last=True in the train '
-                'dataloader, or batch_norm_before_fc=False in model.local')
+                'dataloader, or, for AugLocal, batch_norm_before_fc=False in model.local')
         # Blocks of a transformer take its tokens, all other layers take maps.
         own_kind = isinstance(self.plan.layers[0], (Block, OwnPooling))
         return self.layers(x if own_kind else feature_map(x))
@@ -77,6 +77,9 @@ class AuxiliaryNetwork(BaseModule):
         if self.contrastive is None:
             losses, logits = classification_loss(output), output.detach()
         else:
+            if batch.labels is None:
+                raise ValueError('a contrastive local loss needs one label an image; use '
+                                 "loss='softmax' in model.local")
             losses = {'loss': self.contrastive(output, batch.labels)}
         losses = {name: value * self.plan.weight if 'loss' in name else value
                   for name, value in losses.items()}

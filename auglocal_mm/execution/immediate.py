@@ -63,7 +63,7 @@ def train_step(model: LocalModel, inputs: Any, data_samples: Any,
         if sync is not None:
             sync.start(step.module)
         log_vars = {name: value.detach() for name, value in module_log.items()}
-        model.local_metrics.update(step, loss, data_samples)
+        model.local_metrics.update(step, loss)
     if sync is not None:
         sync.finish()
     optim_wrapper.finish_step()

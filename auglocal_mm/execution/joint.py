@@ -29,7 +29,7 @@ def joint_losses(model: LocalModel, inputs: Any, data_samples: Any,
         if not step.losses:
             continue
         loss, _ = model.parse_losses(step.losses)
-        model.local_metrics.update(step, loss, data_samples)
+        model.local_metrics.update(step, loss)
         if step.module == model.plan.modules - 1:
             losses = dict(step.losses)
         else:

@@ -15,7 +15,7 @@ from .local_step import LocalStep
 class Metrics(Protocol):
     """Where the values of a training step are noted."""
 
-    def update(self, step: LocalStep, loss: Tensor, data_samples: Any) -> None:
+    def update(self, step: LocalStep, loss: Tensor) -> None:
         """Note one module's loss and accuracy."""
 
     def total_loss(self) -> Tensor:

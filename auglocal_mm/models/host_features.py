@@ -42,12 +42,21 @@ def classes_of(head: nn.Module, backbone: nn.Module, preprocessor: Any) -> int:
                     'use a head such as LinearClsHead, or set num_classes of data_preprocessor')
 
 
-def image_statistics(preprocessor: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation that a preprocessor normalises with, in pixel values."""
-    mean, std = getattr(preprocessor, 'mean', None), getattr(preprocessor, 'std', None)
-    if mean is None or std is None:
-        return (0.0,) * 3, (1.0,) * 3
-    return tuple(mean.flatten().tolist()), tuple(std.flatten().tolist())
+def image_statistics(preprocessor: nn.Module, backbone: nn.Module,
+                     ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What a preprocessor normalises with, in pixel values: mean and standard deviation.
+
+    One of each for every channel of the backbone's images; 0 and 1 where
+    nothing is normalised.
+    """
+    channels = next((part.in_channels for part in backbone.modules()
+                     if isinstance(part, nn.Conv2d)), 3)
+    statistics = []
+    for name, default in (('mean', 0.0), ('std', 1.0)):
+        value = getattr(preprocessor, name, None)
+        values = [default] if value is None else value.flatten().tolist()
+        statistics.append(tuple(values * channels if len(values) == 1 else values))
+    return statistics[0], statistics[1]
 
 
 def require_hard_labels(plan: LocalPlan, head: nn.Module, preprocessor: Any) -> None:

@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from mmengine.model import ModuleDict
 from mmengine.optim import OptimWrapper
 from mmpretrain.models import ImageClassifier
+from mmpretrain.models.heads import ClsHead
 from torch import Tensor, nn
 
 from auglocal_mm import execution
@@ -77,7 +78,7 @@ class LocalImageClassifier(ImageClassifier):
                       'leave it out.', logger='current', level=logging.WARNING)
 
     def _build_auxiliaries(self, layers: Sequence[LocalLayer]) -> ModuleDict:
-        mean, std = image_statistics(self.data_preprocessor)
+        mean, std = image_statistics(self.data_preprocessor, self.backbone)
         context = BuildContext(self.backbone, {layer.name: layer for layer in layers},
                                self.num_classes, mean, std)
         return ModuleDict({auxiliary_key(entry.name): build_auxiliary(entry, context)
@@ -138,7 +139,7 @@ class LocalImageClassifier(ImageClassifier):
                 f'{which} would hold 1 image (batch_size={size} a rank), but {len(normed)} '
                 f'auxiliary networks (first: {normed[0]}) have a BatchNorm1d, which needs at least '
                 '2; raise batch_size, set drop_last=True in train_dataloader, or set '
-                'batch_norm_before_fc=False in model.local')
+                'batch_norm_before_fc=False in model.local (AugLocal)')
 
     def local_steps(self, inputs: Tensor, data_samples: Sequence[Any],
                     precision: Callable[[], AbstractContextManager] = nullcontext,
@@ -162,7 +163,7 @@ class LocalImageClassifier(ImageClassifier):
                 x, emitted = forward_layers(layers, self.backbone, x)
                 outputs += emitted
                 losses, logits = self._module_losses(module, x, outputs, batch)
-            yield LocalStep(module, losses, logits)
+            yield LocalStep(module, losses, logits, batch.labels)
             del losses, logits, emitted
             x = boundary(x)
             outputs = [boundary(output) for output in outputs]
@@ -170,7 +171,9 @@ class LocalImageClassifier(ImageClassifier):
     def _module_losses(self, module: int, x: Features, outputs: list[Tensor],
                        batch: LocalBatch) -> tuple[dict[str, Tensor], Tensor | None]:
         def classification_loss(logits: Tensor) -> dict[str, Tensor]:
-            return self.head._get_loss(logits, batch.data_samples)
+            packs = isinstance(self.head, ClsHead)
+            return self.head._get_loss(
+                logits, batch.packed_samples if packs else batch.data_samples)
 
         if module == self.plan.modules - 1:
             logits = self.head_logits(tuple(outputs))

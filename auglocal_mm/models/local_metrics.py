@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +24,7 @@ class LocalMetrics:
         self.losses: dict[str, Tensor] = {}
         self.accuracies: dict[str, Tensor] = {}
 
-    def update(self, step: LocalStep, loss: Tensor, data_samples: Sequence[Any]) -> None:
+    def update(self, step: LocalStep, loss: Tensor) -> None:
         """Note one module's loss (a scalar) and its top-1 accuracy in percent.
 
         Mixed labels (Mixup, CutMix) and several labels an image have no top-1
@@ -35,10 +34,8 @@ class LocalMetrics:
         if step.module == 0:
             self.losses, self.accuracies = {}, {}
         self.losses[name] = loss.detach()
-        if step.logits is not None and all(
-                'gt_score' not in sample and len(sample.gt_label) == 1 for sample in data_samples):
-            labels = torch.cat([sample.gt_label for sample in data_samples])
-            hits = step.logits.argmax(dim=1) == labels.to(step.logits.device)
+        if step.logits is not None and step.labels is not None:
+            hits = step.logits.argmax(dim=1) == step.labels
             self.accuracies[name] = 100 * hits.float().mean()
 
     def total_loss(self) -> Tensor:

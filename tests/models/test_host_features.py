@@ -198,3 +198,27 @@ def test_a_contrastive_loss_refuses_labels_it_cannot_use(model, said):
 def test_blocks_that_a_network_cannot_have_are_refused(network, local, said):
     with pytest.raises(ValueError, match=said):
         network_classifier(NETWORKS[network], local)
+
+
+@pytest.mark.parametrize(('channels', 'mean'), [(1, [120.0]), (3, [120.0]), (3, None), (1, None)])
+def test_images_of_one_channel_or_one_mean_are_reconstructed(channels, mean):
+    statistics = {} if mean is None else {'mean': mean, 'std': [60.0]}
+    backbone = {'type': 'auglocal_mm.ResNetCIFAR', 'depth': 20, 'stem_channels': 4,
+                'base_channels': 4, 'in_channels': channels}
+    model = classifier(RULES['InfoPro'], backbone=backbone, data_preprocessor={
+        'type': 'ClsDataPreprocessor', 'num_classes': CLASSES, **statistics})
+    second = model.auxiliary['stem'].second
+    assert second.decoder[-1].out_channels == channels
+    assert second.mean.flatten().tolist() == (mean or [0.0]) * channels
+    data = batch(4)
+    step(model, {**data, 'inputs': data['inputs'][:, :channels]})
+
+
+def test_labels_are_packed_once_and_change_no_loss():
+    model = classifier(RULES['DGL']).train()
+    data = batch(6)
+    steps = list(model.local_steps(data['inputs'], data['data_samples']))
+    for step in steps:
+        expected = model.head._get_loss(step.logits, data['data_samples'])
+        assert torch.equal(step.losses['loss'], expected['loss'])
+        assert step.labels is steps[0].labels
