@@ -164,6 +164,6 @@ def test_batches_of_one_are_refused_when_the_runner_is_built(root, tmp_path):
 def test_the_hook_refuses_a_model_it_cannot_observe(root, tmp_path):
     cfg = config(root, tmp_path, rule='bp')
     cfg.model.type = 'ImageClassifier'
-    del cfg.model['local'], cfg['model_wrapper_cfg']
+    cfg.model.pop('local'), cfg.pop('model_wrapper_cfg')
     with pytest.raises(TypeError, match='observes a LocalImageClassifier, got ImageClassifier'):
         train(cfg)
