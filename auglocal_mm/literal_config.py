@@ -8,7 +8,8 @@ from typing import Any
 def read_literal_config(text: str) -> dict[str, Any]:
     """Top-level names of a config that mmengine dumped (``Config.pretty_text``).
 
-    A dump assigns nothing but literals and ``dict(key=value, …)``.
+    A dump assigns nothing but literals, ``dict(key=value, …)`` and, for keys that
+    are no names, ``dict({'a.b': value, …})``.
 
     Raises:
         ValueError: It holds anything else.
@@ -28,10 +29,12 @@ def read_literal_config(text: str) -> dict[str, Any]:
 
 def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Call):
-        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args
-                and all(keyword.arg for keyword in node.keywords)):
+        if not (isinstance(node.func, ast.Name) and node.func.id == 'dict'
+                and all(isinstance(argument, ast.Dict) for argument in node.args[:1])
+                and not node.args[1:] and all(keyword.arg for keyword in node.keywords)):
             raise ValueError(f'line {node.lineno} calls something other than dict(key=value, …)')
-        return {str(keyword.arg): _value(keyword.value) for keyword in node.keywords}
+        named = {str(keyword.arg): _value(keyword.value) for keyword in node.keywords}
+        return {**(_value(node.args[0]) if node.args else {}), **named}
     if isinstance(node, ast.Dict) and all(node.keys):
         return {_value(key): _value(value)  # type: ignore[arg-type]
                 for key, value in zip(node.keys, node.values, strict=True)}

@@ -19,7 +19,7 @@ def test_every_config_survives_its_dump(path):
 @pytest.mark.parametrize('text', [
     'import os', 'a = open("x")', 'a = dict([1])', 'a = dict(**b)', 'a = b', 'a.b = 1',
     'a = [x for x in y]', 'a = f"{b}"', 'a = {**b}', 'a = (', 'del a', 'a = b.c',
-    'dict(a=1)', 'a = dict(b=__import__("os"))'])
+    'dict(a=1)', 'a = dict(b=__import__("os"))', 'a = dict({}, {})', 'a = dict({"x": f()})'])
 def test_anything_but_values_is_refused(text):
     with pytest.raises(ValueError):
         read_literal_config(text)

@@ -1,6 +1,7 @@
 """Auxiliary networks: what a plan's entry becomes."""
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 from mmengine.model import BaseModule, Sequential
@@ -36,7 +37,8 @@ class AuxiliaryNetwork(BaseModule):
                  second: FeatureLoss | None = None) -> None:
         super().__init__(init_cfg=list(INIT_CFG) if plan.init == 'kaiming' else None)
         self.plan = plan
-        self.layers = Sequential(*layers)
+        names = [*map(str, range(len(layers) - 1)), 'fc']
+        self.layers = Sequential(OrderedDict(zip(names, layers, strict=True)))
         self.second = second
         self.contrastive = None if plan.classifies else SupervisedContrastiveLoss()
 
