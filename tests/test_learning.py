@@ -1,22 +1,23 @@
 """AugLocal learns more than DGL, and DGL more than a frozen random network learns by its head.
 
-Slow: `make test-slow ARGS=tests/test_learning.py`. On the embedded digits, a ResNet-32 of 4
-base channels, 4 epochs. docs/benchmarks.md holds the accuracies that were seen.
+Slow: `make test-slow ARGS=tests/test_learning.py`. On the embedded digits, shifted at random, a
+ResNet-32 of 8 base channels, 5 epochs. docs/benchmarks.md holds the accuracies that were seen.
 """
 from math import cos, pi
 from statistics import mean
 
 import pytest
 import torch
+import torch.nn.functional as F
 from mmengine.registry import DefaultScope
 from mmpretrain.structures import DataSample
 from small import auglocal, classifier, in_float64
 
 from auglocal_mm import AugLocalOptimWrapper, Digits
 
-SEEDS = range(5)
-EPOCHS, BATCH, RATE = 4, 64, 0.1
-RULES = {'AugLocal': auglocal(3), 'DGL': {'type': 'auglocal_mm.DGL'},
+SEEDS = range(3)
+EPOCHS, BATCH, RATE = 5, 64, 0.1
+RULES = {'AugLocal': auglocal(2), 'DGL': {'type': 'auglocal_mm.DGL'},
          'frozen': {'type': 'auglocal_mm.Backprop'}}
 
 
@@ -31,14 +32,22 @@ def digits():
     return load('train'), load('test')
 
 
+def shifted(images, generator, most=4):
+    """Each image moved by up to `most` pixels, as the digits' training pipeline crops them."""
+    padded = F.pad(images, (most,) * 4, value=float(images.min()))
+    offsets = torch.randint(2 * most + 1, (len(images), 2), generator=generator).tolist()
+    return torch.stack([image[:, y:y + 32, x:x + 32]
+                        for image, (y, x) in zip(padded, offsets)])
+
+
 def accuracy(rule, seed, digits):
     """Top-1 in percent on the test images after training by a rule."""
     (images, labels), (test_images, test_labels) = digits
     model = in_float64(classifier(
         RULES[rule], seed=seed,
-        backbone={'type': 'auglocal_mm.ResNetCIFAR', 'depth': 32, 'stem_channels': 4,
-                  'base_channels': 4},
-        head={'type': 'LinearClsHead', 'num_classes': 10, 'in_channels': 16,
+        backbone={'type': 'auglocal_mm.ResNetCIFAR', 'depth': 32, 'stem_channels': 8,
+                  'base_channels': 8},
+        head={'type': 'LinearClsHead', 'num_classes': 10, 'in_channels': 32,
               'init_cfg': []})).float()
     model.init_weights()
     if rule == 'frozen':
@@ -52,7 +61,7 @@ def accuracy(rule, seed, digits):
     model.train()
     for step, batch in enumerate(batches):
         optimizer.param_groups[0]['lr'] = RATE / 2 * (1 + cos(pi * step / len(batches)))
-        model.train_step({'inputs': images[batch], 'data_samples': [
+        model.train_step({'inputs': shifted(images[batch], order), 'data_samples': [
             DataSample().set_gt_label(int(label)) for label in labels[batch]]}, wrapper)
     with torch.no_grad():
         predicted = model.eval()(test_images).argmax(dim=1)
@@ -65,5 +74,5 @@ def test_auglocal_beats_dgl_which_beats_a_frozen_network(digits):
     print({rule: [round(value, 1) for value in values] for rule, values in seen.items()})
     for better, worse in (('AugLocal', 'DGL'), ('DGL', 'frozen')):
         assert all(a > b for a, b in zip(seen[better], seen[worse])), seen
-    assert mean(seen['AugLocal']) > mean(seen['DGL']) + 8, seen
-    assert mean(seen['DGL']) > mean(seen['frozen']) + 25, seen
+    assert mean(seen['AugLocal']) > mean(seen['DGL']) + 3, seen
+    assert mean(seen['DGL']) > mean(seen['frozen']) + 40, seen

@@ -217,6 +217,15 @@ def test_children_of_a_sequential_without_weights_join_the_unit_before():
     assert layers[2].build_block is None and layers[1].build_block is not None
 
 
+def test_norms_and_activations_with_weights_join_the_convolution_before():
+    net = torch.nn.Sequential(
+        torch.nn.BatchNorm2d(3), torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.GroupNorm(2, 8),
+        torch.nn.PReLU(8), torch.nn.Conv2d(8, 8, 3, padding=1, groups=8),
+        torch.nn.InstanceNorm2d(8, affine=True))
+    assert [layer.paths for layer in partition(net)] == [
+        ('0',), ('1', '2', '3'), ('4', '5')]
+
+
 def test_an_unknown_backbone_is_refused_with_the_way_to_add_it():
     with pytest.raises(TypeError, match=r'Identity .*supported are .*ResNet.*partition\.register'):
         partition(torch.nn.Identity())

@@ -40,6 +40,11 @@ class AuxiliaryNetwork(BaseModule):
         names = [*map(str, range(len(layers) - 1)), 'fc']
         self.layers = Sequential(OrderedDict(zip(names, layers, strict=True)))
         self.second = second
+        if plan.init == 'pytorch':
+            # OpenMMLab's own convolutions start in another way, already when they are made.
+            for part in self.modules():
+                if isinstance(part, (nn.modules.conv._ConvNd, nn.Linear)):
+                    part.reset_parameters()
         self.contrastive = None if plan.classifies else SupervisedContrastiveLoss()
 
     def init_weights(self) -> None:

@@ -88,7 +88,11 @@ def use_test_time_augmentation(cfg: Config) -> None:
     Raises:
         ValueError: A detection config that states neither.
     """
-    pipeline = cfg.test_dataloader.dataset.pipeline
+    pipeline = cfg.test_dataloader.dataset.get('pipeline')
+    if pipeline is None:
+        raise ValueError('--tta cannot see the pipeline inside '
+                         f'{cfg.test_dataloader.dataset.type}; give the wrapped data set '
+                         'itself as test_dataloader.dataset')
     if cfg.get('default_scope') == 'mmpretrain':
         cfg.setdefault('tta_model', {'type': 'AverageClsScoreTTA'})
         flips = [{'type': 'RandomFlip', 'prob': 1.0}, {'type': 'RandomFlip', 'prob': 0.0}]

@@ -12,16 +12,20 @@ from auglocal_mm.plan import LocalPlan
 LOGIT_HEADS = (ClsHead, MultiLabelClsHead)
 
 
+def fits(head: nn.Module | None) -> bool:
+    """Whether a head's loss is a function of logits and labels alone."""
+    return any(isinstance(head, kind) and (type(head).loss, type(head)._get_loss) == (
+        kind.loss, kind._get_loss) for kind in LOGIT_HEADS)
+
+
 def require_fitting_head(head: nn.Module | None) -> None:
     """Refuse a head whose loss auxiliary networks cannot be given.
 
     Raises:
         TypeError: No head, or one with a loss of its own.
     """
-    for kind in LOGIT_HEADS:
-        if isinstance(head, kind) and (type(head).loss, type(head)._get_loss) == (
-                kind.loss, kind._get_loss):
-            return
+    if fits(head):
+        return
     raise TypeError(
         'local learning gives the head\'s loss to every auxiliary network and needs a head '
         'that inherits it from ClsHead or MultiLabelClsHead, such as LinearClsHead; got '

@@ -21,7 +21,13 @@ from auglocal_mm.partition import Features, LocalLayer, forward_layers, partitio
 from auglocal_mm.registry import MODELS
 from auglocal_mm.rules import build_rule
 
-from .host_features import classes_of, image_statistics, require_fitting_head, require_hard_labels
+from .host_features import (
+    classes_of,
+    fits,
+    image_statistics,
+    require_fitting_head,
+    require_hard_labels,
+)
 from .local_metrics import LocalMetrics
 
 
@@ -56,7 +62,6 @@ class LocalImageClassifier(ImageClassifier):
                  head: dict | None = None, **kwargs: Any) -> None:
         rule = build_rule(local)
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
-        require_fitting_head(self.head)
         # Most backbones freeze their stages only when they are put into a mode.
         self.backbone.train(self.backbone.training)
         layers = partition(self.backbone)
@@ -65,7 +70,10 @@ class LocalImageClassifier(ImageClassifier):
                 f'the last local layer, {layers[-1].name}, is not among the outputs of '
                 f'{type(self.backbone).__name__}; add its stage to backbone.out_indices')
         self.plan = rule.plan([layer.spec(self.backbone) for layer in layers])
-        self.num_classes = classes_of(self.head, self.backbone, self.data_preprocessor)
+        self.num_classes = 0
+        if any(layer.auxiliary for layer in self.plan.layers):
+            require_fitting_head(self.head)
+            self.num_classes = classes_of(self.head, self.backbone, self.data_preprocessor)
         require_hard_labels(self.plan, self.head, self.data_preprocessor)
         self._local_modules = self._group(layers)
         self.auxiliary = self._build_auxiliaries(layers)
@@ -176,6 +184,9 @@ class LocalImageClassifier(ImageClassifier):
                 logits, batch.packed_samples if packs else batch.data_samples)
 
         if module == self.plan.modules - 1:
+            if not fits(self.head):  # back-propagation can train any head
+                return self.head.loss(self._neck_features(tuple(outputs)),
+                                      batch.data_samples), None
             logits = self.head_logits(tuple(outputs))
             return classification_loss(logits), logits.detach()
         auxiliary = self.auxiliary_of(module)
@@ -185,7 +196,10 @@ class LocalImageClassifier(ImageClassifier):
 
     def head_logits(self, outputs: tuple[Tensor, ...]) -> Tensor:
         """The backbone's outputs through neck and head: logits [B, classes]."""
-        return self.head(self.neck(outputs) if self.with_neck else outputs)
+        return self.head(self._neck_features(outputs))
+
+    def _neck_features(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return self.neck(outputs) if self.with_neck else outputs
 
     @torch.no_grad()
     def local_logits(self, inputs: Tensor) -> Iterator[tuple[str, Tensor]]:

@@ -59,6 +59,8 @@ class LocalLayer:
         stage: Number of its stage, from 1.
         symbol: What a block like it is called in a plan.
         granularity: Channels of a block like it are a multiple of this.
+        halves_with_width: Whether auxiliary networks halve the resolution once at
+            every change of channels.
         pooling: What `build_pooling` is called in a plan.
     """
     name: str
@@ -72,6 +74,7 @@ class LocalLayer:
     stage: int = 1
     symbol: str = 'R'
     granularity: int = 1
+    halves_with_width: bool = False
     pooling: str = 'AP'
 
     def parameters(self, backbone: nn.Module) -> list[nn.Parameter]:
@@ -89,7 +92,8 @@ class LocalLayer:
             self.name, self.channels, self.stride,
             trainable=any(parameter.requires_grad for parameter in self.parameters(backbone)),
             stage=self.stage, symbol=self.symbol, repeatable=self.build_block is not None,
-            granularity=self.granularity, pooling=self.pooling)
+            granularity=self.granularity, halves_with_width=self.halves_with_width,
+            pooling=self.pooling)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from .fresh import fresh_like
 
 #: Sides of the square image a network's shapes are probed with, until one fits.
 PROBES = (224, 96, 64, 32)
+#: Children with weights that are no unit of their own.
+JOINING = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.PReLU)
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,8 @@ def _partition_sequential(backbone: nn.Sequential) -> tuple[LocalLayer, ...]:
     require_forward(backbone, nn.Sequential)
     groups: list[list[str]] = []
     for name, child in backbone.named_children():
-        norms_or_weightless = isinstance(child, nn.modules.batchnorm._BatchNorm) or not list(
-            child.parameters())
-        if groups and norms_or_weightless:
+        joins = isinstance(child, JOINING) or not list(child.parameters())
+        if groups and joins:
             groups[-1].append(name)
         elif len(groups) == 1 and not _has_weights(backbone, groups[0]):
             groups[0].append(name)
@@ -75,11 +76,14 @@ def _shapes(backbone: nn.Sequential, groups: list[list[str]],
             ) -> list[tuple[tuple[str, ...], int, int]]:
     """Each unit's paths, channels and stride, found without computing anything."""
     probe = copy.deepcopy(backbone).to('meta').eval()
-    first = next(iter(probe.parameters()))
+    first = next((part for part in probe.modules() if isinstance(part, nn.Conv2d)), None)
+    if first is None:
+        raise ValueError('a Sequential backbone needs a Conv2d, got none')
     errors = []
     for side in PROBES:
         found = []
-        x = torch.empty(1, first.shape[1], side, side, device='meta', dtype=first.dtype)
+        x = torch.empty(1, first.in_channels, side, side, device='meta',
+                        dtype=first.weight.dtype)
         try:
             for paths in groups:
                 before = x.shape[-1]

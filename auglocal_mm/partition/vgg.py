@@ -48,5 +48,6 @@ def _partition_vgg(backbone: VGG) -> tuple[LocalLayer, ...]:
                 stride=2 if len(applied) > 1 else 1,
                 paths=(path, 'classifier') if head else (path,), forward=Chain(applied),
                 outputs=(*outputs, _classify) if head else tuple(outputs),
-                build_block=VGGBlock(path), stage=stage + 1, symbol='C3'))
+                build_block=VGGBlock(path), stage=stage + 1, symbol='C3',
+                halves_with_width=True))
     return tuple(layers)

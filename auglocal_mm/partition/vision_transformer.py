@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from mmengine.model import BaseModule
 from mmpretrain.models.backbones import VisionTransformer
 from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ def _embed(backbone: Any, images: Tensor) -> Tokens:
     return Tokens(x, tuple(resolution), backbone.num_extra_tokens)
 
 
-class OnTokens(nn.Module):
+class OnTokens(BaseModule):
     """Applies an encoder layer to :class:`Tokens`.
 
     Args:

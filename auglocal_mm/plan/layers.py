@@ -23,6 +23,8 @@ class LayerSpec:
         symbol: What a block like it is called in a plan, e.g. ``R``.
         repeatable: Whether an auxiliary block can be built like it.
         granularity: Channels of a block like it are a multiple of this.
+        halves_with_width: Whether auxiliary networks halve the resolution once at
+            every change of channels (VGG), however large it is.
         pooling: What its network's own way from features to a vector is called.
     """
     name: str
@@ -33,6 +35,7 @@ class LayerSpec:
     symbol: str = 'R'
     repeatable: bool = True
     granularity: int = 1
+    halves_with_width: bool = False
     pooling: str = 'AP'
 
 

@@ -57,12 +57,13 @@ def downsampling_levels(layers: Sequence[LayerSpec]) -> tuple[int, ...]:
     """How often resolution has been halved at each unit, as the stride rule counts.
 
     ResNets double their width where they halve their resolution, and the paper
-    counts the doublings. Where a width is not the first one times a power of
-    two, the halvings themselves are counted.
+    counts the doublings. Where no width grows, or one is not the first one times
+    a power of two, the halvings themselves are counted.
     """
     first = layers[0].channels
     ratios = [layer.channels // first for layer in layers]
-    if all(ratio * first == layer.channels and ratio & (ratio - 1) == 0
+    grows = any(ratio > 1 for ratio in ratios) or not any(layer.stride > 1 for layer in layers)
+    if grows and all(ratio * first == layer.channels and ratio & (ratio - 1) == 0
            for ratio, layer in zip(ratios, layers, strict=True)):
         return tuple(ratio.bit_length() - 1 for ratio in ratios)
     levels, level = [], 0

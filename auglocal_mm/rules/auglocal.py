@@ -180,17 +180,33 @@ class AugLocal(LocalRule):
                 downsample: bool) -> list[Block]:
         if selection == 'repetitive':
             # A stem is no block: what it repeats is the first block behind it.
-            source = next(layer for layer in layers[unit:] if layer.repeatable)
-            channels = scaled(layers[unit].channels, self.width, source.granularity)
+            source = next((layer for layer in layers[unit:] if layer.repeatable), layers[unit])
+            channels = self._scaled(layers[unit], source)
             return [Block(source.name, channels, 2 if downsample and not number else 1,
                           source.symbol) for number in range(count)]
         select = uniform_selection if selection == 'uniform' else sequential_selection
         chosen = select(unit, count, len(layers))
-        strides = block_strides(unit, chosen, downsampling_levels(layers))
-        return [Block(layers[index].name,
-                      scaled(layers[index].channels, self.width, layers[index].granularity),
+        if layers[unit].halves_with_width:
+            widths = [layers[index].channels for index in (unit, *chosen)]
+            strides = tuple(1 + (a != b) for a, b in zip(widths, widths[1:], strict=False))
+        else:
+            strides = block_strides(unit, chosen, downsampling_levels(layers))
+        return [Block(layers[index].name, self._scaled(layers[index], layers[index]),
                       stride if downsample else 1, layers[index].symbol)
                 for index, stride in zip(chosen, strides, strict=True)]
+
+    def _scaled(self, layer: LayerSpec, source: LayerSpec) -> int:
+        """Channels of a block like `source` that stands for `layer`."""
+        # Convolutions can have any number of channels, whatever stands in the backbone.
+        free = _of_stage(self.block, layer.stage) == 'conv3x3'
+        granularity = 1 if free else source.granularity
+        channels = scaled(layer.channels, self.width, granularity)
+        if self.width != 1 and channels == layer.channels and granularity > 1:
+            raise ValueError(
+                f'width={self.width} leaves a block like {source.name} as it is: its channels come '
+                f'in steps of {granularity} and it has {layer.channels}; use width=1.0 or '
+                "block='conv3x3' in model.local")
+        return channels
 
     def _head(self, count: int,
               pooling: OwnPooling | GlobalPooling) -> tuple[AuxiliaryLayer, ...]:

@@ -27,15 +27,21 @@ def build_rule(cfg: dict[str, Any] | LocalRule) -> LocalRule:
     settings.pop('_scope_', None)  # mmengine's mark on what came by `auglocal_mm::…`
     name = settings.pop('type', None)
     rule = _find(name)
-    known = list(inspect.signature(rule).parameters)
+    parameters = inspect.signature(rule).parameters.values()
+    # A rule that hands **settings on to the one it extends checks them there.
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    named = [parameter for parameter in parameters
+             if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)]
+    known = [parameter.name for parameter in named]
     faults = Faults(f'model.local of type {name!r}')
     for key in settings:
         near = get_close_matches(key, known, n=1)
         hint = f'did you mean {near[0]!r}?' if near else f'known keys: {", ".join(known)}'
-        faults.add_unless(key in known, f'unknown key {key!r}; {hint}')
-    for key, parameter in inspect.signature(rule).parameters.items():
-        faults.add_unless(parameter.default is not parameter.empty or key in settings,
-                          f'missing key {key!r}')
+        faults.add_unless(takes_all or key in known, f'unknown key {key!r}; {hint}')
+    for parameter in named:
+        faults.add_unless(
+            parameter.default is not parameter.empty or parameter.name in settings,
+            f'missing key {parameter.name!r}')
     faults.raise_if_any()
     return rule(**settings)
 

@@ -13,3 +13,8 @@ model = dict(
                batch_norm_before_fc=False))
 optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
 model_wrapper_cfg = dict(type='auglocal_mm.LocalDistributedDataParallel')
+custom_hooks = [
+    # mmpretrain's own hook of this config, which a list of ours replaces.
+    dict(type='EMAHook', momentum=1e-4, priority='ABOVE_NORMAL'),
+    dict(type='auglocal_mm.AuxiliaryHeadHook'),
+]

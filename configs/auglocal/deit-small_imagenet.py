@@ -13,3 +13,4 @@ model = dict(
                batch_norm_before_fc=False))
 optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
 model_wrapper_cfg = dict(type='auglocal_mm.LocalDistributedDataParallel')
+custom_hooks = [dict(type='auglocal_mm.AuxiliaryHeadHook')]

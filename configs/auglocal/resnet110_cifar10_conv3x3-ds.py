@@ -3,7 +3,8 @@
 
     tools/train.py configs/auglocal/resnet110_cifar10_conv3x3-ds.py
 
-Six convolutions and the classifier count as depth 7. The paper does not say where it pools;
+Six convolutions and the classifier count as depth 7, so the last 7 units are trained
+together, one more than in the other rows. The paper does not say where it pools;
 here 2x2 average pooling stands before the first convolution.
 
 Expected: 88.28 +- 0.24 % top-1 in the paper (AugLocal: 93.96 +- 0.15).

@@ -57,5 +57,9 @@ def test_a_configs_own_augmentation_is_kept(tmp_path):
 
 
 def test_a_detector_without_one_is_refused(tmp_path):
+    wrapped = config(tmp_path)
+    wrapped.test_dataloader.dataset = {'type': 'RepeatDataset', 'dataset': {}}
+    with pytest.raises(ValueError, match='--tta cannot see the pipeline inside RepeatDataset'):
+        launch.use_test_time_augmentation(wrapped)
     with pytest.raises(ValueError, match='--tta needs tta_model and tta_pipeline'):
         launch.use_test_time_augmentation(config(tmp_path, default_scope='mmdet'))

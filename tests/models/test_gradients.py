@@ -5,12 +5,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from networks import NETWORKS
 from oracle import MEAN, STD, oracle_gradients
-from small import CLASSES, KeepGradients, batch, in_float64, network_classifier
+from small import CLASSES, KeepGradients, auglocal, batch, in_float64, network_classifier
 
 from auglocal_mm import AugLocalOptimWrapper
 
 PREPROCESSOR = {'type': 'ClsDataPreprocessor', 'num_classes': CLASSES, 'mean': MEAN, 'std': STD}
-WEIGHTS = st.tuples(st.floats(0, 5), st.floats(0, 5))
+WEIGHTS = st.tuples(st.floats(0.1, 5), st.floats(0.1, 5))
 KNOBS = {'kernel_size': st.sampled_from([1, 3]), 'width': st.sampled_from([0.5, 1.0, 2.0])}
 
 
@@ -47,6 +47,43 @@ def train_step_gradients(model, data):
     return optimizer.seen[0]
 
 
+NAMED = {
+    'reconstruction': auglocal(3, second_loss='reconstruction', lambda1=(5, 0.5), lambda2=(0, 1)),
+    'similarity': auglocal(3, second_loss='similarity', lambda1=(0.7, 2), lambda2=(0.3, 1)),
+    'sequential': auglocal(4, tau=0.7, selection='sequential'),
+    'repetitive': auglocal(3, selection='repetitive', downsample=False),
+    'convolutions': auglocal(3, block='conv3x3', width=1.5),
+    "DGL's networks": auglocal(3, selection='dgl'),
+    'DGL': {'type': 'auglocal_mm.DGL'},
+    'PredSim': {'type': 'auglocal_mm.PredSim', 'lambda1': (0.9, 0.4), 'lambda2': (0.1, 0.6)},
+    'InfoPro': {'type': 'auglocal_mm.InfoPro', 'lambda1': (5, 0.2), 'lambda2': (0.05, 0.5)},
+    'contrast': {'type': 'auglocal_mm.InfoPro', 'loss': 'contrast', 'lambda1': (5, 0.5),
+                 'lambda2': (0.2, 1)},
+}
+
+
+def check(network, local, images, lambda1, lambda2):
+    model = in_float64(network_classifier(network, local, data_preprocessor=PREPROCESSOR)).train()
+    expected = oracle_gradients(model, images, network, lambda1=lambda1, lambda2=lambda2)
+    got = train_step_gradients(model, images)
+    assert set(got) == set(dict(model.named_parameters())) == set(expected)
+    for key in expected:
+        torch.testing.assert_close(got[key], expected[key], rtol=1e-7, atol=1e-10, msg=key)
+    return got
+
+
+@pytest.mark.parametrize('network', ['CIFAR ResNet-20', 'RegNet', 'MobileNetV2',
+                                     'VisionTransformer', 'ConvNeXt', 'Sequential'])
+@pytest.mark.parametrize('name', NAMED)
+def test_every_loss_and_strategy_by_name(network, name):
+    local, network = NAMED[name], NETWORKS[network]
+    images = batch(4, side=network.side, seed=5, dtype=torch.float64)
+    got = check(network, local, images, local.get('lambda1', (0, 0)), local.get('lambda2', (1, 1)))
+    weights = [key for key in got if key.startswith('auxiliary.') and key.endswith('fc.weight')]
+    moved = [key for key in weights if got[key].abs().max() > 1e-6]
+    assert len(moved) >= len(weights) - 1  # λ2 starts at 0 in one of the cases
+
+
 @pytest.mark.parametrize('rule', ['AugLocal', 'DGL', 'PredSim', 'InfoPro', 'Backprop'])
 @pytest.mark.parametrize('network', NETWORKS)
 # A failure is reported as it is drawn: shrinking would repeat whole networks.
@@ -58,10 +95,5 @@ def test_gradients_are_those_of_modules_trained_alone(network, rule, data):
     if network == 'VisionTransformer' and rule == 'AugLocal':
         local['downsample'] = 'block' in local  # its own blocks cannot
     network = NETWORKS[network]
-    model = in_float64(network_classifier(network, local, data_preprocessor=PREPROCESSOR)).train()
     images = batch(size, side=network.side, seed=seed, dtype=torch.float64)
-    expected = oracle_gradients(model, images, network, lambda1=lambda1, lambda2=lambda2)
-    got = train_step_gradients(model, images)
-    assert set(got) == set(dict(model.named_parameters())) == set(expected)
-    for key in expected:
-        torch.testing.assert_close(got[key], expected[key], rtol=1e-7, atol=1e-10, msg=key)
+    check(network, local, images, lambda1, lambda2)

@@ -136,6 +136,30 @@ def test_initialisation_of_auxiliary_networks(kind):
     after = model.auxiliary.state_dict()
     same = [torch.equal(before[key], after[key]) for key in before if 'conv.weight' in key]
     assert same and all(same) == (kind == 'pytorch')
+    convs = [m for m in model.auxiliary.modules() if isinstance(m, torch.nn.Conv2d)]
+    for conv in convs:
+        fan_in, fan_out = (9 * channels for channels in (conv.in_channels, conv.out_channels))
+        # PyTorch draws uniformly from ±1/√fan_in, section 5 of the appendix normally.
+        std = (1 / (3 * fan_in)) ** 0.5 if kind == 'pytorch' else (2 / fan_out) ** 0.5
+        assert conv.weight.std().item() == pytest.approx(std, rel=0.03)
+        assert (conv.weight.abs().max() <= fan_in ** -0.5) == (kind == 'pytorch')
+
+
+def test_a_transformers_auxiliary_layers_start_as_its_own():
+    model = network_classifier(NETWORKS['VisionTransformer'], auglocal(3))
+    model.init_weights()
+    own = model.backbone.layers[-1].ffn.layers[1]
+    fresh = model.auxiliary['stem'].layers[0].layer.ffn.layers[1]
+    assert fresh.bias.abs().max() < 1e-5 and own.bias.abs().max() < 1e-5
+    assert not torch.equal(fresh.weight, own.weight)
+
+
+@pytest.mark.parametrize('kind', ['ArcFaceClsHead', 'EfficientFormerClsHead'])
+def test_back_propagation_trains_any_head(kind):
+    model = classifier(RULES['Backprop'], head={
+        'type': kind, 'num_classes': CLASSES, 'in_channels': 16,
+        **({'distillation': False} if kind == 'EfficientFormerClsHead' else {})})
+    step(model, batch(4))
 
 
 @pytest.mark.parametrize('network', [n for n, network in NETWORKS.items() if network.frozen])
@@ -192,6 +216,8 @@ def test_a_contrastive_loss_refuses_labels_it_cannot_use(model, said):
 @pytest.mark.parametrize(('network', 'local', 'said'), [
     ('VisionTransformer', auglocal(3, selection='repetitive'), 'downsample=False'),
     ('VisionTransformer', auglocal(3, width=2), 'width=1.0'),
+    ('VisionTransformer', auglocal(3, width=0.5), 'width=0.5 leaves a block like'),
+    ('Sequential', auglocal(3, width=1.3), 'width=1.3 leaves a block like'),
     ('ConvNeXt', auglocal(3, width=2, selection='repetitive'), 'width=1.0'),
     ('Sequential', auglocal(3, width=2), "width=1.0 or block='conv3x3'"),
 ])

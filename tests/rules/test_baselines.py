@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from specs import resnet_cifar
 
 from auglocal_mm.plan import Conv, FixedPooling, Linear
-from auglocal_mm.rules import DGL, Backprop, InfoPro, PredSim
+from auglocal_mm.registry import LOCAL_RULES
+from auglocal_mm.rules import DGL, Backprop, InfoPro, PredSim, build_rule
 from auglocal_mm.rules.predsim import pooling_to_fit
 
 UNITS = {16: 0, 32: 20, 64: 40}
@@ -101,6 +102,20 @@ def test_modules_are_split_evenly(rule):
     assert [layer.module for layer in plan.layers] == [i // 4 for i in range(16)]
     assert [bool(layer.auxiliary) for layer in plan.layers] == [
         i in (3, 7, 11) for i in range(16)]
+
+
+def test_a_rule_can_hand_its_settings_on():
+    class Extended(DGL):
+        def __init__(self, extra=1, **settings):
+            super().__init__(**settings)
+            self.extra = extra
+
+    LOCAL_RULES.register_module(module=Extended)
+    try:
+        rule = build_rule({'type': 'Extended', 'extra': 2, 'width': 2.0})
+        assert (rule.extra, rule.width) == (2, 2.0)
+    finally:
+        LOCAL_RULES.module_dict.pop('Extended')
 
 
 def test_back_propagation_is_one_module():

@@ -94,6 +94,27 @@ def test_vgg_heads_have_512_hidden_neurons():
     assert plan.layers[0].auxiliary.init == 'pytorch'
 
 
+def test_vgg_networks_pool_once_at_each_change_of_channels():
+    """Section 4: from 64 to 512 channels is one change, and one max pooling."""
+    layers = [LayerSpec(f'c{i}', width, 1, symbol='C3', halves_with_width=True)
+              for i, width in enumerate((64, 64, 128, 128, 256, 256, 512, 512, 512, 512))]
+    plan = AugLocal(depth=4, tau=0.0, modules=10).plan(layers)
+    assert plan.layers[0].auxiliary.notation(10) == '128C3-512C3-512C3-AP-10FC'
+    assert plan.layers[0].auxiliary.strides == (2, 2, 1)
+
+
+def test_networks_of_one_width_halve_where_their_units_do():
+    layers = [LayerSpec(f'c{i}', 8, stride) for i, stride in enumerate((1, 2, 1, 2, 1))]
+    plan = AugLocal(depth=3, tau=0.0, modules=5).plan(layers)
+    assert plan.layers[0].auxiliary.strides == (2, 2)
+
+
+def test_convolutions_need_no_block_to_be_like():
+    layers = [LayerSpec(f'c{i}', 8, 1, repeatable=False) for i in range(4)]
+    plan = AugLocal(depth=2, selection='repetitive', block='conv3x3', width=1.5).plan(layers)
+    assert plan.layers[0].auxiliary.notation(10) == 'AP-12C3-AP-10FC'
+
+
 @pytest.mark.parametrize(('settings', 'said'), [
     ({'selection': 'random'}, "selection must be one of 'uniform', .* got 'random'"),
     ({'selection': ['uniform', 'x', 'uniform']}, "got 'x'"),
