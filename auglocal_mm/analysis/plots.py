@@ -1,117 +1,17 @@
-"""Charts: BP and AugLocal always in the same two colours, labels on the lines.
-
-Colours are Okabe and Ito's, which colour-blind readers can tell apart. A chart
-is drawn once; in an SVG its inks become CSS variables, so that it follows the
-page from light to dark.
-"""
-import io
-import re
+"""The demo's charts: BP and AugLocal, labels on the lines."""
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from .chart import COLORS, NAMES, STYLE, Chart, new_figure
 from .curves import Series
 
 #: A line of at most so many values gets a mark for each.
 _FEW = 12
-#: Inks that charts are drawn with; the variables they become stand below.
-INK, MUTED, GRID = '#1b1f24', '#5b6570', '#d5dae0'
-COLORS = {'bp': '#0072b2', 'auglocal': '#d55e00'}
 #: BP lies below, wider, so that it shows where the two coincide.
 LINE_WIDTHS = {'bp': 3.4, 'auglocal': 1.9}
-NAMES = {'bp': 'BP', 'auglocal': 'AugLocal'}
-CSS_VARIABLES = {
-    INK: '--ink', MUTED: '--muted', GRID: '--grid',
-    COLORS['bp']: '--bp', COLORS['auglocal']: '--auglocal',
-}
-_STYLE = {
-    'font.family': 'sans-serif',
-    'font.size': 11,
-    'svg.fonttype': 'none',
-    'text.color': INK,
-    'axes.edgecolor': GRID,
-    'axes.labelcolor': MUTED,
-    'axes.titlesize': 12,
-    'axes.titleweight': 'bold',
-    'axes.titlelocation': 'left',
-    'axes.titlepad': 12,
-    'axes.spines.top': False,
-    'axes.spines.right': False,
-    'axes.grid': True,
-    'axes.grid.axis': 'y',
-    'axes.axisbelow': True,
-    'grid.color': GRID,
-    'grid.linewidth': 0.8,
-    'xtick.color': GRID,
-    'ytick.color': GRID,
-    'xtick.labelcolor': MUTED,
-    'ytick.labelcolor': MUTED,
-    'ytick.major.size': 0,
-    'lines.linewidth': 2.2,
-    'lines.solid_capstyle': 'round',
-}
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A drawn chart.
-
-    Attributes:
-        name: Short name, unique in a report.
-        alt: What it shows, in words, for readers who cannot see it.
-        figure: The drawing.
-    """
-
-    name: str
-    alt: str
-    figure: Figure
-
-    def svg(self) -> str:
-        """An ``<svg>`` element to put into a page: text stays text, inks are variables."""
-        with matplotlib.rc_context({**_STYLE, 'svg.hashsalt': self.name}):
-            buffer = io.StringIO()
-            self.figure.savefig(buffer, format='svg', transparent=True, metadata={'Date': None})
-        return _inline(buffer.getvalue(), name=self.name, alt=self.alt)
-
-    def save_png(self, path: Path, *, dpi: int = 160) -> None:
-        """Write a PNG on white."""
-        with matplotlib.rc_context(_STYLE):
-            self.figure.savefig(path, format='png', dpi=dpi, facecolor='white')
-
-
-def _inline(svg: str, *, name: str, alt: str) -> str:
-    body = svg[svg.index('<svg'):]
-    body = re.sub(r'<metadata>.*?</metadata>', '', body, flags=re.DOTALL)
-    body = re.sub(r'\sxmlns(:\w+)?="[^"]*"', '', body)
-    # The page sets the width; the view box keeps the proportions.
-    opening, rest = body.split('>', 1)
-    opening = re.sub(r'\s(width|height|version)="[^"]*"', '', opening)
-    for ink, variable in CSS_VARIABLES.items():
-        rest = rest.replace(ink, f'var({variable})')
-    rest = re.sub(r"font: ([^;\"]*?)'[^;\"]*", r'font: \1var(--font)', rest)
-    rest = re.sub(r'font-family: [^;"]*', 'font-family: var(--font)', rest)
-    # matplotlib counts from 1 in every figure; in one page ids must differ.
-    rest = re.sub(r'(\bid="|url\(#|href="#)', rf'\g<1>chart-{name}-', rest)
-    title_id = f'chart-{name}-title'
-    title = f'<title id="{title_id}">{_escape(alt)}</title>'
-    return f'{opening} role="img" aria-labelledby="{title_id}">{title}{rest}'
-
-
-def _escape(text: str) -> str:
-    return text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
-
-
-def _figure(*, width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty chart; sizes in inches."""
-    figure = Figure(figsize=(width, height), layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
 
 
 def _label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], formatted: str) -> None:
@@ -149,8 +49,8 @@ def curves_chart(
         from_zero: Let the axis begin at 0.
     """
     ends = {}
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _figure(width=4.9, height=3.2)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure(width=4.9, height=3.2)
         for method, line in series.items():
             if not len(line):
                 continue
@@ -180,8 +80,8 @@ def accuracy_by_depth(accuracy: Mapping[str, float], *, reference: float) -> Cha
         reference: BP's final accuracy in percent.
     """
     names, values = list(accuracy), list(accuracy.values())
-    with matplotlib.rc_context(_STYLE):
-        figure, axes = _figure(width=9.6, height=3.6)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = new_figure(width=9.6, height=3.6)
         axes.axhline(reference, color=COLORS['bp'], linewidth=1.9, linestyle=(0, (5, 3)))
         axes.plot(range(len(names)), values, color=COLORS['auglocal'], marker='o', markersize=6)
         axes.set_xticks(range(len(names)), names, rotation=40, ha='right')
@@ -207,9 +107,9 @@ def memory_bars(saved_mb: Mapping[str, float]) -> Chart:
         saved_mb: Method to mebibytes.
     """
     methods: Sequence[str] = list(saved_mb)
-    with matplotlib.rc_context({**_STYLE, 'axes.grid': False, 'axes.spines.left': False,
+    with matplotlib.rc_context({**STYLE, 'axes.grid': False, 'axes.spines.left': False,
                                 'axes.spines.bottom': False}):
-        figure, axes = _figure(width=7.2, height=1.5)
+        figure, axes = new_figure(width=7.2, height=1.5)
         for row, method in enumerate(methods):
             axes.barh(row, saved_mb[method], height=0.62, color=COLORS[method])
             axes.annotate(f'{saved_mb[method]:.1f} MiB', xy=(saved_mb[method], row),

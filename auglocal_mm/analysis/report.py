@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from .chart import NAMES, Chart
 from .curves import Curves, Series
 from .plan_view import plan_table
-from .plots import NAMES, Chart, accuracy_by_depth, curves_chart, memory_bars
+from .plots import accuracy_by_depth, curves_chart, memory_bars
 from .report_style import CSS
 from .results import METHODS, Verdict, judge
 from .scene_view import scene_panel

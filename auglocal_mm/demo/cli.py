@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from auglocal_mm.analysis.results import judge
+from auglocal_mm.jobs import JobFailed, tail
 
 from .console import Console, clock
-from .jobs import JobFailed, tail
 from .pipeline import EXPECTED_SECONDS, REPORT, Demo, all_limits_kept, render_again
 
 EXIT_LIMIT, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 130

@@ -3,10 +3,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from auglocal_mm.analysis.plots import NAMES
+from auglocal_mm.analysis.chart import NAMES
 from auglocal_mm.analysis.results import METHODS
+from auglocal_mm.jobs import Job
 
-from .jobs import Job
 from .run_folder import RunFolder
 
 CONFIGS = {

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from .jobs import RunningJob
+from auglocal_mm.jobs import RunningJob
 
 _TERMINAL_SECONDS = 0.5
 _PLAIN_SECONDS = 20.0

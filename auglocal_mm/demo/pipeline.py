@@ -16,11 +16,11 @@ from auglocal_mm.analysis.results import (
     write_text,
 )
 from auglocal_mm.analysis.system import usable_cores
+from auglocal_mm.jobs import Job, run_jobs
 
 from . import commands
 from .collect import collect_evidence, collect_results
 from .console import Console
-from .jobs import Job, run_jobs
 from .run_folder import RunFolder
 
 #: Step -> seconds that it takes on two cores; the guess that the console starts from.

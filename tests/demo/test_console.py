@@ -6,7 +6,7 @@ import pytest
 
 from auglocal_mm.demo import console as console_module
 from auglocal_mm.demo.console import Console, clock
-from auglocal_mm.demo.progress import Progress
+from auglocal_mm.jobs import Progress
 
 
 class Terminal(io.StringIO):

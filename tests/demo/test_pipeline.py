@@ -10,8 +10,8 @@ from PIL import Image
 from auglocal_mm.analysis.results import METHODS, results_faults
 from auglocal_mm.demo import pipeline
 from auglocal_mm.demo.console import Console
-from auglocal_mm.demo.jobs import JobFailed
 from auglocal_mm.demo.pipeline import EXPECTED_SECONDS, Demo
+from auglocal_mm.jobs import JobFailed
 
 SIDE = 16
 MASK = {'size': [SIDE, SIDE], 'counts': [SIDE, SIDE, SIDE * SIDE - 2 * SIDE]}

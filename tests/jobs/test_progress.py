@@ -1,6 +1,6 @@
 import pytest
 
-from auglocal_mm.demo.progress import Progress, parse_progress
+from auglocal_mm.jobs import Progress, parse_progress
 
 HEAD = '2026/01/02 03:04:05 - mmengine - INFO - '
 TRAIN = HEAD + ('Epoch(train)  [2][ 20/150]  lr: 1.0000e-03  eta: 0:01:05  time: 0.2  '

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from auglocal_mm.demo.jobs import Job, JobFailed, RunningJob, run_jobs, tail
+from auglocal_mm.jobs import Job, JobFailed, RunningJob, run_jobs, tail
 
 
 def python(name: str, code: str) -> Job:

@@ -1,4 +1,4 @@
-"""Child processes of the demo: output to log files, several side by side."""
+"""Child processes of a tool: output to log files, several side by side."""
 import os
 import signal
 import subprocess

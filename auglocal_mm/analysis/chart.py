@@ -1,0 +1,118 @@
+"""A chart: one style, one colour for each rule, written as PNG, SVG or into a page.
+
+Colours are Okabe and Ito's, which colour-blind readers can tell apart. In an SVG
+for a page inks become CSS variables, so that it follows the page from light to dark.
+"""
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+#: Inks that charts are drawn with; the variables they become stand below.
+INK, MUTED, GRID = '#1b1f24', '#5b6570', '#d5dae0'
+#: A rule's colour and name, the same in every picture.
+COLORS = {
+    'bp': '#0072b2', 'auglocal': '#d55e00', 'infopro': '#009e73', 'dgl': '#e69f00',
+    'predsim': '#cc79a7', 'checkpoint': '#56b4e9',
+}
+NAMES = {
+    'bp': 'BP', 'auglocal': 'AugLocal', 'infopro': 'InfoPro', 'dgl': 'DGL',
+    'predsim': 'PredSim', 'checkpoint': 'BP with gradient checkpointing',
+}
+CSS_VARIABLES = {
+    INK: '--ink', MUTED: '--muted', GRID: '--grid',
+    COLORS['bp']: '--bp', COLORS['auglocal']: '--auglocal',
+}
+STYLE = {
+    'font.family': 'sans-serif',
+    'font.size': 11,
+    'svg.fonttype': 'none',
+    'text.color': INK,
+    'axes.edgecolor': GRID,
+    'axes.labelcolor': MUTED,
+    'axes.titlesize': 12,
+    'axes.titleweight': 'bold',
+    'axes.titlelocation': 'left',
+    'axes.titlepad': 12,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.grid': True,
+    'axes.grid.axis': 'y',
+    'axes.axisbelow': True,
+    'grid.color': GRID,
+    'grid.linewidth': 0.8,
+    'xtick.color': GRID,
+    'ytick.color': GRID,
+    'xtick.labelcolor': MUTED,
+    'ytick.labelcolor': MUTED,
+    'ytick.major.size': 0,
+    'lines.linewidth': 2.2,
+    'lines.solid_capstyle': 'round',
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn chart.
+
+    Attributes:
+        name: Short name, unique in a report.
+        alt: What it shows, in words, for readers who cannot see it.
+        figure: The drawing.
+    """
+
+    name: str
+    alt: str
+    figure: Figure
+
+    def svg(self) -> str:
+        """An ``<svg>`` element to put into a page: text stays text, inks are variables."""
+        with matplotlib.rc_context({**STYLE, 'svg.hashsalt': self.name}):
+            buffer = io.StringIO()
+            self.figure.savefig(buffer, format='svg', transparent=True, metadata={'Date': None})
+        return _inline(buffer.getvalue(), name=self.name, alt=self.alt)
+
+    def save_svg(self, path: Path) -> None:
+        """Write a file of its own, on white, text as text."""
+        with matplotlib.rc_context({**STYLE, 'svg.hashsalt': self.name}):
+            self.figure.savefig(path, format='svg', facecolor='white',
+                                metadata={'Date': None, 'Title': self.alt})
+
+    def save_png(self, path: Path, *, dpi: int = 160) -> None:
+        """Write a PNG on white."""
+        with matplotlib.rc_context(STYLE):
+            self.figure.savefig(path, format='png', dpi=dpi, facecolor='white')
+
+
+def _inline(svg: str, *, name: str, alt: str) -> str:
+    body = svg[svg.index('<svg'):]
+    body = re.sub(r'<metadata>.*?</metadata>', '', body, flags=re.DOTALL)
+    body = re.sub(r'\sxmlns(:\w+)?="[^"]*"', '', body)
+    # The page sets the width; the view box keeps the proportions.
+    opening, rest = body.split('>', 1)
+    opening = re.sub(r'\s(width|height|version)="[^"]*"', '', opening)
+    for ink, variable in CSS_VARIABLES.items():
+        rest = rest.replace(ink, f'var({variable})')
+    rest = re.sub(r"font: ([^;\"]*?)'[^;\"]*", r'font: \1var(--font)', rest)
+    rest = re.sub(r'font-family: [^;"]*', 'font-family: var(--font)', rest)
+    # matplotlib counts from 1 in every figure; in one page ids must differ.
+    rest = re.sub(r'(\bid="|url\(#|href="#)', rf'\g<1>chart-{name}-', rest)
+    title_id = f'chart-{name}-title'
+    title = f'<title id="{title_id}">{_escape(alt)}</title>'
+    return f'{opening} role="img" aria-labelledby="{title_id}">{title}{rest}'
+
+
+def _escape(text: str) -> str:
+    return text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
+
+
+def new_figure(*, width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty chart; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout='constrained')
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
