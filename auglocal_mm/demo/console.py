@@ -1,15 +1,10 @@
 """The demo's console: a live view on a terminal, a line now and then elsewhere."""
-import io
-import shutil
-import sys
 import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from auglocal_mm.jobs import RunningJob
+from auglocal_mm.jobs import LiveText, RunningJob
 
-_TERMINAL_SECONDS = 0.5
-_PLAIN_SECONDS = 20.0
 _PAIR = 2
 _BAR = 24
 
@@ -41,16 +36,10 @@ class Console:
     """
 
     def __init__(self, expected: Sequence[float], *, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
-        if isinstance(self._stream, io.TextIOWrapper):
-            # A terminal that lacks a sign shows "?" rather than stop the demo.
-            self._stream.reconfigure(errors='replace')
-        self._live = self._stream.isatty()
+        self._text = LiveText(stream)
         self._expected = list(expected)
         self._took: list[float] = []
         self._start = self._step_start = time.monotonic()
-        self._shown = float('-inf')
-        self._live_lines = 0
         # Job -> what its log last said, and when that was first seen.
         self._etas: dict[str, tuple[float, float]] = {}
 
@@ -61,9 +50,7 @@ class Console:
 
     def say(self, text: str = '') -> None:
         """Print lines that stay."""
-        self._erase()
-        self._stream.write(text + '\n')
-        self._stream.flush()
+        self._text.say(text)
 
     def begin(self, title: str) -> None:
         """Announce the next step."""
@@ -72,7 +59,7 @@ class Console:
         self.say(f'[{number}/{total}] {title}   ({clock(self.elapsed)} elapsed, '
                  f'about {clock(self.remaining())} to go)')
         # On a terminal the live line comes at once, elsewhere after a while.
-        self._shown = time.monotonic() if not self._live else float('-inf')
+        self._text.wait()
 
     def end(self, summary: str = '') -> None:
         """Close the step, with what came out of it."""
@@ -97,17 +84,15 @@ class Console:
 
     def watch(self, jobs: Sequence[RunningJob]) -> None:
         """Show how far the jobs are; prints only as often as is pleasant."""
-        now = time.monotonic()
-        if now - self._shown < (_TERMINAL_SECONDS if self._live else _PLAIN_SECONDS):
+        if not self._text.due():
             return
-        self._shown = now
-        left = self._countdown(jobs, now=now)
+        left = self._countdown(jobs, now=time.monotonic())
         times = f'{clock(self.elapsed)} elapsed, about {clock(self.remaining(left))} to go'
         # Of a long list only what runs; of a pair both, for comparison.
         listed = [each for each in jobs if len(jobs) <= _PAIR or each.seconds is None]
         if len(jobs) > _PAIR:
             times += f', {len(jobs) - len(listed)} done'
-        self._show(times, [describe(each, bar=self._live) for each in listed])
+        self._show(times, [describe(each, bar=self._text.replaces) for each in listed])
 
     def _countdown(self, jobs: Sequence[RunningJob], *, now: float) -> float | None:
         """Seconds that the slowest job still trains, counted down between its log lines."""
@@ -124,17 +109,7 @@ class Console:
         return max(left) if left else None
 
     def _show(self, times: str, states: Sequence[str]) -> None:
-        if not self._live:
+        if self._text.replaces:
+            self._text.show([f'      {line}' for line in (*states, times)])
+        else:
             self.say('      ' + '  |  '.join([times, *states]))
-            return
-        width = shutil.get_terminal_size().columns - 1
-        self._erase()
-        for line in (*states, times):
-            text = f'      {line}'
-            self._stream.write((text if len(text) <= width else text[:width - 1] + '…') + '\n')
-        self._stream.flush()
-        self._live_lines = len(states) + 1
-
-    def _erase(self) -> None:
-        self._stream.write('\x1b[1A\x1b[2K' * self._live_lines)
-        self._live_lines = 0

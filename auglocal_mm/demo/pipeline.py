@@ -1,5 +1,4 @@
 """The demo's six steps, from data to report."""
-import os
 import resource
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from auglocal_mm.analysis.results import (
     write_text,
 )
 from auglocal_mm.analysis.system import usable_cores
-from auglocal_mm.jobs import Job, run_jobs
+from auglocal_mm.jobs import Job, child_environment, run_jobs
 
 from . import commands
 from .collect import collect_evidence, collect_results
@@ -134,15 +133,6 @@ def children_cpu_seconds() -> float:
     """Processor time of all commands that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def child_environment(root: Path) -> dict[str, str]:
-    """Environment of the commands: this package importable, one thread each."""
-    path = [str(root), *filter(None, [os.environ.get('PYTHONPATH')])]
-    return {
-        **os.environ, 'PYTHONPATH': os.pathsep.join(path), 'PYTHONUNBUFFERED': '1',
-        'OMP_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
-    }
 
 
 def write_report(folder: Path, *, results: dict[str, Any], evidence: dict[str, Any]) -> None:

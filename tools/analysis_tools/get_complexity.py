@@ -22,10 +22,14 @@ def main() -> None:
     parser.add_argument('--shape', nargs='+', type=int, metavar='PIXELS',
                         help="height [and width] of the image; default: as the config's data")
     parser.add_argument('--json', action='store_true', help='print JSON instead of text')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='also write the JSON to FILE')
     args = parser.parse_args()
     from auglocal_mm.analysis.complexity import complexity_of_config
     with redirect_stdout(sys.stderr):  # what the hosts say is no part of the result
         counts = complexity_of_config(args.config, args.cfg_options, args.shape)
+    if args.out:
+        from auglocal_mm.analysis.results import write_json
+        write_json(args.out, counts.to_dict())
     print(json.dumps(counts.to_dict(), indent=2) if args.json else counts)
 
 

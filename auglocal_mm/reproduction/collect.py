@@ -1,0 +1,86 @@
+"""From runs to the figures of a table: mean, spread, and the orderings that the paper has."""
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from auglocal_mm.analysis.system import hardware, versions
+
+from .run import Run
+from .settings import Settings
+from .table import Metric, Row, Table
+
+
+def summarise(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, standard deviation over runs (n − 1; None for a single one), n and the values."""
+    return {'mean': statistics.fmean(values),
+            'std': statistics.stdev(values) if len(values) > 1 else None,
+            'n': len(values), 'values': list(values)}
+
+
+def collect(table: Table, settings: Settings, runs: Sequence[Run]) -> dict[str, Any]:
+    """What ``table.json`` holds.
+
+    Args:
+        table: The table.
+        settings: How it was run.
+        runs: All its runs, done or not.
+    """
+    rows = [_row(row, table.metrics, [run for run in runs if run.row is row])
+            for row in table.rows]
+    records = [run.record for run in runs if run.record]
+    return {
+        'table': table.name, 'title': table.title, 'note': table.note,
+        'settings': settings.to_dict(),
+        'scaled': bool(settings.departures) and table.trained,
+        'complete': all(run.state == 'done' for run in runs),
+        'hardware': _distinct([record['hardware'] for record in records]) or [hardware()],
+        'versions': _distinct([record['versions'] for record in records]) or [versions()],
+        'metrics': [{'key': each.key, 'label': each.label, 'digits': each.digits}
+                    for each in table.metrics],
+        'rows': rows,
+        'claims': _claims(table, {row['name']: row for row in rows}),
+    }
+
+
+def _distinct(items: Sequence[Any]) -> list[Any]:
+    return [item for index, item in enumerate(items) if item not in items[:index]]
+
+
+def _row(row: Row, metrics: Sequence[Metric], runs: Sequence[Run]) -> dict[str, Any]:
+    done = [run for run in runs if run.state == 'done']
+    measured = [run.measured() for run in done]
+    ours = {}
+    for metric in metrics:
+        values = [metric.factor * each[metric.key] for each in measured if metric.key in each]
+        if values:
+            ours[metric.key] = summarise(values)
+    return {
+        'name': row.name, 'label': row.label, 'rule': row.rule, 'config': f'configs/{row.config}',
+        'options': list(row.options),
+        'paper': {key: {'mean': each.mean, 'std': each.std} for key, each in row.paper.items()},
+        'ours': ours,
+        'seconds': summarise([run.seconds for run in done]) if done else None,
+        'runs': [{'seed': run.seed, 'state': run.state} for run in runs],
+    }
+
+
+def _claims(table: Table, rows: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    key = table.metrics[0].key
+    found = []
+    for claim in table.claims:
+        better, worse = rows[claim.better], rows[claim.worse]
+        entry = {'better': better['label'], 'worse': worse['label'], 'holds': None,
+                 'difference': None, 'spread': None, 'paper': None}
+        if key in better['paper'] and key in worse['paper']:
+            entry['paper'] = better['paper'][key]['mean'] - worse['paper'][key]['mean']
+        if key in better['ours'] and key in worse['ours']:
+            a, b = better['ours'][key], worse['ours'][key]
+            entry['difference'] = a['mean'] - b['mean']
+            entry['holds'] = entry['difference'] > 0
+            if a['std'] is not None and b['std'] is not None:
+                entry['spread'] = math.hypot(a['std'], b['std'])
+        found.append(entry)
+    return found

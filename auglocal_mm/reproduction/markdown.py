@@ -1,0 +1,101 @@
+"""A table's figures as Markdown, the paper's beside ours."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MINUS = '−'
+
+
+def figure(value: Mapping[str, Any] | None, digits: int) -> str:
+    """``93.96 ± 0.15``, without the spread where there is none; a dash for no figure."""
+    if value is None:
+        return '–'
+    text = f'{value["mean"]:.{digits}f}'
+    return text if value.get('std') is None else f'{text} ± {value["std"]:.{digits}f}'
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """With its sign."""
+    return f'{value:+.{digits}f}'.replace('-', MINUS)
+
+
+def label(result: Mapping[str, Any]) -> str:
+    """The line that says how far these runs are from the paper's; the same everywhere."""
+    if not result['scaled']:
+        return ''
+    return 'SCALED DOWN, not comparable with the paper: ' + '; '.join(
+        result['settings']['departures'])
+
+
+def seeds(result: Mapping[str, Any]) -> str:
+    """How many runs stand behind a figure."""
+    counts = sorted({each['n'] for row in result['rows'] for each in row['ours'].values()})
+    if not counts:
+        return 'no run is done yet'
+    text = '–'.join(str(each) for each in dict.fromkeys([counts[0], counts[-1]]))
+    return f'n = {text} run{"s" if counts[-1] > 1 else ""} a row, mean ± standard deviation'
+
+
+def machine(result: Mapping[str, Any]) -> list[str]:
+    """Hardware and versions, one line each."""
+    lines = []
+    for each in result['hardware']:
+        memory = f', {each["memory_gib"]} GiB' if 'memory_gib' in each else ''
+        lines.append(f'{each["cpu"]}, {each["cores"]} cores{memory}, '
+                     f'{each.get("accelerator") or "no GPU"}')
+    lines += [' · '.join(f'{name} {number}' for name, number in each.items())
+              for each in result['versions']]
+    return lines
+
+
+def claim(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """An ordering, whether it appears, by how much, and by how much in the paper."""
+    verdict = {True: 'yes', False: 'no', None: 'not known yet'}[entry['holds']]
+    if entry['difference'] is None:
+        ours = '–'
+    else:
+        spread = f' ± {entry["spread"]:.2f}' if entry['spread'] is not None else ''
+        ours = signed(entry['difference']) + spread
+        if entry['spread'] is not None and abs(entry['difference']) < entry['spread']:
+            verdict += ', within the spread'
+    paper = '–' if entry['paper'] is None else signed(entry['paper'])
+    return f'{entry["better"]} > {entry["worse"]}', verdict, ours, paper
+
+
+def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    aligned = ['---', *['---:'] * (len(header) - 1)]
+    return [f'| {" | ".join(cells)} |' for cells in (header, aligned, *rows)]
+
+
+def cells(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table, as text."""
+    header = ['']
+    for metric in result['metrics']:
+        header += [f'{metric["label"]}, ours', 'paper']
+    rows = []
+    for row in result['rows']:
+        line = [row['label']]
+        for metric in result['metrics']:
+            line += [figure(row['ours'].get(metric['key']), metric['digits']),
+                     figure(row['paper'].get(metric['key']), metric['digits'])]
+        rows.append(line)
+    return header, rows
+
+
+def render_markdown(result: Mapping[str, Any]) -> str:
+    """What ``table.md`` holds: label, provenance, table, orderings."""
+    lines = [f'# {result["title"]}', '']
+    if result['scaled']:
+        lines += [f'**{label(result)}**', '']
+    if not result['complete']:
+        lines += ['Some runs are not done yet; start the same command again.', '']
+    lines += [seeds(result) + '.', *[f'{line}  ' for line in machine(result)], '']
+    lines += _lines(*cells(result))
+    if result['claims']:
+        lines += ['', 'Orderings of the paper, and whether they appear here:', '']
+        lines += _lines(['ordering', 'appears', 'difference', 'in the paper'],
+                        [claim(entry) for entry in result['claims']])
+    if result['note']:
+        lines += ['', result['note']]
+    return '\n'.join(lines) + '\n'

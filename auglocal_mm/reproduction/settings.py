@@ -1,0 +1,85 @@
+"""How a table is run: its length, seeds, data and batch, and how far that is from the paper."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auglocal_mm.validation import Faults, is_int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user chooses for a whole table.
+
+    Attributes:
+        data: Folder that holds ``cifar10/``, ``imagenet/`` and ``coco/``, or a folder with
+            ``train/<class>/`` and ``test/<class>/`` images.
+        epochs_scale: Factor on each schedule's length; 1 is the paper's.
+        seeds: Runs of each row, seeds 0, 1, ….
+        batch_size: Images in a step of all devices together, or None for the paper's; the
+            learning rate follows in proportion.
+        images_per_class: Training images of each class that are used, or None for all;
+            needs a folder of images.
+        amp: Mixed precision.
+        extra: More ``--cfg-options``, the same for every run.
+
+    Raises:
+        ValueError: An impossible value; names all of them.
+    """
+
+    data: Path = Path('data')
+    epochs_scale: float = 1.0
+    seeds: int = 3
+    batch_size: int | None = None
+    images_per_class: int | None = None
+    amp: bool = False
+    extra: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        faults = Faults('settings')
+        faults.add_unless(0 < self.epochs_scale <= 1,
+                          f'epochs scale must be above 0 and at most 1, got {self.epochs_scale}')
+        for name in ('seeds', 'batch_size', 'images_per_class'):
+            value = getattr(self, name)
+            faults.add_unless(value is None or (is_int(value) and value >= 1),
+                              f'{name.replace("_", " ")} must be at least 1, got {value}')
+        faults.raise_if_any()
+
+    def image_folder(self, dataset: str) -> Path | None:
+        """The folder of images that stands in for a data set, if there is one."""
+        for folder in (self.data / dataset, self.data):
+            if any((folder / 'train').glob('*/*')):
+                return folder
+        return None
+
+    @property
+    def departures(self) -> tuple[str, ...]:
+        """In words, all that makes these runs shorter or other than the paper's; empty if none."""
+        said = []
+        if self.epochs_scale != 1:
+            said.append(f'{self.epochs_scale:g} of the paper\'s epochs')
+        if self.images_per_class is not None:
+            said.append(f'{self.images_per_class} training images of each class')
+        if self.batch_size is not None:
+            said.append(f'batch {self.batch_size}, the learning rate in proportion')
+        if self.amp:
+            said.append('mixed precision')
+        if self.extra:
+            said.append(' '.join(self.extra))
+        return tuple(said)
+
+    @property
+    def folder_name(self) -> str:
+        """Name of the folder in which runs of these settings lie together."""
+        parts = [f'epochs-{self.epochs_scale:g}' if self.epochs_scale != 1 else '',
+                 f'images-{self.images_per_class}' if self.images_per_class else '',
+                 f'batch-{self.batch_size}' if self.batch_size else '',
+                 'amp' if self.amp else '']
+        return '_'.join(filter(None, parts)) or 'full-length'
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; where the data lies is left out."""
+        return {'epochs_scale': self.epochs_scale, 'seeds': self.seeds,
+                'batch_size': self.batch_size, 'images_per_class': self.images_per_class,
+                'amp': self.amp, 'extra': list(self.extra), 'departures': list(self.departures)}

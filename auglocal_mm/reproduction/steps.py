@@ -1,0 +1,159 @@
+"""What a run consists of: commands, each with a way to see whether its work is done."""
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from auglocal_mm.analysis.curves import Curves, Series, read_curves
+from auglocal_mm.analysis.results import read_json
+
+
+class Step(Protocol):
+    """One command of a run."""
+
+    @property
+    def root(self) -> Path:
+        """Folder that holds ``tools/`` and ``configs/``."""
+
+    @property
+    def name(self) -> str:
+        """What it does, in a word."""
+
+    @property
+    def epochs(self) -> int | None:
+        """Epochs that it trains, if it does."""
+
+    def done(self) -> bool:
+        """Whether its result is there, whole."""
+
+    def begun(self) -> bool:
+        """Whether there is something to continue from."""
+
+    def command(self) -> list[str]:
+        """Program and arguments that do it, or what is left of it."""
+
+    def measured(self) -> dict[str, float]:
+        """Its results by metric, empty where it has none yet."""
+
+
+@dataclass(frozen=True)
+class Train:
+    """``tools/train.py`` (on several devices through torchrun), resumed if it was interrupted.
+
+    Attributes:
+        root: Folder that holds ``tools/`` and ``configs/``.
+        config: Config file.
+        work_dir: Where it trains.
+        arguments: More arguments of the tool, e.g. ``--amp``.
+        options: ``--cfg-options``.
+        epochs: Length of the run.
+        devices: Ranks.
+        name: What it is called.
+    """
+
+    root: Path
+    config: str
+    work_dir: Path
+    arguments: tuple[str, ...]
+    options: tuple[str, ...]
+    epochs: int
+    devices: int = 1
+    name: str = 'train'
+
+    def command(self) -> list[str]:
+        start = [sys.executable]
+        launcher = []
+        if self.devices > 1:
+            start += ['-m', 'torch.distributed.run', '--standalone',
+                      f'--nproc_per_node={self.devices}']
+            launcher = ['--launcher', 'pytorch']
+        resume = ['--resume'] if self.begun() else []
+        return [*start, str(self.root / 'tools/train.py'), str(self.root / self.config),
+                '--work-dir', str(self.work_dir), *self.arguments, *resume, *launcher,
+                '--cfg-options', *self.options]
+
+    def begun(self) -> bool:
+        return (self.work_dir / 'last_checkpoint').is_file()
+
+    def done(self) -> bool:
+        checkpoint = self.work_dir / f'epoch_{self.epochs}.pth'
+        return checkpoint.is_file() and any(
+            len(series) and series.steps[-1] >= self.epochs for series in self.curves.val.values())
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last checkpoint."""
+        return self.work_dir / f'epoch_{self.epochs}.pth'
+
+    @property
+    def curves(self) -> Curves:
+        """What was logged so far; empty before the first line."""
+        try:
+            return read_curves(self.work_dir)
+        except FileNotFoundError:
+            return Curves()
+
+    def measured(self) -> dict[str, float]:
+        if not self.done():
+            return {}
+        return {name: series.last for name, series in self.curves.val.items()}
+
+    @property
+    def iterations_per_epoch(self) -> float:
+        """Iterations of an epoch, from what was logged."""
+        loss = self.curves.train.get('loss', Series())
+        val = next(iter(self.curves.val.values()), Series())
+        return loss.steps[-1] / val.steps[-1] if len(loss) and len(val) else 1.0
+
+
+@dataclass(frozen=True)
+class Export:
+    """``tools/model_converters/export_backbone.py``."""
+
+    root: Path
+    trained: Train
+    out: Path
+    name: str = 'export'
+    epochs: None = None
+
+    def command(self) -> list[str]:
+        return [sys.executable, str(self.root / 'tools/model_converters/export_backbone.py'),
+                str(self.trained.checkpoint), str(self.out)]
+
+    def begun(self) -> bool:
+        return False
+
+    def done(self) -> bool:
+        # The exporter writes the whole file or none.
+        return self.out.is_file()
+
+    def measured(self) -> dict[str, float]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Count:
+    """``tools/analysis_tools/get_complexity.py``."""
+
+    root: Path
+    config: str
+    out: Path
+    options: tuple[str, ...] = ()
+    name: str = 'count'
+    epochs: None = None
+
+    def command(self) -> list[str]:
+        options = ['--cfg-options', *self.options] if self.options else []
+        return [sys.executable, str(self.root / 'tools/analysis_tools/get_complexity.py'),
+                str(self.root / self.config), '--out', str(self.out), *options]
+
+    def begun(self) -> bool:
+        return False
+
+    def done(self) -> bool:
+        return self.out.is_file()
+
+    def measured(self) -> dict[str, float]:
+        return {'flops': read_json(self.out)['flops']} if self.done() else {}

@@ -1,0 +1,118 @@
+"""What a table is: its rows, their configs and the figures that the paper prints."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure that the paper prints; `std` is None where it prints no spread."""
+
+    mean: float
+    std: float | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One quantity of a table.
+
+    Attributes:
+        key: Its name in a run's validation, e.g. ``accuracy/top1``.
+        label: Its name in the table, with the unit.
+        digits: Decimals shown.
+        factor: From the run's unit to the table's.
+    """
+
+    key: str
+    label: str
+    digits: int = 2
+    factor: float = 1.0
+
+
+TOP1 = Metric('accuracy/top1', 'top-1 (%)')
+FLOPS = Metric('flops', 'FLOPs (G)', digits=3, factor=1e-9)
+BOX_AP = Metric('coco/bbox_mAP', 'box AP', digits=1, factor=100)
+MASK_AP = Metric('coco/segm_mAP', 'mask AP', digits=1, factor=100)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table, or one cell of a grid.
+
+    Attributes:
+        name: What ``--only`` calls it.
+        label: What the table calls it.
+        rule: Key of its colour in :data:`auglocal_mm.analysis.chart.COLORS`.
+        config: Its config, below ``configs/``.
+        options: ``--cfg-options`` that make the config this row's.
+        paper: Figures that the paper prints, by metric key.
+        cost: How long it takes beside BP, for the estimate of what is left.
+        detector: Config that is trained on the exported backbone, if the row has one.
+    """
+
+    name: str
+    label: str
+    rule: str
+    config: str
+    options: tuple[str, ...] = ()
+    paper: Mapping[str, Published] = field(default_factory=dict)
+    cost: float = 1.0
+    detector: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Folder of its runs; rows of several tables that are the same run share it."""
+        settings = [option.removeprefix('model.').removeprefix('local.').replace('=', '-')
+                    for option in self.options]
+        rule, _, config = self.config.removesuffix('.py').partition('/')
+        return '_'.join([config, rule, *settings])
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That the row `better` comes out above the row `worse`, as in the paper."""
+
+    better: str
+    worse: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table or figure.
+
+    Attributes:
+        name: What the command line calls it.
+        title: What it shows.
+        metrics: Columns; the first is the one that claims are about.
+        rows: Lines.
+        claims: Orderings that the paper's figures have.
+        trained: Whether its figures come from training; otherwise they are counted.
+        note: What a reader has to know, or nothing.
+    """
+
+    name: str
+    title: str
+    metrics: tuple[Metric, ...]
+    rows: tuple[Row, ...]
+    claims: tuple[Claim, ...] = ()
+    trained: bool = True
+    note: str = ''
+
+    def select(self, names: list[str] | None) -> Table:
+        """The table with the named rows only.
+
+        Raises:
+            ValueError: An unknown name.
+        """
+        if names is None:
+            return self
+        known = [row.name for row in self.rows]
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValueError(f'table {self.name} has no row {", ".join(unknown)}; '
+                             f'it has {", ".join(known)}')
+        rows = tuple(row for row in self.rows if row.name in names)
+        claims = tuple(claim for claim in self.claims
+                       if claim.better in names and claim.worse in names)
+        return Table(self.name, self.title, self.metrics, rows, claims, self.trained, self.note)
