@@ -28,6 +28,7 @@ _HOME = {
     'AuxiliaryHeadHook': '.engine',
     'RandomStateHook': '.engine',
     'Digits': '.datasets',
+    'ImageFolder': '.datasets',
     'partition': '.partition',
     'plan': '.plan',
 }

@@ -28,7 +28,8 @@ def tool() -> Iterator[None]:
 
 def _is_users(error: BaseException) -> bool:
     from .checkpoint import CheckpointError
-    if isinstance(error, (CheckpointError, FileNotFoundError)):
+    from .datasets.errors import DataError
+    if isinstance(error, (CheckpointError, DataError, FileNotFoundError)):
         return True
     return isinstance(error, (TypeError, ValueError)) and _raised_by_us(error)
 

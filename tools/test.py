@@ -22,6 +22,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--show-dir', metavar='DIR', help='keep pictures of the predictions')
     parser.add_argument('--tta', action='store_true',
                         help="average over augmented images: the config's own, or flips")
+    parser.add_argument('--image-folder', metavar='PATH',
+                        help='read PATH/{train,test}/<class>/*.jpg in place of the data set of a '
+                        'CIFAR config or its kin')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
@@ -39,6 +42,8 @@ def main() -> None:
     from auglocal_mm.engine import launch
     cfg = launch.load_config(args.config, work_dir=args.work_dir, cfg_options=args.cfg_options,
                              launcher=args.launcher)
+    if args.image_folder:
+        launch.use_image_folder(cfg, args.image_folder)
     if args.tta:
         launch.use_test_time_augmentation(cfg)
     if args.show_dir:

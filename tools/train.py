@@ -23,6 +23,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate in training')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate from base_batch_size to this batch size')
+    parser.add_argument('--image-folder', metavar='PATH',
+                        help='read PATH/{train,test}/<class>/*.jpg in place of the data set of a '
+                        'CIFAR config or its kin')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings, e.g. model.local.depth=3')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
@@ -38,6 +41,8 @@ def main() -> None:
     from auglocal_mm.engine import launch
     cfg = launch.load_config(args.config, work_dir=args.work_dir, cfg_options=args.cfg_options,
                              launcher=args.launcher)
+    if args.image_folder:
+        launch.use_image_folder(cfg, args.image_folder)
     if args.amp:
         launch.use_mixed_precision(cfg)
     if args.auto_scale_lr:

@@ -2,5 +2,8 @@
 from .check import MissingDataError, check_data
 from .digit_scenes import DigitScenesError, ensure_digit_scenes
 from .digits import Digits
+from .errors import DataError
+from .image_folder import ImageFolder
 
-__all__ = ['Digits', 'DigitScenesError', 'MissingDataError', 'check_data', 'ensure_digit_scenes']
+__all__ = ['DataError', 'Digits', 'DigitScenesError', 'ImageFolder', 'MissingDataError',
+           'check_data', 'ensure_digit_scenes']

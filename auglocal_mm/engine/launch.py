@@ -24,6 +24,13 @@ from auglocal_mm.datasets.check import check_data
 from auglocal_mm.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.models import LocalImageClassifier
 
+from .image_folder import use_image_folder
+
+__all__ = ['add_host_defaults', 'bare_model', 'build_runner', 'drop_validation', 'load_config',
+           'load_for_test', 'resume_from', 'scale_learning_rate', 'start_process_group',
+           'starting_checkpoint', 'use_image_folder', 'use_mixed_precision',
+           'use_test_time_augmentation']
+
 LOCAL_WRAPPER = 'auglocal_mm.AugLocalOptimWrapper'
 
 

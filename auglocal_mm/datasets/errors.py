@@ -1,0 +1,5 @@
+"""The fault that a user can mend: data that is not what it should be."""
+
+
+class DataError(RuntimeError):
+    """Data on disk, or on its way there, is missing, damaged or unfit."""

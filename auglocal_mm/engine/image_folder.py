@@ -1,0 +1,101 @@
+"""What ``--image-folder`` means: a folder of images in place of a config's data set."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from auglocal_mm.datasets.errors import DataError
+from auglocal_mm.datasets.image_folder import class_images, class_names, read_image, split_folder
+
+#: Data sets whose samples hold an RGB array, so that no pipeline loads a file.
+ARRAY_DATASETS = frozenset({'CIFAR10', 'CIFAR100', 'SVHN', 'STL10', 'Digits', 'ImageFolder'})
+#: Settings of those that say where their files are.
+_PLACES = frozenset({'type', 'data_root', 'data_prefix', 'ann_file', 'download'})
+SPLITS = ('train', 'val', 'test')
+
+
+def use_image_folder(cfg: Config, path: str) -> None:
+    """Let every dataloader of a config read ``PATH/{train,test}/<class>/*`` instead.
+
+    Pipelines, splits and everything else stay as they are.
+
+    Raises:
+        ValueError: A detection config, a data set that gives no arrays, another
+            number of classes than the model's, images of another size than the
+            pipeline crops.
+        DataError: The folder is not laid out so.
+    """
+    if cfg.get('default_scope') != 'mmpretrain':
+        raise ValueError('--image-folder is for classification configs; this one has '
+                         f'default_scope={cfg.get("default_scope")!r}')
+    for name in SPLITS:
+        loader = cfg.get(f'{name}_dataloader')
+        for key, dataset in _leaves(loader, 'dataset', f'{name}_dataloader.dataset'):
+            kind = str(dataset.get('type')).rpartition('.')[2]
+            if kind not in ARRAY_DATASETS:
+                raise ValueError(
+                    f'--image-folder stands in for data sets that give arrays '
+                    f'({", ".join(sorted(ARRAY_DATASETS))}), but {key}.type is {kind!r}, whose '
+                    f'pipeline loads files: set {key}.data_root by --cfg-options instead')
+            _replace(dataset, path)
+            _check_classes(cfg, path, dataset)
+            _check_size(path, dataset, key)
+
+
+def _leaves(parent: Any, place: Any, key: str) -> Iterator[tuple[str, dict]]:
+    """The data sets inside any nesting of wrappers, each with its dotted key."""
+    node = parent.get(place) if isinstance(parent, dict) else None
+    if not isinstance(node, dict):
+        return
+    if 'dataset' in node:
+        yield from _leaves(node, 'dataset', f'{key}.dataset')
+    elif 'datasets' in node:
+        for index, each in enumerate(node['datasets']):
+            yield from _leaves({index: each}, index, f'{key}.datasets.{index}')
+    else:
+        yield key, node
+
+
+def _replace(dataset: dict, path: str) -> None:
+    for name in _PLACES & dataset.keys():
+        del dataset[name]
+    dataset['type'] = 'auglocal_mm.ImageFolder'
+    dataset['data_root'] = str(path)
+
+
+def _check_classes(cfg: Config, path: str, dataset: dict) -> None:
+    names = class_names(path, dataset.get('split', 'train'))
+    expected = (cfg.model.get('head') or {}).get('num_classes')
+    if expected is None or expected == len(names):
+        return
+    options = [f'model.head.num_classes={len(names)}']
+    if 'num_classes' in (cfg.get('data_preprocessor') or {}):
+        options.append(f'data_preprocessor.num_classes={len(names)}')
+    raise ValueError(
+        f'{split_folder(path, dataset.get("split", "train"))} has {len(names)} classes, but the '
+        f'model\'s head has {expected}: --cfg-options {" ".join(options)}')
+
+
+def _check_size(path: str, dataset: dict, key: str) -> None:
+    """Compare the first image with what the pipeline crops, before anything is built."""
+    crop = next((step['crop_size'] for step in dataset.get('pipeline') or ()
+                 if str(step.get('type')).rpartition('.')[2] == 'RandomCrop'), None)
+    if crop is None or dataset.get('side_px') is not None:
+        return
+    width, height = (crop, crop) if isinstance(crop, int) else crop
+    folder = split_folder(path, dataset.get('split', 'train'))
+    first = folder / class_names(path, dataset.get('split', 'train'))[0]
+    paths = class_images(first)
+    if not paths:
+        raise DataError(f'{first.absolute()} holds no images; of every class at least one is '
+                        'needed')
+    found = read_image(paths[0]).shape[:2]
+    if found != (height, width):
+        options = ' '.join(f'{name}_dataloader.dataset.side_px={width}' for name in SPLITS)
+        raise ValueError(
+            f'{Path(paths[0]).absolute()} is {found[0]}x{found[1]} pixels, but the pipeline crops '
+            f'{height}x{width}: resize images by --cfg-options {options}, or set the crop_size '
+            f'in {key}.pipeline')
