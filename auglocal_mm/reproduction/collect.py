@@ -10,6 +10,7 @@ from auglocal_mm.analysis.system import hardware, versions
 
 from .run import Run
 from .settings import Settings
+from .steps import Benchmark
 from .table import Metric, Row, Table
 
 
@@ -28,8 +29,7 @@ def collect(table: Table, settings: Settings, runs: Sequence[Run]) -> dict[str, 
         settings: How it was run.
         runs: All its runs, done or not.
     """
-    rows = [_row(row, table.metrics, [run for run in runs if run.row is row])
-            for row in table.rows]
+    rows = [_row(row, table.metrics, runs) for row in table.rows]
     records = [run.record for run in runs if run.record]
     return {
         'table': table.name, 'title': table.title, 'note': table.note,
@@ -49,9 +49,12 @@ def _distinct(items: Sequence[Any]) -> list[Any]:
     return [item for index, item in enumerate(items) if item not in items[:index]]
 
 
-def _row(row: Row, metrics: Sequence[Metric], runs: Sequence[Run]) -> dict[str, Any]:
+def _row(row: Row, metrics: Sequence[Metric], all_runs: Sequence[Run]) -> dict[str, Any]:
+    runs = [run for run in all_runs if run.row.name == (row.same_as or row.name)]
     done = [run for run in runs if run.state == 'done']
     measured = [run.measured() for run in done]
+    measured += [step.measured_of(row.name) for run in all_runs for step in run.steps
+                 if isinstance(step, Benchmark)]
     ours = {}
     for metric in metrics:
         values = [metric.factor * each[metric.key] for each in measured if metric.key in each]

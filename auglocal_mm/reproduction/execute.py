@@ -99,7 +99,7 @@ class Execution:
                 return
             if not self._failed(active.run):
                 self.finished.append(active.run)
-        if self.waiting:
+        if self.waiting and not (self.active and self.waiting[0].alone):
             self._start(slot, self.waiting.pop(0))
 
     def _start(self, slot: int, run: Run) -> None:

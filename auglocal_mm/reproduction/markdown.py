@@ -30,7 +30,8 @@ def label(result: Mapping[str, Any]) -> str:
 
 def seeds(result: Mapping[str, Any]) -> str:
     """How many runs stand behind a figure."""
-    counts = sorted({each['n'] for row in result['rows'] for each in row['ours'].values()})
+    key = result['metrics'][0]['key']
+    counts = sorted({row['ours'][key]['n'] for row in result['rows'] if key in row['ours']})
     if not counts:
         return 'no run is done yet'
     text = '–'.join(str(each) for each in dict.fromkeys([counts[0], counts[-1]]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 
 from auglocal_mm.analysis.results import read_json, write_json
@@ -13,10 +14,12 @@ from auglocal_mm.analysis.system import hardware, versions
 
 from .schedule import scale_batch, scale_schedule, scaled_epochs
 from .settings import Settings
-from .steps import Count, Export, Step, Train
+from .steps import Benchmark, Count, Export, Step, Train
 from .table import FLOPS, Row, Table
 
 RECORD = 'run.json'
+#: Images a step of the benchmark without a GPU, where the paper's 1,024 take minutes a step.
+CPU_BATCH = 16
 
 
 class OtherRunError(ValueError):
@@ -66,6 +69,11 @@ class Run:
         """The last training, whose curves are shown."""
         trainings = [step for step in self.steps if isinstance(step, Train)]
         return trainings[-1] if trainings else None
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else may run beside it: it measures time."""
+        return any(isinstance(step, Benchmark) for step in self.steps)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -127,15 +135,28 @@ def plan_runs(table: Table, settings: Settings, *, root: Path, runs_dir: Path,
         devices: GPUs; a row with a detector uses all of them at once.
     """
     seeds = range(settings.seeds if table.trained else 1)
-    return [_plan_run(table, row, seed, settings, root=root, runs_dir=runs_dir, devices=devices)
-            for seed in seeds for row in table.rows]
+    runs = [_plan_run(table, row, seed, settings, root=root, runs_dir=runs_dir, devices=devices)
+            for seed in seeds for row in table.rows if row.same_as is None]
+    return [*runs, _plan_benchmark(table, settings, root=root, runs_dir=runs_dir)
+            ] if table.benchmarked else runs
+
+
+def _plan_benchmark(table: Table, settings: Settings, *, root: Path, runs_dir: Path) -> Run:
+    """The run that measures memory and time of all rows, the last, when nothing else runs."""
+    batch = settings.batch_size or (None if torch.cuda.is_available() else CPU_BATCH)
+    arguments = (*(() if batch is None else ('--batch-size', str(batch))),
+                 *(('--amp',) if settings.amp else ()))
+    names = tuple(row.name for row in table.rows)
+    folder = runs_dir / f'benchmark_{"_".join(names)}'
+    row = Row('benchmark', 'memory and time', 'bp', '')
+    return Run(row, 0, folder, (Benchmark(root, names, folder, arguments),))
 
 
 def _plan_run(table: Table, row: Row, seed: int, settings: Settings, *, root: Path,
               runs_dir: Path, devices: int) -> Run:
     folder = runs_dir / row.key / f'seed{seed}'
     steps: list[Step] = []
-    if FLOPS in table.metrics or not table.trained:
+    if FLOPS in table.metrics and seed == 0:
         steps.append(Count(root, f'configs/{row.config}', folder / 'flops.json', row.options))
     if table.trained:
         steps += _trainings(row, seed, settings, root=root, folder=folder, devices=devices)

@@ -1,6 +1,7 @@
 """What a run consists of: commands, each with a way to see whether its work is done."""
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,3 +158,46 @@ class Count:
 
     def measured(self) -> dict[str, float]:
         return {'flops': read_json(self.out)['flops']} if self.done() else {}
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """``tools/analysis_tools/benchmark_training.py`` on the rows of Table 2.
+
+    Attributes:
+        root: Folder that holds ``tools/``.
+        rows: Names of the rows.
+        folder: Where its table goes.
+        arguments: More arguments of the tool.
+    """
+
+    root: Path
+    rows: tuple[str, ...]
+    folder: Path
+    arguments: tuple[str, ...] = ()
+    name: str = 'benchmark'
+    epochs: None = None
+
+    def command(self) -> list[str]:
+        return [sys.executable, str(self.root / 'tools/analysis_tools/benchmark_training.py'),
+                '--preset', 'table2', '--only', ','.join(self.rows), '--out', str(self.folder),
+                *self.arguments]
+
+    def begun(self) -> bool:
+        return False
+
+    def done(self) -> bool:
+        return (self.folder / 'table.json').is_file()
+
+    def measured(self) -> dict[str, float]:
+        return {}
+
+    def measured_of(self, row: str) -> dict[str, float]:
+        """A row's share of BP's memory and its time over BP's; empty before it was measured."""
+        rows = json.loads((self.folder / 'table.json').read_text()) if self.done() else []
+        for each in rows:
+            if each['name'] == row and each['time_ratio'] is not None:
+                on_gpu = each['device'] != 'cpu' and each['peak_ratio'] is not None
+                return {'memory_ratio': each['peak_ratio' if on_gpu else 'memory_ratio'],
+                        'time_overhead': each['time_ratio'] - 1}
+        return {}

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class Metric:
 
 
 TOP1 = Metric('accuracy/top1', 'top-1 (%)')
-FLOPS = Metric('flops', 'FLOPs (G)', digits=3, factor=1e-9)
+FLOPS = Metric('flops', 'FLOPs (G)', factor=1e-9)
+MEMORY = Metric('memory_ratio', 'memory of BP (%)', digits=1, factor=100)
+OVERHEAD = Metric('time_overhead', 'time over BP (%)', digits=1, factor=100)
 BOX_AP = Metric('coco/bbox_mAP', 'box AP', digits=1, factor=100)
 MASK_AP = Metric('coco/segm_mAP', 'mask AP', digits=1, factor=100)
 
@@ -49,6 +51,7 @@ class Row:
         paper: Figures that the paper prints, by metric key.
         cost: How long it takes beside BP, for the estimate of what is left.
         detector: Config that is trained on the exported backbone, if the row has one.
+        same_as: Name of the row that computes the same, whose runs stand for this one's.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Row:
     paper: Mapping[str, Published] = field(default_factory=dict)
     cost: float = 1.0
     detector: str | None = None
+    same_as: str | None = None
 
     @property
     def key(self) -> str:
@@ -115,4 +119,13 @@ class Table:
         rows = tuple(row for row in self.rows if row.name in names)
         claims = tuple(claim for claim in self.claims
                        if claim.better in names and claim.worse in names)
-        return Table(self.name, self.title, self.metrics, rows, claims, self.trained, self.note)
+        lost = [row.same_as for row in rows if row.same_as and row.same_as not in names]
+        if lost:
+            raise ValueError(f'a chosen row stands on the runs of {", ".join(lost)}; choose that, '
+                             'too')
+        return replace(self, rows=rows, claims=claims)
+
+    @property
+    def benchmarked(self) -> bool:
+        """Whether memory and time are among its columns."""
+        return MEMORY in self.metrics

@@ -115,6 +115,17 @@ def test_runs_share_the_slots(root, tmp_path):
     assert max(most) == 2
 
 
+def test_a_measurement_of_time_runs_alone(root, tmp_path, monkeypatch):
+    runs = [make_run(tmp_path, name, WRITE) for name in 'abc']
+    monkeypatch.setattr(Run, 'alone', property(lambda run: run is runs[-1]))
+    together = []
+    execute(runs, root, slots=3, watch=lambda execution: together.append(
+        {each.run.row.name for each in execution.active.values()}))
+    assert {'a', 'b'} in together
+    assert {'c'} in together
+    assert all(names <= {'a', 'b'} or names == {'c'} for names in together)
+
+
 def test_an_interruption_stops_what_runs(root, tmp_path):
     run = make_run(tmp_path, 'a', 'import time, os; open(OUT + ".pid", "w").write(str(os.getpid()))'
                    '\ntime.sleep(60)')

@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 from mmengine.config import Config
 
-from auglocal_mm.reproduction.table import FLOPS, TOP1, Row
+from auglocal_mm.reproduction.table import FLOPS, MEMORY, OVERHEAD, TOP1, Row
 from auglocal_mm.reproduction.tables import TABLES, find_table
 
 ROWS = list(chain.from_iterable(find_table(name).rows for name in TABLES))
@@ -33,10 +33,16 @@ def grid(table, names):
 
 def test_table_2(paper):
     published = paper['table2_cifar10_resnet110']
-    names = {'bp': 'BP', 'predsim': 'PredSim', 'dgl': 'DGL', 'infopro': 'InfoPro',
-             **{f'auglocal-d{d}': f'AugLocal d={d}' for d in range(2, 7)}}
-    expected = {ours: published[theirs]['acc'] for ours, theirs in names.items()}
-    assert figures('2') == figures('figure1') == expected
+    names = {'bp': 'BP', 'checkpoint': 'gradient checkpoint', 'predsim': 'PredSim', 'dgl': 'DGL',
+             'infopro': 'InfoPro', **{f'auglocal-d{d}': f'AugLocal d={d}' for d in range(2, 7)}}
+    for key, column in ((TOP1.key, lambda row: row['acc']),
+                        (FLOPS.key, lambda row: [row['flops'], None]),
+                        (OVERHEAD.key, lambda row: [row['overhead'] or 0.0, None]),
+                        (MEMORY.key, lambda row: [100 * row['memory'] / 9.27, None])):
+        assert figures('2', key) == {
+            ours: column(published[theirs]) for ours, theirs in names.items()}
+    assert figures('figure1') == {ours: published[theirs]['acc']
+                                  for ours, theirs in names.items() if ours != 'checkpoint'}
 
 
 def test_table_3(paper):
@@ -128,11 +134,13 @@ def test_a_table_is_found_by_its_names(name):
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match=r"no table '9'; there are 2, 3, .*small"):
         find_table('9')
-    with pytest.raises(ValueError, match=r'table 2 has no row nobody; it has bp, predsim'):
+    with pytest.raises(ValueError, match=r'table 2 has no row nobody; it has bp, checkpoint, predsim'):
         find_table('2').select(['bp', 'nobody'])
 
 
 def test_a_selection_keeps_the_claims_about_its_rows():
+    with pytest.raises(ValueError, match='stands on the runs of bp'):
+        find_table('2').select(['checkpoint', 'dgl'])
     table = find_table('2').select(['bp', 'auglocal-d6'])
     assert [row.name for row in table.rows] == ['bp', 'auglocal-d6']
     assert [(claim.better, claim.worse) for claim in table.claims] == [('bp', 'auglocal-d6')]

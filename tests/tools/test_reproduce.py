@@ -1,0 +1,108 @@
+"""tools/reproduce.py as a user types it, on images that are made here."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT = ['--seeds', '1', '--batch-size', '8', '--images-per-class', '2', '--cfg-options',
+         'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0']
+
+
+def start(*words, folder):
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / 'tools/reproduce.py'), *map(str, words)], cwd=folder,
+        env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def run(*words, folder, status=0):
+    process = start(*words, folder=folder)
+    said = process.communicate(timeout=400)[0]
+    assert process.returncode == status, said[-4000:]
+    return said
+
+
+@pytest.fixture
+def images(tmp_path):
+    random = np.random.default_rng(0)
+    for split, count in (('train', 3), ('test', 1)):
+        for label in range(10):
+            folder = tmp_path / 'images' / split / str(label)
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f'{index}.png')
+    return tmp_path / 'images'
+
+
+def test_one_row_from_images_to_table(images, tmp_path):
+    words = ['small', '--data', images, '--only', 'bp', '--epochs-scale', '0.0025', *SHORT]
+    said = run(*words, '--dry-run', folder=tmp_path)
+    assert 'BP · seed 0 [missing]' in said
+    assert 'train_cfg.max_epochs=1 ' in said
+    assert not (tmp_path / 'work_dirs').exists()
+
+    said = run(*words, folder=tmp_path)
+    folder = next((tmp_path / 'work_dirs/reproduce').iterdir()) / 'table-small'
+    result = json.loads((folder / 'table.json').read_text())
+    row, = result['rows']
+    scalars = next((folder.parent / 'runs').rglob('scalars.json')).read_text().splitlines()
+    assert row['ours']['accuracy/top1']['values'] == [json.loads(scalars[-1])['accuracy/top1']]
+    assert (result['scaled'], result['complete']) == (True, True)
+    assert 'SCALED DOWN' in said
+    assert (folder / 'report.html').is_file()
+
+    before = sorted(tmp_path.rglob('*.pth'))
+    run(*words, folder=tmp_path)
+    assert sorted(tmp_path.rglob('*.pth')) == before
+
+    said = run(*words[:-2], 'val_dataloader.num_workers=0', 'optim_wrapper.optimizer.lr=0.5',
+               folder=tmp_path, status=2)
+    assert 'holds a run with other settings' in said
+
+
+def test_counted_figures_need_no_data(tmp_path):
+    said = run('6', '--only', 'd5-tau1.0', folder=tmp_path)
+    assert '| d = 5, τ = 1.0 | 0.79 | 0.79 |' in said
+    assert 'SCALED' not in said
+
+
+@pytest.mark.parametrize(('words', 'message'), [
+    (['nine'], "no table 'nine'"),
+    (['2', '--only', 'dgl,nobody'], 'table 2 has no row nobody'),
+    (['2', '--epochs-scale', '0'], 'epochs scale must be above 0'),
+    (['2', '--images-per-class', '5'], 'images per class can be limited in a folder of images'),
+    (['2', '--gpus', '99'], '--gpus must be 0 to'),
+])
+def test_impossible_settings_are_refused_at_the_door(words, message, tmp_path):
+    assert message in run(*words, folder=tmp_path, status=2)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_an_interrupted_table_continues(images, tmp_path):
+    words = ['small', '--data', images, '--only', 'bp,auglocal-d2', '--epochs-scale', '0.0075',
+             *SHORT]
+    process = start(*words, folder=tmp_path)
+    deadline = time.monotonic() + 200
+    while not list(tmp_path.rglob('seed0/train/epoch_1.pth')) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, said
+    assert 'the same command continues' in said
+
+    run(*words, folder=tmp_path)
+    folder = next((tmp_path / 'work_dirs/reproduce').iterdir())
+    result = json.loads((folder / 'table-small/table.json').read_text())
+    assert [row['ours']['accuracy/top1']['n'] for row in result['rows']] == [1, 1]
+    log = next((folder / 'runs').glob('*_bp/seed0/train.log')).read_text()
+    assert 'resumed epoch' in log
