@@ -1,0 +1,17 @@
+"""VGG19 on STL-10 by AugLocal, d = 6: one GPU, batch 128, 400 epochs.
+
+    tools/train.py configs/auglocal/vgg19_stl10.py
+
+Expected: no published figure at hand.
+Not yet run at this length by this project.
+"""
+_base_ = [
+    '../_base_/models/vgg19_cifar.py',
+    '../_base_/datasets/stl10.py',
+    '../_base_/schedules/stl10_sgd_400e.py',
+    '../_base_/local/auglocal_cifar.py',
+    '../_base_/default_runtime_cls.py',
+]
+work_dir = 'work_dirs/vgg19_stl10_auglocal'
+model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
+optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

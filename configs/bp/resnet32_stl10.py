@@ -1,0 +1,17 @@
+"""ResNet-32 on STL-10 by back-propagation: one GPU, batch 128, 400 epochs.
+
+    tools/train.py configs/bp/resnet32_stl10.py
+
+Expected: no published figure at hand.
+Not yet run at this length by this project.
+"""
+_base_ = [
+    '../_base_/models/resnet32_cifar.py',
+    '../_base_/datasets/stl10.py',
+    '../_base_/schedules/stl10_sgd_400e.py',
+    '../_base_/local/backprop.py',
+    '../_base_/default_runtime_cls.py',
+]
+work_dir = 'work_dirs/resnet32_stl10_bp'
+model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
+optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

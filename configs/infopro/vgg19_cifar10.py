@@ -1,0 +1,20 @@
+"""VGG19 on CIFAR-10 by InfoPro (softmax): one GPU, batch 1024, 400 epochs.
+
+    tools/train.py configs/infopro/vgg19_cifar10.py
+
+The paper's weights of InfoPro's losses are known for ResNet-32 and ResNet-110 alone. VGG19
+has 16 local layers, as ResNet-32 has, and takes the weights of that network.
+
+Expected: no published figure at hand.
+Not yet run at this length by this project.
+"""
+_base_ = [
+    '../_base_/models/vgg19_cifar.py',
+    '../_base_/datasets/cifar10.py',
+    '../_base_/schedules/cifar_sgd_400e.py',
+    '../_base_/local/infopro_resnet32.py',
+    '../_base_/default_runtime_cls.py',
+]
+work_dir = 'work_dirs/vgg19_cifar10_infopro'
+model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
+optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

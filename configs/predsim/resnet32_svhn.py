@@ -1,0 +1,17 @@
+"""ResNet-32 on SVHN by PredSim: one GPU, batch 1024, 400 epochs.
+
+    tools/train.py configs/predsim/resnet32_svhn.py
+
+Expected: no published figure at hand.
+Not yet run at this length by this project.
+"""
+_base_ = [
+    '../_base_/models/resnet32_cifar.py',
+    '../_base_/datasets/svhn.py',
+    '../_base_/schedules/cifar_sgd_400e.py',
+    '../_base_/local/predsim.py',
+    '../_base_/default_runtime_cls.py',
+]
+work_dir = 'work_dirs/resnet32_svhn_predsim'
+model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
+optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
