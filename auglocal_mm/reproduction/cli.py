@@ -14,8 +14,9 @@ from auglocal_mm.jobs import LiveText, child_environment
 from .collect import collect
 from .console import Console
 from .execute import Execution, only_one
+from .plan_runs import plan_runs
 from .publish import publish
-from .run import Run, plan_runs
+from .run import Run
 from .settings import Settings
 from .table import Table
 from .tables import TABLES, find_table
