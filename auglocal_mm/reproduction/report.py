@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from auglocal_mm.analysis.chart import COLORS, Chart
+from auglocal_mm.analysis.chart import Chart
 from auglocal_mm.analysis.curves import Series
 from auglocal_mm.analysis.learning_curves import learning_curves_chart
 from auglocal_mm.analysis.report_style import CSS
@@ -39,20 +39,15 @@ def draw_charts(table: Table, result: Mapping[str, Any], runs: Sequence[Run]) ->
     if losses:
         charts.append(learning_curves_chart(
             'loss', losses, title=f'Training loss at the head{suffix}', log=True,
-            formatted='{:.2f}', colors=_colors(table)))
+            formatted='{:.2f}'))
     if values:
         charts.append(learning_curves_chart(
-            'metric', values, title=f'{metric.label} by epoch{suffix}', formatted='{:.1f}',
-            colors=_colors(table)))
+            'metric', values, title=f'{metric.label} by epoch{suffix}', formatted='{:.1f}'))
     return charts
 
 
 def _has_figures(result: Mapping[str, Any]) -> bool:
     return any(row['ours'] or row['paper'] for row in result['rows'])
-
-
-def _colors(table: Table) -> dict[str, str]:
-    return {row.label: COLORS[row.rule] for row in table.rows}
 
 
 def _series(runs: Sequence[Run], key: str) -> dict[str, list[Series]]:
@@ -65,9 +60,9 @@ def _series(runs: Sequence[Run], key: str) -> dict[str, list[Series]]:
         series = curves.train.get(key) or curves.val.get(key) or Series()
         if not len(series):
             continue
-        scale = run.trained.iterations_per_epoch if key in curves.train else 1.0
-        epochs = tuple(step / scale for step in series.steps)
-        found.setdefault(run.row.label, []).append(Series(epochs, series.values))
+        if key in curves.train:
+            series = series.every(curves.iterations_per_epoch)
+        found.setdefault(run.row.label, []).append(series)
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from auglocal_mm.analysis.curves import Curves, Series, read_curves
+from auglocal_mm.analysis.curves import Curves, read_curves
 from auglocal_mm.analysis.results import read_json
 
 
@@ -100,13 +100,6 @@ class Train:
         if not self.done():
             return {}
         return {name: series.last for name, series in self.curves.val.items()}
-
-    @property
-    def iterations_per_epoch(self) -> float:
-        """Iterations of an epoch, from what was logged."""
-        loss = self.curves.train.get('loss', Series())
-        val = next(iter(self.curves.val.values()), Series())
-        return loss.steps[-1] / val.steps[-1] if len(loss) and len(val) else 1.0
 
 
 @dataclass(frozen=True)

@@ -97,10 +97,10 @@ def _table_3() -> Table:
     rows: list[Row] = []
     claims: list[Claim] = []
     for net, (label, figures) in nets.items():
-        rows.append(Row(f'{net}-bp', f'{label}, BP', 'bp', f'bp/{net}_cifar10.py',
+        rows.append(Row(f'{net}-bp', f'BP, {label}', 'bp', f'bp/{net}_cifar10.py',
                         paper=_top1(figures[0])))
         rows += [_auglocal(depth, figure, config=f'auglocal/{net}_cifar10.py',
-                           name=f'{net}-d{depth}', label=f'{label}, AugLocal, d = {depth}')
+                           name=f'{net}-d{depth}', label=f'AugLocal, {label}, d = {depth}')
                  for depth, figure in enumerate(figures[1:], start=3)]
         claims += [Claim(f'{net}-bp', f'{net}-d6'), Claim(f'{net}-d6', f'{net}-d3')]
     return Table('3', 'Top-1 accuracy on CIFAR-10, other convolutional networks', (TOP1,),
