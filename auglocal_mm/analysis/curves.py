@@ -1,6 +1,7 @@
 """Learning curves of a run, read from the scalars that mmengine writes."""
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ LOCAL_ACCURACY = 'local/accuracy/'
 
 @dataclass(frozen=True)
 class Series:
-    """One quantity over steps, both in the order they were written."""
+    """One quantity over steps (iterations or epochs), both in the order they were written."""
 
-    steps: tuple[int, ...] = ()
+    steps: tuple[float, ...] = ()
     values: tuple[float, ...] = ()
 
     def __len__(self) -> int:
@@ -29,6 +30,21 @@ class Series:
         if not self.values:
             raise ValueError('series must hold at least 1 value to have a last one, got 0')
         return self.values[-1]
+
+    def every(self, iterations: int | None) -> 'Series':
+        """The same values over epochs of so many iterations; as they are where it is unknown."""
+        if iterations is None:
+            return self
+        return Series(tuple(step / iterations for step in self.steps), self.values)
+
+    def then(self, later: 'Series') -> 'Series':
+        """What was written before the later series begins, and the later series."""
+        if not len(later):
+            return self
+        kept = [(step, value) for step, value in zip(self.steps, self.values, strict=True)
+                if step < later.steps[0]]
+        return Series((*(step for step, _ in kept), *later.steps),
+                      (*(value for _, value in kept), *later.values))
 
     def to_dict(self) -> dict[str, list[float]]:
         """Plain lists, for JSON."""
@@ -49,28 +65,48 @@ class Curves:
         val: Validation metrics by epoch (by iteration in iteration-based
             runs), e.g. ``accuracy/top1`` or ``coco/bbox_mAP``.
         local: ``local/loss/<unit>`` and ``local/accuracy/<unit>``, by iteration.
+        iterations_per_epoch: As far as the log tells: exact once it spans more
+            epochs than iterations between its lines, or once a line ends an epoch,
+            as :class:`auglocal_mm.AuxiliaryHeadHook` writes one. ``None`` in
+            iteration-based runs.
     """
 
     train: dict[str, Series] = field(default_factory=dict)
     val: dict[str, Series] = field(default_factory=dict)
     local: dict[str, Series] = field(default_factory=dict)
+    iterations_per_epoch: int | None = None
 
-    def to_dict(self) -> dict[str, dict[str, dict[str, list[float]]]]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain dicts and lists, for JSON."""
-        return {
+        kinds = {
             kind: {name: series.to_dict() for name, series in getattr(self, kind).items()}
-            for kind in ('train', 'val', 'local')
+            for kind in _KINDS
         }
+        return {**kinds, 'iterations_per_epoch': self.iterations_per_epoch}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> 'Curves':
         """The inverse of :meth:`to_dict`."""
         return cls(**{
             kind: {name: Series.from_dict(series) for name, series in data[kind].items()}
-            for kind in ('train', 'val', 'local')
-        })
+            for kind in _KINDS
+        }, iterations_per_epoch=data.get('iterations_per_epoch'))
+
+    def then(self, later: 'Curves') -> 'Curves':
+        """A run and its continuation, which replaces what it did anew."""
+        joined = {
+            kind: {name: getattr(self, kind).get(name, Series()).then(
+                       getattr(later, kind).get(name, Series()))
+                   for name in {**getattr(self, kind), **getattr(later, kind)}}
+            for kind in _KINDS
+        }
+        # Of two lower bounds the higher one, unless the later run stands alone.
+        begun_anew = joined['train'] == later.train
+        bounds = (0 if begun_anew else self.iterations_per_epoch, later.iterations_per_epoch)
+        return Curves(**joined, iterations_per_epoch=max(b or 0 for b in bounds) or None)
 
 
+_KINDS = ('train', 'val', 'local')
 #: Bookkeeping of mmengine that is no learning curve.
 _SKIPPED = {'step', 'epoch', 'iter', 'time', 'data_time', 'memory'}
 
@@ -79,25 +115,17 @@ def parse_curves(text: str) -> Curves:
     """Curves from the text of a ``scalars.json``: one JSON object a line.
 
     A line belongs to training when it holds ``loss`` or ``lr``, its ``local/``
-    entries apart; every other line is a validation. Values that are not finite
+    entries apart; a line with none of these is a validation. Values that are not finite
     are left out. A last line without its end, as a running job leaves it, is
     skipped.
 
     Raises:
         ValueError: Another line is not a JSON object.
     """
-    lines = text.splitlines()
-    collected: dict[str, dict[str, list[tuple[int, float]]]] = {'train': {}, 'val': {}, 'local': {}}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = dict(json.loads(line))
-        except (TypeError, ValueError) as error:
-            if number == len(lines) and not text.endswith('\n'):
-                break
-            raise ValueError(f'line {number} must be a JSON object, got {line[:60]!r}') from error
-        kind = 'train' if 'loss' in entry or 'lr' in entry else 'val'
+    collected: dict[str, dict[str, list[tuple[int, float]]]] = {kind: {} for kind in _KINDS}
+    entries = list(_entries(text))
+    for entry in entries:
+        kind = _kind(entry)
         for name, value in entry.items():
             if name in _SKIPPED or not _is_finite_number(value):
                 continue
@@ -106,7 +134,41 @@ def parse_curves(text: str) -> Curves:
     return Curves(**{
         kind: {name: _to_series(points) for name, points in series.items()}
         for kind, series in collected.items()
-    })
+    }, iterations_per_epoch=_iterations_per_epoch(entries))
+
+
+def _entries(text: str) -> Iterator[dict[str, Any]]:
+    lines = text.splitlines()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield dict(json.loads(line))
+        except (TypeError, ValueError) as error:
+            if number == len(lines) and not text.endswith('\n'):
+                return
+            raise ValueError(f'line {number} must be a JSON object, got {line[:60]!r}') from error
+
+
+def _kind(entry: dict[str, Any]) -> str:
+    if 'loss' in entry or 'lr' in entry:
+        return 'train'
+    return 'local' if any(name.startswith('local/') for name in entry) else 'val'
+
+
+def _iterations_per_epoch(entries: list[dict[str, Any]]) -> int | None:
+    """The least length with room for every line: iteration i of epoch e needs i / e."""
+    least, latest = 0, 0
+    for entry in entries:
+        kind, step = _kind(entry), int(entry.get('step', 0))
+        if kind != 'val':
+            latest = max(latest, step)
+        if kind == 'train' and entry.get('epoch'):
+            least = max(least, math.ceil(step / entry['epoch']))
+        elif kind == 'val' and least and step:
+            # After an epoch's validation nothing of it can follow.
+            least = max(least, math.ceil(latest / step))
+    return least or None
 
 
 def _is_finite_number(value: object) -> bool:
@@ -117,8 +179,8 @@ def _to_series(points: list[tuple[int, float]]) -> Series:
     return Series(tuple(step for step, _ in points), tuple(value for _, value in points))
 
 
-def find_scalars(work_dir: Path) -> Path:
-    """The newest ``scalars.json`` of a run's work directory.
+def find_scalars(work_dir: Path) -> list[Path]:
+    """Every ``scalars.json`` of a run's work directory, one for each start, oldest first.
 
     Raises:
         FileNotFoundError: There is none.
@@ -129,14 +191,24 @@ def find_scalars(work_dir: Path) -> Path:
             f'no */vis_data/scalars.json in {work_dir}: train there first, with the '
             'LocalVisBackend that OpenMMLab configs have by default'
         )
-    return found[-1]
+    return found
 
 
 def read_curves(work_dir: Path) -> Curves:
-    """Curves of the newest run in a work directory.
+    """Curves of the run in a work directory, interrupted and resumed or not.
+
+    Each start wrote a file of its own. From its first step on it replaces what
+    earlier ones wrote, so a run that began anew in a used folder stands alone.
 
     Raises:
         FileNotFoundError: The run wrote no ``scalars.json``.
-        ValueError: A line of it is not a JSON object.
+        ValueError: A line of one is not a JSON object.
     """
-    return parse_curves(find_scalars(work_dir).read_text(encoding='utf-8'))
+    curves = Curves()
+    for path in find_scalars(work_dir):
+        try:
+            later = parse_curves(path.read_text(encoding='utf-8'))
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from error
+        curves = curves.then(later)
+    return curves

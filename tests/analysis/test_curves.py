@@ -44,12 +44,72 @@ def test_round_trip(points):
     assert Curves.from_dict(json.loads(json.dumps(curves.to_dict()))) == curves
 
 
-def test_takes_the_newest_run(tmp_path):
-    for stamp, loss in (('20260101_000000', 1.0), ('20260102_000000', 2.0)):
-        folder = tmp_path / stamp / 'vis_data'
+def write_starts(work_dir, *starts):
+    for number, entries in enumerate(starts):
+        folder = work_dir / f'2026010{number}_000000' / 'vis_data'
         folder.mkdir(parents=True)
-        (folder / 'scalars.json').write_text(json.dumps({'loss': loss, 'step': 1}) + '\n')
-    assert read_curves(tmp_path).train['loss'].last == 2.0
+        (folder / 'scalars.json').write_text(''.join(json.dumps(e) + '\n' for e in entries))
+
+
+def entries_of(epochs, *, length=7, interval=3, loss=1.0, hook=True, last=None):
+    """What mmengine and our hook write of these epochs, up to iteration `last`."""
+    for epoch in epochs:
+        for inner in range(1, length + 1):
+            step = (epoch - 1) * length + inner
+            if last is not None and step > last:
+                return
+            if hook and (inner % interval == 0 or inner == length):
+                yield {'local/loss/stem': 1.0, 'step': step}
+            if inner % interval == 0:
+                yield {'loss': loss, 'lr': 0.1, 'epoch': epoch, 'iter': step, 'step': step}
+        yield {'accuracy/top1': 10.0 * epoch * loss, 'step': epoch}
+
+
+def test_a_resumed_run_reads_like_one_that_was_not_interrupted(tmp_path):
+    whole = list(entries_of(range(1, 6)))
+    write_starts(tmp_path, list(entries_of(range(1, 4), last=17)), list(entries_of(range(3, 5))),
+                 list(entries_of(range(5, 6))))
+    assert read_curves(tmp_path) == parse_curves(
+        ''.join(json.dumps(entry) + '\n' for entry in whole))
+
+
+def test_what_was_done_anew_wins(tmp_path):
+    write_starts(tmp_path, list(entries_of(range(1, 4), loss=1.0)),
+                 list(entries_of(range(2, 3), loss=2.0)))
+    curves = read_curves(tmp_path)
+    assert curves.train['loss'] == Series((3, 6, 10, 13), (1.0, 1.0, 2.0, 2.0))
+    assert curves.val['accuracy/top1'] == Series((1, 2), (10.0, 40.0))
+
+
+def test_a_run_begun_anew_in_a_used_folder_stands_alone(tmp_path):
+    anew = list(entries_of(range(1, 3), length=5))
+    write_starts(tmp_path, list(entries_of(range(1, 9))), anew)
+    assert read_curves(tmp_path) == parse_curves(''.join(json.dumps(e) + '\n' for e in anew))
+
+
+@given(st.integers(1, 60), st.integers(1, 25), st.integers(1, 100), st.booleans())
+def test_the_length_of_an_epoch_is_told_by_the_log(length, epochs, interval, hook):
+    entries = list(entries_of(range(1, epochs + 1), length=length, interval=interval, hook=hook))
+    found = parse_curves('\n'.join(map(json.dumps, entries))).iterations_per_epoch
+    if not any('loss' in entry for entry in entries):
+        assert found is None
+    elif hook or epochs > interval:
+        assert found == length
+    else:
+        assert found <= length
+
+
+def test_steps_become_epochs():
+    assert Series((5, 10), (1.0, 2.0)).every(10) == Series((0.5, 1.0), (1.0, 2.0))
+    assert Series((5, 10), (1.0, 2.0)).every(None) == Series((5, 10), (1.0, 2.0))
+
+
+def test_names_the_broken_file(tmp_path):
+    write_starts(tmp_path, [{'loss': 1, 'step': 1}])
+    path = next(tmp_path.rglob('scalars.json'))
+    path.write_text('nonsense\n')
+    with pytest.raises(ValueError, match='scalars.json: line 1 must be'):
+        read_curves(tmp_path)
 
 
 def test_says_what_is_missing(tmp_path):
