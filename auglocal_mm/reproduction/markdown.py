@@ -70,17 +70,16 @@ def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def cells(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table, as text."""
-    header = ['']
+    """Header and rows of the table, as text; columns that the paper does not have are left out."""
+    header, rows = [''], [[row['label']] for row in result['rows']]
     for metric in result['metrics']:
-        header += [f'{metric["label"]}, ours', 'paper']
-    rows = []
-    for row in result['rows']:
-        line = [row['label']]
-        for metric in result['metrics']:
-            line += [figure(row['ours'].get(metric['key']), metric['digits']),
-                     figure(row['paper'].get(metric['key']), metric['digits'])]
-        rows.append(line)
+        columns = ['ours', 'paper']
+        if not any(metric['key'] in row['paper'] for row in result['rows']):
+            columns = ['ours']
+        header += [f'{metric["label"]}, ours', 'paper'][:len(columns)]
+        for row, line in zip(result['rows'], rows, strict=True):
+            line += [figure(row[column].get(metric['key']), metric['digits'])
+                     for column in columns]
     return header, rows
 
 
