@@ -87,10 +87,10 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
     if options.dry_run:
         _show_plan(text, table, settings, runs)
         return 0
+    environments = _environments(table, devices, options.jobs, root=root)
     with only_one(work_dir):
         failed = False
         if not options.only_report:
-            environments = _environments(table, devices, options.jobs, root=root)
             failed = _execute(runs, text, environments=environments)
         result = collect(table, settings, runs)
         folder = publish(table, result, runs, work_dir / f'table-{table.name}')

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from auglocal_mm.reproduction.cli import main
+
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ['--seeds', '1', '--batch-size', '8', '--images-per-class', '2', '--cfg-options',
          'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0']
@@ -43,13 +45,8 @@ def images(tmp_path):
     return tmp_path / 'images'
 
 
-def test_one_row_from_images_to_table(images, tmp_path):
+def test_one_row_from_images_to_table(images, tmp_path, monkeypatch):
     words = ['small', '--data', images, '--only', 'bp', '--epochs-scale', '0.0025', *SHORT]
-    said = run(*words, '--dry-run', folder=tmp_path)
-    assert 'BP · seed 0 [missing]' in said
-    assert 'train_cfg.max_epochs=1 ' in said
-    assert not (tmp_path / 'work_dirs').exists()
-
     said = run(*words, folder=tmp_path)
     folder = next((tmp_path / 'work_dirs/reproduce').iterdir()) / 'table-small'
     result = json.loads((folder / 'table.json').read_text())
@@ -60,17 +57,31 @@ def test_one_row_from_images_to_table(images, tmp_path):
     assert 'SCALED DOWN' in said
     assert (folder / 'report.html').is_file()
 
-    before = sorted(tmp_path.rglob('*.pth'))
-    run(*words, folder=tmp_path)
-    assert sorted(tmp_path.rglob('*.pth')) == before
+    # Again: nothing is left to run. With other settings the folder is refused.
+    monkeypatch.chdir(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*.pth')}
+    assert main([*map(str, words)], root=ROOT) == 0
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*.pth')} == before
+    with pytest.raises(ValueError, match='holds a run with other settings'):
+        main([*map(str, words), 'optim_wrapper.optimizer.lr=0.5'], root=ROOT)
 
-    said = run(*words[:-2], 'val_dataloader.num_workers=0', 'optim_wrapper.optimizer.lr=0.5',
-               folder=tmp_path, status=2)
-    assert 'holds a run with other settings' in said
+
+def test_a_dry_run_shows_commands_and_touches_nothing(images, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / 'here'
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert main(['small', '--data', str(images), '--epochs-scale', '0.01', '--seeds', '1',
+                 '--dry-run'], root=ROOT) == 0
+    said = capsys.readouterr().out
+    assert 'BP · seed 0 [missing]' in said
+    assert said.count('train_cfg.max_epochs=4 ') == 6
+    assert not any(folder.iterdir())
 
 
-def test_counted_figures_need_no_data(tmp_path):
-    said = run('6', '--only', 'd5-tau1.0', folder=tmp_path)
+def test_counted_figures_need_no_data(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(['6', '--only', 'd5-tau1.0'], root=ROOT) == 0
+    said = capsys.readouterr().out
     assert '| d = 5, τ = 1.0 | 0.79 | 0.79 |' in said
     assert 'SCALED' not in said
 
@@ -81,9 +92,12 @@ def test_counted_figures_need_no_data(tmp_path):
     (['2', '--epochs-scale', '0'], 'epochs scale must be above 0'),
     (['2', '--images-per-class', '5'], 'images per class can be limited in a folder of images'),
     (['2', '--gpus', '99'], '--gpus must be 0 to'),
+    (['2', '--jobs', '0'], '--jobs must be at least 1, got 0'),
 ])
-def test_impossible_settings_are_refused_at_the_door(words, message, tmp_path):
-    assert message in run(*words, folder=tmp_path, status=2)
+def test_impossible_settings_are_refused_at_the_door(words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        main(words, root=ROOT)
     assert not any(tmp_path.iterdir())
 
 
