@@ -28,7 +28,7 @@ class Patience:
 
     Attributes:
         timeout_seconds: Without a byte for so long, a connection is given up.
-        retries: So often it is tried again, counted anew after each success.
+        retries: So often it is tried again without any byte gained.
         wait_seconds: Pause before the first retry; doubles with each.
     """
 
@@ -89,13 +89,13 @@ def _transfer_all(download: Download, partial: Path, *, progress: Progress,
             _transfer(download, partial, have, progress=progress, patience=patience)
         except _BrokenTransferError as error:
             now = _size(partial)
-            failures = 1 if now > have else failures + 1
+            failures = 0 if now > have else failures + 1
             if failures > patience.retries:
                 raise DataError(f'{download.url}: {error}; {now:,} of {download.size_bytes:,} '
                                 'bytes are here. Run this again to continue, or put the file at '
                                 f'{(partial.parent / download.name).absolute()} yourself') from None
             progress.say(f'{error}; trying again')
-            time.sleep(patience.wait_seconds * 2 ** (failures - 1))
+            time.sleep(patience.wait_seconds * 2 ** max(failures - 1, 0))
 
 
 def _size(partial: Path) -> int:
