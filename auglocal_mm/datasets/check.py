@@ -9,7 +9,7 @@ from .preparation import SOURCES, Source
 from .preparation.folder import command
 
 SPLITS = ('train', 'val', 'test')
-_SCOPES = ('', 'mmpretrain', 'mmdet', 'auglocal_mm')
+_SCOPES = ('mmpretrain', 'mmdet', 'auglocal_mm')
 
 
 @dataclass(frozen=True)
@@ -96,17 +96,18 @@ def kind_of(dataset: Mapping[str, Any]) -> str:
     """The data set's type without its scope; empty for one of a scope unknown here."""
     kind = dataset.get('type', '')
     if not isinstance(kind, str):
-        kind = f'{kind.__module__.partition(".")[0]}.{kind.__name__}'
-    scope, _, name = kind.rpartition('.')
-    return name if scope in _SCOPES else ''
+        kind = f'{kind.__module__}.{kind.__name__}'
+    # mmengine also takes whole paths, such as mmpretrain.datasets.CIFAR10.
+    *path, name = kind.split('.')
+    return name if not path or path[0] in _SCOPES else ''
 
 
 def _missing_of(dataset: Mapping[str, Any]) -> list[MissingPath]:
     find = _FINDERS.get(kind_of(dataset))
-    return [] if find is None or _is_remote(dataset) else find(dataset)
+    return [] if find is None or is_remote(dataset) else find(dataset)
 
 
-def _is_remote(dataset: Mapping[str, Any]) -> bool:
+def is_remote(dataset: Mapping[str, Any]) -> bool:
     """Whether some of the data set lies outside the local file system."""
     prefix = dataset.get('data_prefix')
     places = [dataset.get('data_root'), dataset.get('ann_file'),

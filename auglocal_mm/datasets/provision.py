@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .check import SPLITS, datasets_of, kind_of, root_of
+from .check import SPLITS, datasets_of, is_remote, kind_of, root_of
 from .errors import DataError
 from .preparation import SOURCES, Source, check, prepare, refuse_damaged
 
@@ -34,7 +34,7 @@ def provide_data(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS,
     for dataset in datasets_of(cfg, splits):
         _refuse_pickles(dataset)
         name = kind_of(dataset).lower()
-        if name in sources:
+        if name in sources and not is_remote(dataset):
             key = name, root_of(dataset)
             wanted[key] = wanted.get(key, False) or bool(dataset.get('download', True))
     reports = {key: check(sources[key[0]], key[1]) for key in wanted}

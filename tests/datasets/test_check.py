@@ -45,9 +45,9 @@ def put(folder, *names):
           ann_file='meta/val.txt'), ['d/images', 'd/meta/val.txt']),
     (dict(type='CustomDataset', data_root='d', data_prefix=dict(img_path='train')), ['d/train']),
     (CIFAR, [f'data/cifar10/cifar-10-batches-py/{name}' for name in
-             [*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch', 'batches.meta']]),
+             [*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch']]),
     (dict(type='CIFAR100', data_root='d', download=False),
-     ['d/cifar-100-python/train', 'd/cifar-100-python/test', 'd/cifar-100-python/meta']),
+     ['d/cifar-100-python/train', 'd/cifar-100-python/test']),
     (dict(type='auglocal_mm.SVHN', data_root='d', split='test', download=False),
      ['d/test_32x32.mat']),
     (dict(type='auglocal_mm.STL10', data_root='d', split='train', download=False),
@@ -77,7 +77,7 @@ def test_downloadable_remote_and_unknown_data_is_left_alone(dataset):
 def test_present_data_passes(folder):
     put(folder, 'data/imagenet/train/n01440764/a.JPEG', 'data/coco/annotations/train.json',
         'data/coco/train2017/1.jpg', 'data/cifar10/cifar-10-batches-py/test_batch',
-        'data/cifar10/cifar-10-batches-py/batches.meta', 'data/folder/val/cat/1.jpg',
+        'data/folder/val/cat/1.jpg',
         *(f'data/cifar10/cifar-10-batches-py/data_batch_{i}' for i in range(1, 6)))
     folder = dict(type='auglocal_mm.ImageFolder', data_root='data/folder', split='test')
     for dataset in (IMAGENET, COCO, CIFAR, folder):

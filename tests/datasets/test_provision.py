@@ -41,7 +41,7 @@ def test_the_planted_pickle_works_where_it_is_opened(planted):
 
 
 @pytest.mark.parametrize('download', [True, False])
-@pytest.mark.parametrize('kind', ['CIFAR10', 'mmpretrain.CIFAR10'])
+@pytest.mark.parametrize('kind', ['CIFAR10', 'mmpretrain.CIFAR10', 'mmpretrain.datasets.CIFAR10'])
 def test_a_malicious_batch_is_refused_before_it_is_opened(root, planted, download, kind):
     cfg = load_config(str(root / CONFIG), cfg_options={
         f'{split}_dataloader.dataset.{key}': value for split in ('train', 'val')
@@ -91,6 +91,20 @@ def test_missing_data_is_downloaded_once_for_all_dataloaders(tmp_path):
         provide_data(Config(loaders), sources=sources)
         assert len(server.ranges) == 1
     assert (tmp_path / 'batches/train').read_bytes() == b'1'
+
+
+def test_classes_themselves_may_be_types(planted):
+    from mmpretrain.datasets import CIFAR10
+    with pytest.raises(DataError, match='data is damaged'):
+        provide_data(dict(train_dataloader=dict(dataset=dict(
+            type=CIFAR10, data_root='data/cifar10'))))
+
+
+def test_remote_data_is_left_to_its_data_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    provide_data(Config(dict(train_dataloader=dict(dataset=dict(
+        type='CIFAR10', data_root='s3://bucket/cifar10')))))
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_may_not_be_downloaded_is_not(tmp_path):

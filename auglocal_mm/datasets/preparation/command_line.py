@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None, *, description: str | None = No
     """Prepare or check one data set and print what is there.
 
     Returns:
-        The exit status: 0 if the data set is complete, 1 if not.
+        The exit status: 0 if the data set is complete, 1 if not, 130 if stopped by Ctrl-C.
 
     Raises:
         DataError: A download failed, or a folder cannot be read or written to.
@@ -36,6 +37,10 @@ def main(arguments: Sequence[str] | None = None, *, description: str | None = No
     if args.name in OWN_COPIES:
         report = OWN_COPIES[args.name](root)
     else:
-        report = (check if args.check else prepare)(SOURCES[args.name], root)
+        try:
+            report = (check if args.check else prepare)(SOURCES[args.name], root)
+        except KeyboardInterrupt:
+            print('\nstopped; run this again to continue', file=sys.stderr)
+            return 130
     print(report)
     return 0 if report.is_complete else 1

@@ -1,4 +1,8 @@
-"""The official places of the data sets, with sizes and checksums."""
+"""The official places of the data sets, with sizes and checksums.
+
+Of the archives only what is read here is named: not CIFAR's names of classes, not
+STL-10's unlabelled images.
+"""
 from .source import DataFile, Download, Source
 
 
@@ -21,8 +25,7 @@ CIFAR10 = Source('cifar10', 'CIFAR-10', (Download(
             ('data_batch_3', '54ebc095f3ab1f0389bbae665268c751'),
             ('data_batch_4', '634d18415352ddfa80567beed471001a'),
             ('data_batch_5', '482c414d41f54cd18b22e5b47cb7c3cb'),
-            ('test_batch', '40351d587109b95175f43aff81a1287e'),
-            ('batches.meta', '5ff9c542aee3614f3951f8cda6e48888')),
+            ('test_batch', '40351d587109b95175f43aff81a1287e')),
     is_archive=True),))
 
 CIFAR100 = Source('cifar100', 'CIFAR-100', (Download(
@@ -30,8 +33,7 @@ CIFAR100 = Source('cifar100', 'CIFAR-100', (Download(
     'eb9058c3a382ffc7106e4002c42a8d85', 169_001_437,
     _inside('cifar-100-python',
             ('train', '16019d7e3df5f24257cddd939b257f8d'),
-            ('test', 'f0ef6b0ae62326f3e7ffdfab6717acfc'),
-            ('meta', '7973b15100ade9c7d40fb424638fde48')),
+            ('test', 'f0ef6b0ae62326f3e7ffdfab6717acfc')),
     is_archive=True),))
 
 #: Without its extra split, which the paper does not use.
@@ -39,7 +41,6 @@ SVHN = Source('svhn', 'SVHN', (
     _svhn('train', 'e26dedcc434d2e4c54c9b2d4a06d8373', 182_040_794),
     _svhn('test', 'eb5a983be6a315427106f1b164d9cef3', 64_275_384)))
 
-#: Without its unlabelled images, 2.8 GB of the archive's content.
 STL10 = Source('stl10', 'STL-10', (Download(
     'http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz',
     '91f7769df0f17e558f3565bffb0c7dfb', 2_640_397_119,

@@ -45,6 +45,14 @@ def test_plain_files_lie_where_the_configs_look(server, tmp_path):
     assert (tmp_path / 'data/svhn/a.mat').read_bytes() == b'a'
 
 
+def test_ctrl_c_is_no_traceback(server, monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(command_line, 'prepare', stop)
+    assert command_line.main(['svhn']) == 130
+    assert 'run this again to continue' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('name', ['imagenet', 'coco'])
 def test_own_copies_are_looked_at_only(server, tmp_path, name, capsys):
     assert command_line.main([name]) == 1
