@@ -50,6 +50,6 @@ def _import_scipy_io():  # type: ignore[no-untyped-def]
     try:
         import scipy.io
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError('SVHN\'s files are MATLAB\'s, and scipy, which reads them, is not '
-                                  'installed: pip install scipy', name=error.name) from error
+        raise ModuleNotFoundError('scipy reads SVHN\'s files and is not installed: '
+                                  'pip install scipy', name=error.name) from error
     return scipy.io
