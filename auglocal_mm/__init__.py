@@ -29,6 +29,8 @@ _HOME = {
     'RandomStateHook': '.engine',
     'Digits': '.datasets',
     'ImageFolder': '.datasets',
+    'STL10': '.datasets',
+    'SVHN': '.datasets',
     'partition': '.partition',
     'plan': '.plan',
 }

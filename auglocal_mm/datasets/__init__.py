@@ -4,6 +4,8 @@ from .digit_scenes import DigitScenesError, ensure_digit_scenes
 from .digits import Digits
 from .errors import DataError
 from .image_folder import ImageFolder
+from .stl10 import STL10
+from .svhn import SVHN
 
-__all__ = ['DataError', 'Digits', 'DigitScenesError', 'ImageFolder', 'MissingDataError',
-           'check_data', 'ensure_digit_scenes']
+__all__ = ['DataError', 'Digits', 'DigitScenesError', 'ImageFolder', 'MissingDataError', 'STL10',
+           'SVHN', 'check_data', 'ensure_digit_scenes']

@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .image_folder import SPLIT_FOLDERS
+from .preparation import SOURCES, Source
+from .preparation.folder import command
+
 SPLITS = ('train', 'val', 'test')
+_SCOPES = ('mmpretrain', 'mmdet', 'auglocal_mm')
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,9 @@ def check_data(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS) -> Non
     """Check that the data sets of a config's dataloaders are in their places.
 
     Known are mmpretrain's ``ImageNet``, ``CustomDataset``, ``CIFAR10`` and
-    ``CIFAR100`` and mmdet's ``CocoDataset``, also inside wrappers; others are
+    ``CIFAR100``, mmdet's ``CocoDataset`` and ours, also inside wrappers; others are
     left alone, and so is data that the data set may download or that does not
-    lie in the local file system. Nothing is read but folder entries.
+    lie in the local file system. Folder entries are read, nothing else.
 
     Args:
         cfg: A parsed config.
@@ -57,17 +62,22 @@ def check_data(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS) -> Non
         ValueError: For an unknown split.
         MissingDataError: With every missing path, if there is one.
     """
+    missing: dict[Path, MissingPath] = {}
+    for dataset in datasets_of(cfg, splits):
+        for entry in _missing_of(dataset):
+            missing.setdefault(entry.path, entry)
+    if missing:
+        raise MissingDataError(list(missing.values()))
+
+
+def datasets_of(cfg: Mapping[str, Any], splits: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """The data sets of some dataloaders, without their wrappers."""
     unknown = sorted(set(splits) - set(SPLITS))
     if unknown:
         raise ValueError(f'splits must be among {SPLITS}, got {unknown}')
-    missing: dict[Path, MissingPath] = {}
     for split in splits:
         loader = cfg.get(f'{split}_dataloader') or {}
-        for dataset in _leaves(loader.get('dataset')):
-            for entry in _missing_of(dataset):
-                missing.setdefault(entry.path, entry)
-    if missing:
-        raise MissingDataError(list(missing.values()))
+        yield from _leaves(loader.get('dataset'))
 
 
 def _leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:
@@ -82,14 +92,22 @@ def _leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:
         yield from _leaves(each)
 
 
-def _missing_of(dataset: Mapping[str, Any]) -> list[MissingPath]:
+def kind_of(dataset: Mapping[str, Any]) -> str:
+    """The data set's type without its scope; empty for one of a scope unknown here."""
     kind = dataset.get('type', '')
-    name = kind.rpartition('.')[2] if isinstance(kind, str) else getattr(kind, '__name__', '')
-    find = _FINDERS.get(name)
-    return [] if find is None or _is_remote(dataset) else find(dataset)
+    if not isinstance(kind, str):
+        kind = f'{kind.__module__}.{kind.__name__}'
+    # mmengine also takes whole paths, such as mmpretrain.datasets.CIFAR10.
+    *path, name = kind.split('.')
+    return name if not path or path[0] in _SCOPES else ''
 
 
-def _is_remote(dataset: Mapping[str, Any]) -> bool:
+def _missing_of(dataset: Mapping[str, Any]) -> list[MissingPath]:
+    find = _FINDERS.get(kind_of(dataset))
+    return [] if find is None or is_remote(dataset) else find(dataset)
+
+
+def is_remote(dataset: Mapping[str, Any]) -> bool:
     """Whether some of the data set lies outside the local file system."""
     prefix = dataset.get('data_prefix')
     places = [dataset.get('data_root'), dataset.get('ann_file'),
@@ -118,7 +136,8 @@ def _missing_imagenet(dataset: Mapping[str, Any]) -> list[MissingPath]:
     folder = _join(dataset.get('data_root'), _prefix(dataset, 'img_path') or split)
     source = ('register at https://image-net.org/download, get the ILSVRC2012 images of the '
               'classification task, unpack each class into a folder named by its WordNet id, '
-              f'and link or set data_root: ln -s IMAGENET {folder.parent}')
+              f'and link or set data_root: ln -s IMAGENET {folder.parent}; then check it by '
+              f'tools/dataset_converters/prepare.py imagenet --root {folder.parent}')
     content = ('images without labels' if split == 'test' else
                'ImageNet (ILSVRC2012): 1,000 folders of images, such as n01440764/*.JPEG')
     return _absent(folder, content=content, source=source) + _missing_list(dataset, source)
@@ -140,24 +159,44 @@ def _missing_list(dataset: Mapping[str, Any], source: str) -> list[MissingPath]:
                    content='a text file, an image and its class number a line', source=source)
 
 
-def _missing_cifar(folder_name: str, file_names: Sequence[str], *,
-                   url: str) -> Callable[[Mapping[str, Any]], list[MissingPath]]:
+def _missing_files(source: Source) -> Callable[[Mapping[str, Any]], list[MissingPath]]:
+    """Files of a data set that can be downloaded; none if it may do that by itself."""
     def find(dataset: Mapping[str, Any]) -> list[MissingPath]:
         if dataset.get('download', True):
             return []
-        root = _join(dataset.get('data_root'), _prefix(dataset, 'root'))
-        source = (f'leave out download=False, or unpack {url} in {root.absolute()}')
-        return [entry for name in file_names
-                for entry in _absent(root / folder_name / name,
-                                     content='a batch of CIFAR images', source=source)]
+        root = root_of(dataset)
+        advice = f'{command(source, root)}, or leave out download=False'
+        return [entry for file in source.files_of(_split(source, dataset))
+                for entry in _absent(root / file.path, content=f'a file of {source.title}',
+                                     source=advice)]
     return find
+
+
+def root_of(dataset: Mapping[str, Any]) -> Path:
+    """The folder of a data set that can be downloaded."""
+    return _join(dataset.get('data_root'), _prefix(dataset, 'root'))
+
+
+def _split(source: Source, dataset: Mapping[str, Any]) -> str | None:
+    splits = {file.split for file in source.files}
+    return dataset.get('split', 'train') if None not in splits else None
+
+
+def _missing_image_folder(dataset: Mapping[str, Any]) -> list[MissingPath]:
+    root, split = _join(dataset.get('data_root'), None), dataset.get('split', 'train')
+    names = SPLIT_FOLDERS.get(split, (split,))
+    if any((root / name).is_dir() for name in names):
+        return []
+    return [MissingPath(root / names[0], 'images, those of each class in a folder of its own',
+                        'put the images there, or give another folder by --image-folder')]
 
 
 def _missing_coco(dataset: Mapping[str, Any]) -> list[MissingPath]:
     root = dataset.get('data_root')
     source = ('get the 2017 train images, val images and annotations from '
               'https://cocodataset.org/#download and unpack them '
-              f'in {Path(root or ".").expanduser().absolute()}')
+              f'in {Path(root or ".").expanduser().absolute()}; then check them by '
+              'tools/dataset_converters/prepare.py coco')
     annotations = _join(root, dataset.get('ann_file'))
     images = _join(root, _prefix(dataset, 'img'))
     return (_absent(annotations, content='annotations in COCO\'s JSON format', source=source)
@@ -167,11 +206,10 @@ def _missing_coco(dataset: Mapping[str, Any]) -> list[MissingPath]:
 _FINDERS: dict[str, Callable[[Mapping[str, Any]], list[MissingPath]]] = {
     'ImageNet': _missing_imagenet,
     'CustomDataset': _missing_custom,
-    'CIFAR10': _missing_cifar(
-        'cifar-10-batches-py', [*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch'],
-        url='https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz'),
-    'CIFAR100': _missing_cifar(
-        'cifar-100-python', ['train', 'test'],
-        url='https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz'),
+    'CIFAR10': _missing_files(SOURCES['cifar10']),
+    'CIFAR100': _missing_files(SOURCES['cifar100']),
+    'SVHN': _missing_files(SOURCES['svhn']),
+    'STL10': _missing_files(SOURCES['stl10']),
+    'ImageFolder': _missing_image_folder,
     'CocoDataset': _missing_coco,
 }

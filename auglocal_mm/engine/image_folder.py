@@ -1,8 +1,7 @@
 """What ``--image-folder`` means: a folder of images in place of a config's data set."""
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -42,7 +41,7 @@ def use_image_folder(cfg: Config, path: str) -> None:
                     f'pipeline loads files: set {key}.data_root by --cfg-options instead')
             _replace(dataset, path)
             _check_classes(cfg, path, dataset)
-            _check_size(path, dataset, key)
+            _check_size(cfg, path, dataset)
 
 
 def _leaves(parent: Any, place: Any, key: str) -> Iterator[tuple[str, dict]]:
@@ -79,23 +78,43 @@ def _check_classes(cfg: Config, path: str, dataset: dict) -> None:
         f'model\'s head has {expected}: --cfg-options {" ".join(options)}')
 
 
-def _check_size(path: str, dataset: dict, key: str) -> None:
-    """Compare the first image with what the pipeline crops, before anything is built."""
-    crop = next((step['crop_size'] for step in dataset.get('pipeline') or ()
-                 if str(step.get('type')).rpartition('.')[2] == 'RandomCrop'), None)
-    if crop is None or dataset.get('side_px') is not None:
+def _check_size(cfg: Config, path: str, dataset: dict) -> None:
+    """Compare the first image with what the pipelines crop, before anything is built."""
+    pipelines = [each.get('pipeline') or () for name in SPLITS
+                 for _, each in _leaves(cfg.get(f'{name}_dataloader'), 'dataset', name)]
+    crop = next((crop for crop in map(_crop_of, pipelines) if crop), None)
+    if crop is None or dataset.get('side_px') is not None or _resizes(dataset.get('pipeline')):
         return
-    width, height = (crop, crop) if isinstance(crop, int) else crop
-    folder = split_folder(path, dataset.get('split', 'train'))
-    first = folder / class_names(path, dataset.get('split', 'train'))[0]
-    paths = class_images(first)
-    if not paths:
+    split = dataset.get('split', 'train')
+    first = split_folder(path, split) / class_names(path, split)[0]
+    images = class_images(first)
+    if not images:
         raise DataError(f'{first.absolute()} holds no images; of every class at least one is '
                         'needed')
-    found = read_image(paths[0]).shape[:2]
-    if found != (height, width):
-        options = ' '.join(f'{name}_dataloader.dataset.side_px={width}' for name in SPLITS)
+    found = read_image(images[0]).shape[:2]
+    if found != crop:
+        options = ' '.join(f'{name}_dataloader.dataset.side_px={crop[0]}' for name in SPLITS
+                           if cfg.get(f'{name}_dataloader'))
         raise ValueError(
-            f'{Path(paths[0]).absolute()} is {found[0]}x{found[1]} pixels, but the pipeline crops '
-            f'{height}x{width}: resize images by --cfg-options {options}, or set the crop_size '
-            f'in {key}.pipeline')
+            f'{images[0].absolute()} is {found[0]}x{found[1]} pixels, but the pipeline crops '
+            f'{crop[0]}x{crop[1]}: resize images by --cfg-options {options}, or write a config '
+            'with another crop_size')
+
+
+def _crop_of(pipeline: Sequence[dict]) -> tuple[int, int] | None:
+    """Height and width that a pipeline crops from images as they are."""
+    if _resizes(pipeline):
+        return None
+    for step in pipeline:
+        if _name(step) == 'RandomCrop':
+            size = step['crop_size']
+            return (size, size) if isinstance(size, int) else (size[0], size[1])
+    return None
+
+
+def _resizes(pipeline: Sequence[dict] | None) -> bool:
+    return any('Resize' in _name(step) for step in pipeline or ())
+
+
+def _name(step: dict) -> str:
+    return str(step.get('type')).rpartition('.')[2]

@@ -21,6 +21,7 @@ from auglocal_mm.checkpoint import (
 )
 from auglocal_mm.compat import allow_runner_checkpoints
 from auglocal_mm.datasets.check import check_data
+from auglocal_mm.datasets.provision import provide_data
 from auglocal_mm.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.models import LocalImageClassifier
 
@@ -175,17 +176,18 @@ def add_host_defaults(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
-    """Check data and every checkpoint that will be read, then build the runner.
+    """Check or download data, check every checkpoint that will be read, then build the runner.
 
     Args:
         cfg: The whole config.
         splits: Dataloaders that will be used: ``train``, ``val``, ``test``.
 
     Raises:
-        FileNotFoundError, CheckpointError, ValueError: Something the config names is
+        FileNotFoundError, DataError, CheckpointError, ValueError: Something the config names is
             missing or impossible; no checkpoint or result was touched.
     """
     check_data(cfg, splits=splits)
+    provide_data(cfg, splits=splits)
     start = starting_checkpoint(cfg)
     if 'train' in splits:
         for path in _pretrained_files(cfg.model):

@@ -48,6 +48,11 @@ def put(folder, *names):
              [*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch']]),
     (dict(type='CIFAR100', data_root='d', download=False),
      ['d/cifar-100-python/train', 'd/cifar-100-python/test']),
+    (dict(type='auglocal_mm.SVHN', data_root='d', split='test', download=False),
+     ['d/test_32x32.mat']),
+    (dict(type='auglocal_mm.STL10', data_root='d', split='train', download=False),
+     ['d/stl10_binary/train_X.bin', 'd/stl10_binary/train_y.bin']),
+    (dict(type='auglocal_mm.ImageFolder', data_root='d', split='test'), ['d/test']),
     (COCO, ['data/coco/annotations/train.json', 'data/coco/train2017']),
     (dict(type='mmdet.CocoDataset', ann_file='a.json', data_prefix=dict(img='i')), ['a.json', 'i']),
 ])
@@ -58,7 +63,9 @@ def test_each_type_names_the_paths_it_reads(folder, dataset, expected):
 @pytest.mark.parametrize('dataset', [
     dict(type='CIFAR10', data_root='data/cifar10'),
     dict(type='auglocal_mm.Digits', split='train'),
+    dict(type='auglocal_mm.SVHN', data_root='data/svhn'),
     dict(type='SomebodysDataset', data_root='nowhere'),
+    dict(type='somebody.SVHN', data_root='nowhere', download=False),
     dict(type='CocoDataset', data_root='s3://bucket/coco', ann_file='a.json'),
     dict(COCO, backend_args=dict(backend='petrel')),
     dict(COCO, data_root='', ann_file='s3://b/a.json', data_prefix=dict(img='s3://b/i')),
@@ -70,8 +77,10 @@ def test_downloadable_remote_and_unknown_data_is_left_alone(dataset):
 def test_present_data_passes(folder):
     put(folder, 'data/imagenet/train/n01440764/a.JPEG', 'data/coco/annotations/train.json',
         'data/coco/train2017/1.jpg', 'data/cifar10/cifar-10-batches-py/test_batch',
+        'data/folder/val/cat/1.jpg',
         *(f'data/cifar10/cifar-10-batches-py/data_batch_{i}' for i in range(1, 6)))
-    for dataset in (IMAGENET, COCO, CIFAR):
+    folder = dict(type='auglocal_mm.ImageFolder', data_root='data/folder', split='test')
+    for dataset in (IMAGENET, COCO, CIFAR, folder):
         check_data(config(train=dataset))
 
 
@@ -104,6 +113,14 @@ def test_only_the_splits_in_use_are_checked(split):
 
 def test_a_dataloader_may_be_absent_or_none():
     check_data(Config(dict(val_dataloader=None)))
+
+
+@pytest.mark.parametrize(('dataset', 'name'), [
+    (CIFAR, 'cifar10'), (dict(CIFAR, type='CIFAR100'), 'cifar100 --root'), (IMAGENET, 'imagenet'),
+    (COCO, 'coco'), (dict(type='auglocal_mm.STL10', data_root='data/stl10', download=False),
+                     'stl10')])
+def test_the_way_to_get_it_names_the_tool(dataset, name):
+    assert f'tools/dataset_converters/prepare.py {name}' in str(missing(config(train=dataset)))
 
 
 def test_unknown_split_is_refused():

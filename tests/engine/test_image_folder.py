@@ -103,6 +103,19 @@ def test_another_size_than_the_crop_names_the_options_that_mend_it(root, tmp_pat
     assert [each.side_px for each in datasets(cfg).values()] == [32, 32, 32]
 
 
+def test_test_images_must_have_the_size_of_the_training_crop_too(root, tmp_path):
+    folder = make_folder(tmp_path)
+    for path in (tmp_path / 'test').rglob('*.jpg'):
+        Image.new('RGB', (48, 40)).save(path)
+    path = str(root / 'configs/bp/resnet32_cifar10.py')
+    with pytest.raises(ValueError, match='test/class0/0.jpg is 40x48 pixels'):
+        use_image_folder(load_config(path), folder)
+    resize = {f'{split}_dataloader.dataset.pipeline': [dict(type='Resize', scale=32),
+                                                       dict(type='PackInputs')]
+              for split in ('val', 'test')}
+    use_image_folder(load_config(path, cfg_options=resize), folder)
+
+
 @pytest.mark.parametrize(('config', 'message'), [
     ('auglocal/resnet34_imagenet.py', "train_dataloader.dataset.type is 'ImageNet'"),
     ('mask_rcnn/mask-rcnn_r34_bp_fpn_adamw_1x_coco.py', "default_scope='mmdet'"),

@@ -1,4 +1,4 @@
-"""CIFAR-10 in batches of 1,024; mmpretrain downloads it to data/cifar10 if it is missing."""
+"""CIFAR-10 in batches of 1,024; it is downloaded to data/cifar10 if it is missing."""
 data_preprocessor = dict(
     num_classes=10,
     # RGB; mmpretrain's CIFAR10 gives RGB images, so nothing is swapped.

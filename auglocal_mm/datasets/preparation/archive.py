@@ -1,0 +1,98 @@
+"""The wanted files out of a tar archive, and nothing else."""
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from ..errors import DataError
+from .checksum import damage_of
+from .source import DataFile
+from .writing import writing
+
+
+def unpack(archive: Path, folder: Path, files: Sequence[DataFile]) -> None:
+    """Unpack `files` of a ``.tar.gz`` into a folder, all of them or none.
+
+    They are written to a hidden folder beside, checked, and moved only when all are
+    there. Members that are not wanted are passed over; links and devices are never
+    made, and no member can lie outside the folder. The caller holds the folder's lock.
+
+    Raises:
+        DataError: The archive is damaged or lacks a file, has a member that leaves
+            the folder, or a wanted one that is no plain file or has another checksum;
+            a link stands in the folder's way; the disk cannot be written to.
+    """
+    for file in files:
+        _refuse_links(folder, file)
+    with writing(folder):
+        for left in folder.glob(f'.{archive.name}.unpacking-*'):  # by a process that was killed
+            shutil.rmtree(left)
+        staging = Path(tempfile.mkdtemp(prefix=f'.{archive.name}.unpacking-', dir=folder))
+    try:
+        _unpack_into(archive, staging, {file.path: file for file in files})
+        for file in files:
+            damage = damage_of(staging / file.path, md5=file.md5, size_bytes=file.size_bytes)
+            if damage is not None:
+                raise DataError(f'{archive.absolute()}: {file.path} {damage}; remove the archive '
+                                'and run this again')
+        with writing(folder):
+            for file in files:
+                (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(staging / file.path, folder / file.path)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _refuse_links(folder: Path, file: DataFile) -> None:
+    """No part of a file's place below the folder may be a link: it would be followed."""
+    place = folder
+    for part in PurePosixPath(file.path).parts[:-1]:
+        place = place / part
+        if place.is_symlink():
+            raise DataError(f'{place.absolute()} is a link; remove it, or link the folder above: '
+                            f'{folder.absolute()}')
+
+
+def _unpack_into(archive: Path, staging: Path, wanted: dict[str, DataFile]) -> None:
+    missing = set(wanted)
+    try:
+        with tarfile.open(archive, 'r|gz') as tar:
+            for member in tar:
+                name = _safe_name(member, archive)
+                if name not in wanted:
+                    continue
+                content = tar.extractfile(member) if member.isreg() else None
+                if content is None or name not in missing:
+                    raise DataError(f'{archive.absolute()}: {name} is no plain file or stands '
+                                    'there twice; nothing was unpacked')
+                with writing(staging):
+                    _copy(content, staging / name)
+                missing.remove(name)
+    except (tarfile.TarError, zlib.error, EOFError) as error:
+        raise DataError(f'{archive.absolute()} is damaged ({error}); remove it and run this '
+                        'again') from None
+    if missing:
+        raise DataError(f'{archive.absolute()} lacks {", ".join(sorted(missing))}')
+
+
+def _safe_name(member: tarfile.TarInfo, archive: Path) -> str:
+    """A member's path in plain form; an error if it leaves the folder."""
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or '..' in path.parts:
+        raise DataError(f'{archive.absolute()} holds {member.name!r}, which leaves the folder; '
+                        'nothing was unpacked')
+    return str(path)
+
+
+def _copy(content: IO[bytes], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('xb') as file:
+        shutil.copyfileobj(content, file, 2**20)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,121 @@
+"""The folder of a data set that can be downloaded: looked at, and filled."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import DataError
+from .archive import unpack
+from .checksum import damage_of
+from .download import Patience, fetch
+from .lock import locked
+from .progress import Progress
+from .report import DAMAGED, MISSING, PRESENT, Finding, Report
+from .source import DataFile, Download, Source
+from .writing import writing
+
+
+def command(source: Source, root: str | os.PathLike[str]) -> str:
+    """What to type to fill a data set's folder."""
+    usual = Path(root) == Path('data') / source.name
+    return (f'tools/dataset_converters/prepare.py {source.name}'
+            + ('' if usual else f' --root {Path(root).expanduser().absolute()}'))
+
+
+def check(source: Source, root: str | os.PathLike[str], *, split: str | None = None) -> Report:
+    """Compare the files in a folder with their checksums.
+
+    Args:
+        source: The data set.
+        root: Its folder.
+        split: Look at what this split needs; at everything for None.
+
+    Raises:
+        DataError: The folder cannot be read.
+    """
+    folder = Path(root).expanduser()
+    findings = tuple(_look_at(file, folder) for file in source.files_of(split))
+    return Report(source.title, folder, findings, command(source, root))
+
+
+def _look_at(file: DataFile, folder: Path) -> Finding:
+    path = folder / file.path
+    try:
+        damage = damage_of(path, md5=file.md5, size_bytes=file.size_bytes)
+        if damage is not None:
+            return Finding(file.path, DAMAGED, damage)
+        return Finding(file.path, PRESENT, f'{path.stat().st_size:,} bytes, md5 as it should be')
+    except (FileNotFoundError, NotADirectoryError):
+        return Finding(file.path, MISSING)
+    except OSError as error:
+        raise DataError(f'cannot read {path.absolute()}: {error.strerror or error}') from error
+
+
+def verify(source: Source, root: str | os.PathLike[str], *, split: str | None = None) -> None:
+    """Refuse a folder that is not complete or holds other files than it should.
+
+    Raises:
+        DataError: With all that is missing or damaged.
+    """
+    report = check(source, root, split=split)
+    if not report.is_complete:
+        raise DataError(str(report))
+
+
+def prepare(source: Source, root: str | os.PathLike[str], *, progress: Progress | None = None,
+            patience: Patience | None = None) -> Report:
+    """Fill a folder with what it lacks, and say what is in it.
+
+    Files whose checksums are right stay as they are; damaged ones are replaced. Of
+    several processes that call this at once, one downloads and the others wait.
+
+    Raises:
+        DataError: It could not be done; nothing incomplete has a file's final name.
+    """
+    report = check(source, root)
+    if report.is_complete:
+        return report
+    progress = progress or Progress()
+    folder = Path(root).expanduser()
+    with locked(folder, say=progress.say):
+        report = check(source, root)
+        present = {finding.path for finding in report.findings if finding.state == PRESENT}
+        for finding in report.damaged:
+            progress.say(f'{folder.absolute() / finding.path} {finding.detail}; it will be '
+                         'replaced')
+        for download in source.downloads:
+            if any(file.path not in present for file in download.files):
+                _supply(download, folder, progress=progress, patience=patience)
+    report = check(source, root)
+    if not report.is_complete:
+        raise DataError(str(report))
+    return report
+
+
+def _supply(download: Download, folder: Path, *, progress: Progress,
+            patience: Patience | None) -> None:
+    """Download, and of an archive unpack what is wanted; an archive that came goes again."""
+    was_there = (folder / download.name).exists()
+    path = fetch(download, folder, progress=progress, patience=patience)
+    if not download.is_archive:
+        return
+    progress.say(f'unpacking {path.absolute()}')
+    unpack(path, folder, download.files)
+    if not was_there:
+        with writing(path):
+            path.unlink()
+
+
+def refuse_damaged(reports: Sequence[Report]) -> None:
+    """Refuse files that stand under a known name and have another checksum.
+
+    Raises:
+        DataError: With all of them.
+    """
+    lines = [f'  {(report.folder / finding.path).absolute()} {finding.detail}\n'
+             f'    how to get it: {report.advice}'
+             for report in reports for finding in report.damaged]
+    if lines:
+        raise DataError('\n'.join(['data is damaged, or is not what its name says; it was not '
+                                   'opened', *lines]))
