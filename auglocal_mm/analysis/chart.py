@@ -4,6 +4,7 @@ Colours are Okabe and Ito's, which colour-blind readers can tell apart. In an SV
 for a page inks become CSS variables, so that it follows the page from light to dark.
 """
 import io
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,23 @@ class Chart:
         with matplotlib.rc_context(STYLE):
             self.figure.savefig(path, format='png', dpi=dpi, facecolor='white')
 
+    def save(self, folder: Path) -> tuple[Path, Path]:
+        """Write ``<name>.png`` and ``<name>.svg``, each whole or not at all.
+
+        Args:
+            folder: Made where it is missing.
+
+        Returns:
+            Both paths.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        png, svg = folder / f'{self.name}.png', folder / f'{self.name}.svg'
+        for write, path in ((self.save_png, png), (self.save_svg, svg)):
+            partial = path.with_name(path.name + '.partial')
+            write(partial)
+            os.replace(partial, path)
+        return png, svg
+
 
 def _inline(svg: str, *, name: str, alt: str) -> str:
     body = svg[svg.index('<svg'):]
@@ -116,3 +134,10 @@ def new_figure(*, width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout='constrained')
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
+
+
+def new_row(columns: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """An empty figure of charts side by side; sizes of the whole in inches."""
+    figure = Figure(figsize=(width, height), layout='constrained')
+    FigureCanvasAgg(figure)
+    return figure, [figure.add_subplot(1, columns, i + 1) for i in range(columns)]

@@ -135,11 +135,10 @@ def _marked(count: int, number: int, lines: int) -> tuple[int, int]:
 
 
 def _crop(axes: Axes, lowest: float) -> None:
-    low, high = axes.get_ylim()
     top = axes.dataLim.y1
-    bottom = lowest - 0.06 * (top - lowest)
-    if bottom > low:
-        axes.set_ylim(bottom, top + 0.06 * (top - lowest) or high)
+    room = 0.06 * (top - lowest)
+    if room > 0 and lowest - room > axes.get_ylim()[0]:
+        axes.set_ylim(lowest - room, top + room)
 
 
 def _plain_log_ticks(axes: Axes) -> None:

@@ -62,21 +62,14 @@ def measure_checkpoint(config: Any, checkpoint: str | Path) -> dict[str, Any]:
     Returns:
         ``accuracy`` (see :func:`local_accuracy`), ``samples`` and ``plan``.
     """
-    from mmengine.registry import MODELS, init_default_scope
-    from mmengine.runner import Runner
+    from .trained_model import build_classifier, count_images, images_of, load_weights
 
-    from auglocal_mm.checkpoint import read_checkpoint
-
-    init_default_scope(config.get('default_scope', 'mmpretrain'))
-    preprocessor = config.model.get('data_preprocessor', config.get('data_preprocessor'))
-    model = MODELS.build(dict(config.model, data_preprocessor=preprocessor))
-    model.load_state_dict(read_checkpoint(checkpoint)['state_dict'])
-    loader = Runner.build_dataloader(
-        dict(config.test_dataloader, num_workers=0, persistent_workers=False)
-    )
+    model = build_classifier(config)
+    load_weights(model, checkpoint)
+    loader = images_of(config, 'test')
     return {
         'accuracy': local_accuracy(model, loader),
-        'samples': len(loader.dataset),
+        'samples': count_images(loader),
         'plan': model.plan.to_dict(),
     }
 

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Accuracy of auxiliary networks and of linear probes by depth, over training.
+
+    tools/analysis_tools/accuracy_by_depth.py configs/auglocal/resnet32_cifar10.py \\
+        work_dirs/resnet32_cifar10_auglocal/epoch_*.pth --probes
+
+A network trained by back-propagation has no auxiliary networks: ask for --probes.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file of a classifier')
+    parser.add_argument('checkpoints', nargs='+', metavar='CHECKPOINT',
+                        help='checkpoint files trained with it; a line each, sorted by epoch')
+    parser.add_argument('--probes', action='store_true',
+                        help='fit a linear probe to the pooled features of every unit')
+    parser.add_argument('--probe-images', type=int, metavar='N', default=10000,
+                        help='fit probes to at most N training images (default: %(default)s)')
+    parser.add_argument('--name', help="what to call the network (default: the config's name); "
+                        "one that begins with a rule's name has its colour")
+    parser.add_argument('--out', default='.', metavar='DIR',
+                        help='folder for depth.png, depth.svg and depth.json (default: here)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='override settings, as the training had them')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from auglocal_mm.analysis.depth_accuracy import by_epoch, study_depth
+    from auglocal_mm.analysis.depth_chart import depth_chart
+    from auglocal_mm.analysis.results import write_json
+    from auglocal_mm.engine.launch import load_config
+    study = study_depth(
+        load_config(args.config, cfg_options=args.cfg_options), by_epoch(args.checkpoints),
+        name=args.name or Path(args.config).stem, probes=args.probes, limit=args.probe_images)
+    paths = depth_chart(study).save(Path(args.out))
+    write_json(Path(args.out) / 'depth.json', study.to_dict())
+    print('written:', *paths, Path(args.out) / 'depth.json')
+
+
+if __name__ == '__main__':
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from auglocal_mm.tool import tool
+    with tool():
+        main()

@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""Learning curves of several runs in one picture: training loss, accuracy or AP.
+
+    tools/analysis_tools/plot_curves.py work_dirs/bp work_dirs/auglocal --labels BP AugLocal
+    tools/analysis_tools/plot_curves.py BP=work_dirs/bp_1,work_dirs/bp_2 \\
+        "AugLocal d = 2=work_dirs/d2_1,work_dirs/d2_2"
+
+Several runs of one entry are drawn as their mean, with a band from the lowest to the highest.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('runs', nargs='+', metavar='RUN',
+                        help='work dir of a training, or NAME=RUN,RUN for seeds of one thing')
+    parser.add_argument('--labels', nargs='+', metavar='NAME',
+                        help="a label for each entry; one that begins with a rule's name has "
+                        'its colour')
+    parser.add_argument('--metric', help='validation metric, e.g. accuracy/top5 '
+                        '(default: top-1 accuracy or box AP)')
+    parser.add_argument('--out', default='.', metavar='DIR',
+                        help='folder for curves.png and curves.svg (default: here)')
+    args = parser.parse_args()
+    from auglocal_mm.analysis.run_curves import parse_runs, read_runs, run_curves_chart
+    curves = read_runs(parse_runs(args.runs, args.labels))
+    chart = run_curves_chart(curves, metric=args.metric)
+    paths = chart.save(Path(args.out))
+    print(chart.alt)
+    print('written:', *paths)
+
+
+if __name__ == '__main__':
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from auglocal_mm.tool import tool
+    with tool():
+        main()
