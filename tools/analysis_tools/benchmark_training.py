@@ -57,6 +57,8 @@ def main() -> None:
         apart=args.apart, options=args.cfg_options)
     only = None if args.only is None else [name for name in args.only.split(',') if name]
     entries = (bench.table2_entries(only) if args.preset else bench.config_entries(args.configs))
+    if args.out:
+        bench.make_folder(args.out)
     with redirect_stdout(sys.stderr):  # what the hosts say is no part of the result
         rows = bench.benchmark(entries, settings, lambda line: print(line, flush=True))
     command = shlex.join(['tools/analysis_tools/benchmark_training.py', *sys.argv[1:]])

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
@@ -106,7 +106,7 @@ def _place_labels(axes: Axes, rows: Sequence[Row], colors: Sequence[str],
         best: tuple[float, Annotation, Bbox] | None = None
         for distance, offset in _offsets():
             label = _label(axes, _name(row), point, offset, color, leader=distance >= _LEADER_FROM)
-            box = label.get_window_extent().padded(2)
+            box = text_box(label).padded(2)
             covered = _covered(axes, box, taken)
             if best is not None and covered >= best[0]:
                 label.remove()
@@ -151,6 +151,12 @@ def _bar(axes: Axes, row: Row) -> Bbox:
         row, 'time_ratio', 'memory_ratio', 'time_ratio_q1', 'time_ratio_q3')
     (left, y), (right, _) = axes.transData.transform([(first, memory), (third, memory)])
     return Bbox.from_extents(left - 4, y - 4, right + 4, y + 4)
+
+
+def text_box(label: Annotation) -> Bbox:
+    """Where an annotation's text stands, in pixels, without its leader."""
+    label.get_window_extent()  # lets it find its place
+    return Text.get_window_extent(label)
 
 
 def _around(axes: Axes, point: tuple[float, ...]) -> Bbox:

@@ -59,7 +59,7 @@ class Row:
         first, third = quartiles(self.seconds) if done else (None, None)
         keys = ('saved_activations_mb', 'peak_memory_mb', 'idle_memory_mb', 'params',
                 'backbone_params', 'auxiliary_params', 'flops', 'backbone_flops', 'batch_size',
-                'image', 'threads', 'precision')
+                'image', 'threads', 'precision', 'device', 'torch')
         return {
             'name': self.name, 'method': self.method, 'error': self.error,
             'step_seconds': self.step_seconds if done else None,

@@ -146,7 +146,7 @@ class TrainingSubject:
             auxiliary_params=counts.auxiliary_params, flops=counts.flops,
             backbone_flops=counts.backbone_flops, batch_size=self._batch_size,
             image=list(counts.input_shape), threads=torch.get_num_threads(),
-            precision=self._precision())
+            precision=self._precision(), device=self._settings.device, torch=torch.__version__)
 
     def _precision(self) -> str:
         wrapper = self._optim_wrapper

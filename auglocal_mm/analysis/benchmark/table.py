@@ -75,7 +75,7 @@ def _cells(row: Row, *, paper: bool) -> list[str]:
         row.name,
         f'{data["step_seconds"]:.3g} [{data["step_seconds_q1"]:.3g}, '
         f'{data["step_seconds_q3"]:.3g}]',
-        f'{data["time_ratio"]:.2f} [{data["time_ratio_q1"]:.2f}, {data["time_ratio_q3"]:.2f}]',
+        f'{data["time_ratio"]:.2f}',
         f'{data["saved_activations_mb"]:.1f}', f'{data["memory_ratio"]:.3f}',
         f'{data["peak_memory_mb"]:.0f}',
         f'{data["peak_ratio"]:.2f}' if data['peak_ratio'] is not None else '–',

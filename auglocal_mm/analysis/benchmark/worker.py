@@ -149,9 +149,11 @@ def _serve(connection: Connection, make: Callable[[], Subject]) -> None:
 
 def describe(error: BaseException) -> str:
     """An error in one line, with what to do about it where that is known."""
-    line = str(error).strip().partition('\n')[0] or type(error).__name__
     kind = type(error).__name__
+    line = str(error).strip().partition('\n')[0] or kind
     if kind == 'OutOfMemoryError' or isinstance(error, MemoryError) or (
             "can't allocate memory" in str(error)):
         return f'out of memory; try a smaller --batch-size, or --apart ({line})'
-    return line if isinstance(error, (ValueError, FileNotFoundError)) else f'{kind}: {line}'
+    if isinstance(error, (ValueError, FileNotFoundError)):
+        return ' '.join(str(error).split()) or kind  # ours: a list of faults is one line
+    return f'{kind}: {line}'

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -61,6 +62,21 @@ def _measure(entries: Sequence[Entry], settings: Settings,
             worker.stop()
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder for results, before anything is measured for it.
+
+    Raises:
+        ValueError: It cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f'--out must be a folder that can be made, got {folder} '
+                         f'({error.strerror})') from None
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f'--out must be a folder that can be written to, got {folder}')
+
+
 def to_json(rows: Sequence[Row]) -> str:
     """A list of rows, see :meth:`Row.to_dict`."""
     return json.dumps([row.to_dict() for row in rows], indent=2, allow_nan=False)
@@ -71,13 +87,12 @@ def write_benchmark(rows: Sequence[Row], folder: Path, *, command: str, on_cpu: 
 
     Args:
         rows: What was measured; without figures in any of them there is no picture.
-        folder: Made if it is not there.
+        folder: Made by :func:`make_folder`.
         command: What was run.
         on_cpu: Whether steps ran on the CPU.
     """
     from .picture import memory_time
 
-    folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / 'table.md', markdown(rows, command=command, on_cpu=on_cpu))
     write_text(folder / 'table.json', to_json(rows) + '\n')
     if any(row.error is None for row in rows):
