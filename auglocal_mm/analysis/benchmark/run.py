@@ -1,6 +1,7 @@
 """A whole benchmark: entries in, rows out, and what is written of them."""
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -68,13 +69,16 @@ def make_folder(folder: Path) -> None:
     Raises:
         ValueError: It cannot be made or written to.
     """
+    problem: str | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            problem = os.strerror(errno.EACCES)
     except OSError as error:
-        raise ValueError(f'--out must be a folder that can be made, got {folder} '
-                         f'({error.strerror})') from None
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f'--out must be a folder that can be written to, got {folder}')
+        problem = error.strerror
+    if problem:
+        raise ValueError(f'--out must be a folder to write to, got {folder} ({problem}); '
+                         'choose another')
 
 
 def to_json(rows: Sequence[Row]) -> str:
