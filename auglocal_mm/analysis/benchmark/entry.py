@@ -26,6 +26,11 @@ class PaperCost:
     overhead_percent: float
     gflops: float
 
+    def ratios(self, reference: PaperCost) -> tuple[float, float]:
+        """Time and memory as multiples of another row's."""
+        return ((100 + self.overhead_percent) / (100 + reference.overhead_percent),
+                self.memory_gb / reference.memory_gb)
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -12,13 +12,13 @@ from matplotlib.transforms import Bbox
 from auglocal_mm.analysis.chart import COLORS, INK, MUTED, NAMES, STYLE, Chart, new_figure
 
 from .row import Row
-from .table import PAPER_BP_GB
 
 #: Where a label may stand: points away from its point, nearest first.
 _DISTANCES = (9, 15, 22, 30, 40, 52, 66)
 _DIRECTIONS = ((1, 0), (-1, 0), (0, -1), (0, 1), (0.8, -0.8), (0.8, 0.8), (-0.8, -0.8), (-0.8, 0.8))
 #: From this distance on a line leads from label to point.
 _LEADER_FROM = 15
+_PAPER = 'paper_time_ratio', 'paper_memory_ratio'
 
 
 def memory_time(rows: Sequence[Row]) -> Chart:
@@ -34,8 +34,7 @@ def memory_time(rows: Sequence[Row]) -> Chart:
     if not done:
         raise ValueError('a picture needs at least 1 row with figures, got 0')
     ours = [_ratio(row, 'time_ratio', 'memory_ratio') for row in done]
-    paper = [(1 + row.paper.overhead_percent / 100, row.paper.memory_gb / PAPER_BP_GB)
-             for row in done if row.paper]
+    paper = [_ratio(row, *_PAPER) for row in done if row.paper]
     colors = [COLORS[row.method] if row.method else INK for row in done]
     with matplotlib.rc_context({**STYLE, 'axes.grid.axis': 'both'}):
         figure, axes = new_figure(width=8.4, height=5.4)
@@ -84,7 +83,7 @@ def _draw(axes: Axes, row: Row, color: str) -> None:
     seconds, memory, first, third = _ratio(
         row, 'time_ratio', 'memory_ratio', 'time_ratio_q1', 'time_ratio_q3')
     if row.paper:
-        theirs = 1 + row.paper.overhead_percent / 100, row.paper.memory_gb / PAPER_BP_GB
+        theirs = _ratio(row, *_PAPER)
         if theirs != (seconds, memory):
             axes.plot([seconds, theirs[0]], [memory, theirs[1]], color=color, alpha=0.25,
                       linewidth=1)

@@ -27,7 +27,8 @@ class Row:
         reference: Name of the row that ratios compare with.
         ratios: ``time_ratio``, of medians, with the quartiles of its rounds'
             ratios; ``memory_ratio``, of saved activations; ``peak_ratio``, of peak
-            memory less what the process held before it built the model.
+            memory less what the process held before it built the model;
+            ``paper_time_ratio`` and ``paper_memory_ratio``, of the paper's figures.
     """
     name: str
     method: str | None
@@ -68,7 +69,8 @@ class Row:
             **{key: self.measured.get(key) for key in keys},
             'reference': self.reference,
             **{key: self.ratios.get(key) for key in (
-                'time_ratio', 'time_ratio_q1', 'time_ratio_q3', 'memory_ratio', 'peak_ratio')},
+                'time_ratio', 'time_ratio_q1', 'time_ratio_q3', 'memory_ratio', 'peak_ratio',
+                'paper_time_ratio', 'paper_memory_ratio')},
             'paper': dataclasses.asdict(self.paper) if self.paper else None}
 
 
@@ -109,9 +111,12 @@ def _ratios(row: Row, reference: Row) -> dict[str, float | None]:
     # Two steps of a round share what else the machine was doing, so their ratio spreads less.
     first, third = quartiles([mine / other for mine, other in zip(
         row.seconds, reference.seconds, strict=True)])
+    theirs = (row.paper.ratios(reference.paper) if row.paper and reference.paper
+              else (None, None))
     saved, growth = reference.measured['saved_activations_mb'], reference.growth_mb
     return {
         'time_ratio': row.step_seconds / reference.step_seconds,
         'time_ratio_q1': first, 'time_ratio_q3': third,
         'memory_ratio': row.measured['saved_activations_mb'] / saved,
-        'peak_ratio': row.growth_mb / growth if growth > 0 else None}
+        'peak_ratio': row.growth_mb / growth if growth > 0 else None,
+        'paper_time_ratio': theirs[0], 'paper_memory_ratio': theirs[1]}

@@ -67,6 +67,8 @@ class TrainingSubject:
         self._idle_mb = resident_mb('VmRSS') if settings.on_cpu else 0.0
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
+        if settings.device.startswith('cuda:'):
+            torch.cuda.set_device(settings.device)
         torch.manual_seed(0)
         cfg = config_of(entry, settings)
         torch.backends.cudnn.benchmark = bool(cfg.get('env_cfg', {}).get('cudnn_benchmark'))

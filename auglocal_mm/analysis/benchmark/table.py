@@ -10,8 +10,6 @@ from .row import Row
 COLUMNS = ('', 'seconds a step', 'time', 'saved MiB', 'saved', 'peak MiB', 'peak',
            'images/s', 'params M', 'auxiliary M', 'GFLOPs')
 PAPER_COLUMNS = ('paper: time', 'paper: GB', 'paper: memory', 'paper: GFLOPs')
-#: Table 2's memory of back-propagation, which its ratios compare with.
-PAPER_BP_GB = 9.27
 LEGEND = """\
 Median of the timed steps, quartiles in brackets. Data is made, so no loading is in it.
 `saved`: what autograd keeps for backward passes, each storage once. `peak`: {peak}.
@@ -73,17 +71,22 @@ def _cells(row: Row, *, paper: bool) -> list[str]:
     data = row.to_dict()
     cells = [
         row.name,
-        f'{data["step_seconds"]:.3g} [{data["step_seconds_q1"]:.3g}, '
-        f'{data["step_seconds_q3"]:.3g}]',
+        f'{_digits(data["step_seconds"])} [{_digits(data["step_seconds_q1"])}, '
+        f'{_digits(data["step_seconds_q3"])}]',
         f'{data["time_ratio"]:.2f}',
         f'{data["saved_activations_mb"]:.1f}', f'{data["memory_ratio"]:.3f}',
         f'{data["peak_memory_mb"]:.0f}',
         f'{data["peak_ratio"]:.2f}' if data['peak_ratio'] is not None else '–',
-        f'{data["images_per_second"]:.3g}', f'{data["backbone_params"] / 1e6:.2f}',
+        _digits(data['images_per_second']), f'{data["backbone_params"] / 1e6:.2f}',
         f'{data["auxiliary_params"] / 1e6:.2f}', f'{data["flops"] / 1e9:.3f}']
     if not paper:
         return cells
     if row.paper is None:
         return [*cells, '', '', '', '']
-    return [*cells, f'{1 + row.paper.overhead_percent / 100:.2f}', f'{row.paper.memory_gb:.2f}',
-            f'{row.paper.memory_gb / PAPER_BP_GB:.3f}', f'{row.paper.gflops:.2f}']
+    return [*cells, f'{data["paper_time_ratio"]:.2f}', f'{row.paper.memory_gb:.2f}',
+            f'{data["paper_memory_ratio"]:.3f}', f'{row.paper.gflops:.2f}']
+
+
+def _digits(value: float) -> str:
+    """Three digits, or all of a larger number's."""
+    return f'{value:#.3g}' if value < 99.5 else f'{value:,.0f}'

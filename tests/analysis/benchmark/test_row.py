@@ -33,11 +33,14 @@ def test_ratios_are_to_back_propagation():
     assert (slow['images_per_second'], slow['rounds']) == (1.0, 3)
     assert [fast[key] for key in ('time_ratio', 'memory_ratio', 'peak_ratio')] == [1, 1, 1]
     assert slow['paper'] == {'memory_gb': 1.71, 'overhead_percent': 87.2, 'gflops': 0.63}
+    assert slow['paper_time_ratio'] == pytest.approx(1.872)
+    assert slow['paper_memory_ratio'] == pytest.approx(1.71 / 9.27)
 
 
 def test_without_back_propagation_the_first_is_the_reference():
     slow, fast = (row.to_dict() for row in rows(fast='it broke'))
     assert slow['reference'] == fast['reference'] == 'slow' and slow['time_ratio'] == 1
+    assert slow['paper_time_ratio'] == slow['paper_memory_ratio'] == 1
     assert fast['error'] == 'it broke' and fast.keys() == slow.keys()
     assert all(fast[key] is None for key in (
         'step_seconds', 'saved_activations_mb', 'peak_memory_mb', 'time_ratio', 'memory_ratio'))
@@ -58,7 +61,7 @@ def test_the_table_has_the_papers_columns_beside():
     cells = dict(zip(header, slow, strict=True))
     assert (cells['time'], cells['paper: time']) == ('2.00', '1.87')
     assert (cells['saved'], cells['paper: memory']) == ('0.500', '0.184')
-    assert (cells['seconds a step'], cells['paper: GB']) == ('4 [3.5, 6.5]', '1.71')
+    assert (cells['seconds a step'], cells['paper: GB']) == ('4.00 [3.50, 6.50]', '1.71')
     assert len(fast) == len(header)
     assert '`benchmark_training.py x`' in text and 'n = 3 steps' in text and 'to `fast`' in text
 
