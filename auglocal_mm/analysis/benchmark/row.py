@@ -21,14 +21,16 @@ class Row:
         error: Why there are no figures.
         paper: What the paper reports.
         seconds: Every timed step, in the order of the rounds.
-        measured: What its process said beside that: ``saved_activations_mb``,
+        measured: What its process said beside that: ``step_cpu_seconds`` (median;
+            other processes cannot take from it), ``saved_activations_mb``,
             ``peak_memory_mb``, ``idle_memory_mb``, ``params``, ``flops``, ``batch_size``,
             ``threads`` and others.
         reference: Name of the row that ratios compare with.
         ratios: ``time_ratio``, of medians, with the quartiles of its rounds'
-            ratios; ``memory_ratio``, of saved activations; ``peak_ratio``, of peak
-            memory less what the process held before it built the model;
-            ``paper_time_ratio`` and ``paper_memory_ratio``, of the paper's figures.
+            ratios; ``cpu_time_ratio``; ``memory_ratio``, of saved activations;
+            ``peak_ratio``, of peak memory less what the process held before it
+            built the model; ``paper_time_ratio`` and ``paper_memory_ratio``, of the
+            paper's figures.
     """
     name: str
     method: str | None
@@ -58,9 +60,9 @@ class Row:
         """Plain values for JSON; the same keys for every row."""
         done = self.error is None
         first, third = quartiles(self.seconds) if done else (None, None)
-        keys = ('saved_activations_mb', 'peak_memory_mb', 'idle_memory_mb', 'params',
-                'backbone_params', 'auxiliary_params', 'flops', 'backbone_flops', 'batch_size',
-                'image', 'threads', 'precision', 'device', 'torch')
+        keys = ('step_cpu_seconds', 'saved_activations_mb', 'peak_memory_mb',
+                'idle_memory_mb', 'params', 'backbone_params', 'auxiliary_params', 'flops',
+                'backbone_flops', 'batch_size', 'image', 'threads', 'precision', 'device', 'torch')
         return {
             'name': self.name, 'method': self.method, 'error': self.error,
             'step_seconds': self.step_seconds if done else None,
@@ -69,8 +71,8 @@ class Row:
             **{key: self.measured.get(key) for key in keys},
             'reference': self.reference,
             **{key: self.ratios.get(key) for key in (
-                'time_ratio', 'time_ratio_q1', 'time_ratio_q3', 'memory_ratio', 'peak_ratio',
-                'paper_time_ratio', 'paper_memory_ratio')},
+                'time_ratio', 'time_ratio_q1', 'time_ratio_q3', 'cpu_time_ratio', 'memory_ratio',
+                'peak_ratio', 'paper_time_ratio', 'paper_memory_ratio')},
             'paper': dataclasses.asdict(self.paper) if self.paper else None}
 
 
@@ -113,10 +115,15 @@ def _ratios(row: Row, reference: Row) -> dict[str, float | None]:
         row.seconds, reference.seconds, strict=True)])
     theirs = (row.paper.ratios(reference.paper) if row.paper and reference.paper
               else (None, None))
-    saved, growth = reference.measured['saved_activations_mb'], reference.growth_mb
+    growth = reference.growth_mb
+
+    def ratio(key: str) -> float:
+        return row.measured[key] / reference.measured[key]
+
     return {
         'time_ratio': row.step_seconds / reference.step_seconds,
         'time_ratio_q1': first, 'time_ratio_q3': third,
-        'memory_ratio': row.measured['saved_activations_mb'] / saved,
+        'cpu_time_ratio': ratio('step_cpu_seconds'),
+        'memory_ratio': ratio('saved_activations_mb'),
         'peak_ratio': row.growth_mb / growth if growth > 0 else None,
         'paper_time_ratio': theirs[0], 'paper_memory_ratio': theirs[1]}

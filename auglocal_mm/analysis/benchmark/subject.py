@@ -1,6 +1,7 @@
 """A measured subject: a model, its optimizer and one made batch, in a process of its own."""
 from __future__ import annotations
 
+import statistics
 import time
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -83,6 +84,7 @@ class TrainingSubject:
         for group in self._optim_wrapper.param_groups:
             group['lr'] = 0.0
         self._batch = self._make_batch()
+        self._cpu_seconds: list[float] = []
 
     def _in_scope(self) -> AbstractContextManager:
         return DefaultScope.overwrite_default_scope(self._scope)
@@ -118,31 +120,35 @@ class TrainingSubject:
             self._model.train_step(dict(self._batch), self._optim_wrapper)
 
     def step(self) -> float:
-        """Seconds of one training step, all work on the device included."""
+        """Seconds of one training step by the wall clock, all work on the device included."""
         self._wait()
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         self._train_step()
         self._wait()
-        return time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        self._cpu_seconds.append(time.process_time() - cpu_start)
+        return seconds
 
     def _wait(self) -> None:
         if not self._settings.on_cpu:
             torch.cuda.synchronize(self._settings.device)
 
-    def forget_peak(self) -> None:
-        """Let the peak begin anew: what warm-up tried out is no part of it."""
+    def begin(self) -> None:
+        """Forget what warm-up did: the timed steps begin."""
+        self._cpu_seconds.clear()
         if self._settings.on_cpu:
             forget_peak_resident()
         else:
             torch.cuda.reset_peak_memory_stats(self._settings.device)
 
     def measure(self) -> dict[str, Any]:
-        """Memory after the timed steps, then what a counted step saves, then complexity."""
+        """Figures of the timed steps, then what a counted step saves, then complexity."""
         peak = resident_mb('VmHWM') if self._settings.on_cpu else (
             torch.cuda.max_memory_allocated(self._settings.device) / BYTES_PER_MIB)
         saved = saved_activations_mb(self._train_step, exclude=self._model)
         counts = complexity(self._model, self._shape)
         return dict(
+            step_cpu_seconds=statistics.median(self._cpu_seconds),
             saved_activations_mb=saved, peak_memory_mb=peak, idle_memory_mb=self._idle_mb,
             params=counts.params, backbone_params=counts.backbone_params,
             auxiliary_params=counts.auxiliary_params, flops=counts.flops,

@@ -7,11 +7,12 @@ from auglocal_mm.analysis.system import hardware, versions
 
 from .row import Row
 
-COLUMNS = ('', 'seconds a step', 'time', 'saved MiB', 'saved', 'peak MiB', 'peak',
+COLUMNS = ('', 'seconds a step', 'time', 'CPU time', 'saved MiB', 'saved', 'peak MiB', 'peak',
            'images/s', 'params M', 'auxiliary M', 'GFLOPs')
 PAPER_COLUMNS = ('paper: time', 'paper: GB', 'paper: memory', 'paper: GFLOPs')
 LEGEND = """\
 Median of the timed steps, quartiles in brackets. Data is made, so no loading is in it.
+`CPU time` is what the process got of the processor; others that ran meanwhile cannot slow it.
 `saved`: what autograd keeps for backward passes, each storage once. `peak`: {peak}.
 Ratios, without a unit, are to {reference}; that of `peak` leaves out what the process held
 before it built the model."""
@@ -73,7 +74,7 @@ def _cells(row: Row, *, paper: bool) -> list[str]:
         row.name,
         f'{_digits(data["step_seconds"])} [{_digits(data["step_seconds_q1"])}, '
         f'{_digits(data["step_seconds_q3"])}]',
-        f'{data["time_ratio"]:.2f}',
+        f'{data["time_ratio"]:.2f}', f'{data["cpu_time_ratio"]:.2f}',
         f'{data["saved_activations_mb"]:.1f}', f'{data["memory_ratio"]:.3f}',
         f'{data["peak_memory_mb"]:.0f}',
         f'{data["peak_ratio"]:.2f}' if data['peak_ratio'] is not None else '–',

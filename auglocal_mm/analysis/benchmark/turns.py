@@ -20,8 +20,8 @@ class Turn(Protocol):
         """Seconds of one step."""
         ...
 
-    def forget_peak(self) -> None:
-        """Let the peak of memory begin anew."""
+    def begin(self) -> None:
+        """Forget the peak of memory and the steps so far: the timed ones begin."""
 
     def measure(self) -> dict[str, Any]:
         """Everything else that is measured."""
@@ -70,7 +70,7 @@ class Turns:
         for number in range(warmup):
             self._say(f'warm-up {number + 1} of {warmup}')
             self._each(lambda worker, outcome: worker.step())
-        self._each(lambda worker, outcome: worker.forget_peak())
+        self._each(lambda worker, outcome: worker.begin())
         for number in range(rounds):
             self._each(lambda worker, outcome: outcome.step_seconds.append(worker.step()))
             if (number + 1) % max(1, rounds // 10) == 0 or number + 1 == rounds:

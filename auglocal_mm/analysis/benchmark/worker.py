@@ -28,8 +28,8 @@ class Subject(Protocol):
         """Seconds of one step."""
         ...
 
-    def forget_peak(self) -> None:
-        """Let the peak of memory begin anew."""
+    def begin(self) -> None:
+        """Forget the peak of memory and the steps so far: the timed ones begin."""
 
     def measure(self) -> dict[str, Any]:
         """Everything else that is measured."""
@@ -84,9 +84,9 @@ class Worker:
         """
         return self._ask('step')
 
-    def forget_peak(self) -> None:
-        """See :meth:`Subject.forget_peak`."""
-        self._ask('forget_peak')
+    def begin(self) -> None:
+        """See :meth:`Subject.begin`."""
+        self._ask('begin')
 
     def measure(self) -> dict[str, Any]:
         """See :meth:`Subject.measure`."""

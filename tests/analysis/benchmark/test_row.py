@@ -18,7 +18,7 @@ def rows(**errors):
     entries = [Entry('slow', 'slow.py', paper=PAPER),
                Entry('fast', 'fast.py', paper=TABLE2['bp'][2])]
     measured = {'fast': MEASURED, 'slow': {**MEASURED, 'saved_activations_mb': 50.0,
-                                           'peak_memory_mb': 550.0}}
+                                           'peak_memory_mb': 550.0, 'step_cpu_seconds': 0.75}}
     outcomes = {name: Outcome(STEPS[name], measured[name], errors.get(name)) for name in STEPS}
     return rows_of(entries, ['auglocal', 'bp'], outcomes)
 
@@ -30,6 +30,7 @@ def test_ratios_are_to_back_propagation():
     # Of the rounds' own ratios 2, 3, 3.
     assert (slow['time_ratio_q1'], slow['time_ratio_q3']) == (2.5, 3.0)
     assert (slow['step_seconds_q1'], slow['step_seconds_q3']) == (3.5, 6.5)
+    assert (slow['step_cpu_seconds'], slow['cpu_time_ratio']) == (0.75, 1.5)
     assert (slow['images_per_second'], slow['rounds']) == (1.0, 3)
     assert [fast[key] for key in ('time_ratio', 'memory_ratio', 'peak_ratio')] == [1, 1, 1]
     assert slow['paper'] == {'memory_gb': 1.71, 'overhead_percent': 87.2, 'gflops': 0.63}
@@ -60,6 +61,7 @@ def test_the_table_has_the_papers_columns_beside():
                              for line in text.splitlines() if line.startswith('|'))
     cells = dict(zip(header, slow, strict=True))
     assert (cells['time'], cells['paper: time']) == ('2.00', '1.87')
+    assert cells['CPU time'] == '1.50'
     assert (cells['saved'], cells['paper: memory']) == ('0.500', '0.184')
     assert (cells['seconds a step'], cells['paper: GB']) == ('4.00 [3.50, 6.50]', '1.71')
     assert len(fast) == len(header)

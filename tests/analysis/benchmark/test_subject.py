@@ -75,7 +75,7 @@ def test_steps_train_but_leave_the_weights(entry, monkeypatch):
     monkeypatch.setattr(optimizer, 'step', lambda: (steps.append({
         name: value.grad.clone() for name, value in subject._model.named_parameters()}), step()))
     assert all(subject.step() > 0 for _ in range(2))
-    assert len(steps) == 2 and steps[0].keys() == before.keys()
+    assert len(steps) == len(subject._cpu_seconds) == 2 and steps[0].keys() == before.keys()
     # The same work each time: weights, images and labels are the same.
     assert all(torch.equal(steps[0][name], steps[1][name]) for name in before)
     assert any(gradient.any() for gradient in steps[0].values())
@@ -83,7 +83,8 @@ def test_steps_train_but_leave_the_weights(entry, monkeypatch):
                for name, value in subject._model.named_parameters())
     measured = subject.measure()
     assert (measured['batch_size'], measured['image']) == (3, [3, 16, 24])
-    assert measured['precision'] == 'float32'
+    assert measured['precision'] == 'float32' and measured['device'] == 'cpu'
+    assert measured['step_cpu_seconds'] > 0
     assert measured['params'] == sum(value.numel() for value in before.values())
     assert measured['saved_activations_mb'] > 3 * 3 * 16 * 24 * 4 / BYTES_PER_MIB
 

@@ -23,8 +23,8 @@ class Recorder:
         self._do('step')
         return float(len(self.events))
 
-    def forget_peak(self):
-        self._do('forget')
+    def begin(self):
+        self._do('begin')
 
     def measure(self):
         self._do('measure')
@@ -40,7 +40,7 @@ def test_every_round_gives_each_one_step_in_order():
     turns = Turns([Recorder(name, events) for name in 'abc'], lambda line: None)
     outcomes = turns.measure(warmup=2, rounds=3)
     assert events == [
-        *events_of('ready'), *events_of('step') * 2, *events_of('forget'),
+        *events_of('ready'), *events_of('step') * 2, *events_of('begin'),
         *events_of('step') * 3, *events_of('measure')]
     # Only steps behind the warm-up's count, each in its own round's place.
     first = 3 + 2 * 3 + 3
@@ -51,7 +51,7 @@ def test_every_round_gives_each_one_step_in_order():
     assert all(outcome.error is None for outcome in outcomes.values())
 
 
-@pytest.mark.parametrize(('what', 'time'), [('ready', 1), ('step', 1), ('step', 3), ('forget', 1),
+@pytest.mark.parametrize(('what', 'time'), [('ready', 1), ('step', 1), ('step', 3), ('begin', 1),
                                             ('measure', 1)])
 def test_a_failure_takes_no_other_with_it(what, time):
     events, said = [], []

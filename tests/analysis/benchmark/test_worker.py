@@ -1,5 +1,9 @@
 """A worker's process: answers, deaths, and a clean standard output."""
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import bench_subjects
 import pytest
@@ -24,7 +28,7 @@ def start():
 def test_a_worker_answers_from_a_process_of_its_own(start, capfd):
     worker = start(bench_subjects.Made)
     worker.wait_until_ready()
-    worker.forget_peak()
+    worker.begin()
     assert [worker.step(), worker.step()] == [0.25, 0.25]
     assert worker.measure()['pid'] == worker._process.pid != os.getpid()
     worker.stop()
@@ -57,6 +61,32 @@ def test_the_others_survive(start):
     outcomes = Turns(workers, lambda line: None).measure(warmup=0, rounds=2)
     assert outcomes['Made'].step_seconds == [0.25, 0.25] and outcomes['Made'].error is None
     assert 'SIGKILL' in outcomes['Killed'].error and 'depth' in outcomes['NeverMade'].error
+
+
+ORPHAN = '''
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from bench_subjects import Made
+from auglocal_mm.analysis.benchmark.worker import Worker
+worker = Worker('orphan', Made)
+worker.wait_until_ready()
+print(worker.measure()['pid'], flush=True)
+os._exit(9)
+'''
+
+
+def test_no_worker_outlives_its_parent(root):
+    done = subprocess.run(
+        [sys.executable, '-c', ORPHAN, str(root / 'tests')], cwd=root, capture_output=True,
+        text=True, env={**os.environ, 'PYTHONPATH': str(root)}, check=False)
+    assert done.returncode == 9, done.stderr
+    stat = Path(f'/proc/{int(done.stdout)}/stat')
+    for _ in range(600):
+        # Gone, or ended and not yet collected by whoever inherited it.
+        if not stat.exists() or stat.read_text().rpartition(')')[2].split()[0] == 'Z':
+            return
+        time.sleep(0.1)
+    raise AssertionError(f'process {done.stdout} is still there')
 
 
 def test_errors_in_a_line():
