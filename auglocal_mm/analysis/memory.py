@@ -36,6 +36,10 @@ class SavedActivations:
     the first save until the last of them is freed. The input batch counts: the
     first convolution keeps it alive. Storages of ``excluded`` never count.
 
+    What checkpointing recomputes during backward counts where it is reentrant, as
+    OpenMMLab's ``with_cp`` is; torch's non-reentrant form puts hooks of its own before
+    these for that time, so only the inputs that it keeps count.
+
     Args:
         excluded: Tensors whose storages are there anyway: parameters, buffers.
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from auglocal_mm.analysis.memory import BYTES_PER_MIB, SavedActivations, saved_activations_mb
 
@@ -99,3 +100,11 @@ def test_refuses_a_step_that_keeps_its_graph():
     kept = []
     with pytest.raises(RuntimeError, match='got 12: the step keeps a graph'):
         saved_activations_mb(lambda: kept.append((x ** 2).sum()))
+
+
+def test_counts_what_checkpointing_recomputes():
+    x = torch.randn(10, requires_grad=True)
+    # The checkpoint keeps x; its backward pass keeps the recomputed exp(x), too, which
+    # both functions save.
+    assert bytes_of(lambda: checkpoint(lambda x: x.exp().sin(), x, use_reentrant=True)
+                    .sum().backward()) == 2 * 10 * FLOAT

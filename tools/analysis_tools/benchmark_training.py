@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Measure memory and time of training steps; needs no data set.
+
+    tools/analysis_tools/benchmark_training.py --preset table2 --batch-size 16 --out DIR
+    tools/analysis_tools/benchmark_training.py configs/bp/resnet34_imagenet.py \\
+        configs/auglocal/resnet34_imagenet.py --batch-size 8
+
+Each config lives in a process of its own, and they take one step in turns, so that
+whatever else the machine does hits all alike. Exit status 1 if a config fell out.
+"""
+import argparse
+import shlex
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('configs', nargs='*', metavar='CONFIG', help='classification configs')
+    parser.add_argument('--preset', choices=['table2'],
+                        help='instead of configs: the rows of the paper\'s Table 2')
+    parser.add_argument('--only', metavar='NAME,…', help='only these rows of the preset')
+    parser.add_argument('--batch-size', type=int, help="images a step (each config's own)")
+    parser.add_argument('--shape', '--input-size', nargs='+', type=int, metavar='PIXELS',
+                        help="height [and width] of the images (as each config's data)")
+    parser.add_argument('--rounds', type=int, default=20, help='timed steps of each (20)')
+    parser.add_argument('--warmup', type=int, default=3, help='steps of each before them (3)')
+    parser.add_argument('--device', help='cpu, cuda or cuda:<index> (cuda where there is one)')
+    parser.add_argument('--amp', action='store_true', help='mixed precision, as tools/train.py')
+    parser.add_argument('--threads', type=int, help="threads on the CPU (PyTorch's number)")
+    parser.add_argument('--apart', action='store_true',
+                        help='one config after the other, where memory cannot hold all at a time')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        default={}, help='override settings of every config')
+    parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
+    parser.add_argument('--out', type=Path, metavar='DIR',
+                        help='write table.md, table.json, memory_time.png and .svg')
+    args = parser.parse_args()
+    if bool(args.configs) == bool(args.preset):
+        parser.error('give either configs or --preset table2')
+    if args.only is not None and not args.preset:
+        parser.error('--only chooses rows of --preset; leave out the configs instead')
+    return args
+
+
+def main() -> None:
+    args = parse_arguments()
+    from auglocal_mm.analysis import benchmark as bench
+
+    settings = bench.Settings(
+        batch_size=args.batch_size, shape=args.shape, amp=args.amp, threads=args.threads,
+        device=args.device or bench.default_device(), rounds=args.rounds, warmup=args.warmup,
+        apart=args.apart, options=args.cfg_options)
+    only = None if args.only is None else [name for name in args.only.split(',') if name]
+    entries = (bench.table2_entries(only) if args.preset else bench.config_entries(args.configs))
+    if args.out:
+        bench.make_folder(args.out)
+    with redirect_stdout(sys.stderr):  # what the hosts say is no part of the result
+        rows = bench.benchmark(entries, settings, lambda line: print(line, flush=True))
+    command = shlex.join(['tools/analysis_tools/benchmark_training.py', *sys.argv[1:]])
+    written = dict(command=command, on_cpu=settings.on_cpu)
+    print(bench.to_json(rows) if args.json else bench.markdown(rows, **written))
+    if args.out:
+        bench.write_benchmark(rows, args.out, **written)
+    sys.exit(any(row.error for row in rows))
+
+
+if __name__ == '__main__':
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from auglocal_mm.tool import tool
+    with tool():
+        main()
