@@ -27,6 +27,7 @@ _HOME = {
     'LocalDistributedDataParallel': '.engine',
     'AuxiliaryHeadHook': '.engine',
     'RandomStateHook': '.engine',
+    'VerifyPretrainedHook': '.engine',
     'Digits': '.datasets',
     'partition': '.partition',
     'plan': '.plan',
