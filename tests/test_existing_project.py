@@ -2,6 +2,7 @@
 import copy
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -211,12 +212,20 @@ def test_mmpretrains_resnet34_config_becomes_local(tmp_path):
 def test_other_train_scripts_and_two_ranks(wheel_site, project):
     """mmpretrain's own script trains the local config, and ours does so on two ranks."""
     env = environment(wheel_site)
+    write_configs('existing_project.md', project)
     run('tools/make_data.py', cwd=project, env=env)
-    config = 'configs/resnet34_wildlife_local.py'
+    config = 'configs/resnet34_wildlife_averaged.py'
     upstream = Path(sysconfig.get_paths()['purelib'], 'mmpretrain', '.mim', 'tools', 'train.py')
-    said = run(str(upstream), config, '--no-persistent-workers', '--cfg-options',
-               'custom_hooks.0.type=auglocal_mm.AuxiliaryHeadHook', cwd=project, env=env)
+    said = run(str(upstream), config, '--no-persistent-workers', cwd=project, env=env)
     assert 'Local plan: 17 units' in said and 'memory is not saved' not in said
+    # mmengine alone would warn and go on from random weights.
+    refused = subprocess.run(
+        [sys.executable, 'tools/train.py', 'configs/mask-rcnn_r34_wildlife_local.py',
+         '--cfg-options', 'model.backbone.init_cfg.prefix=None', 'model.backbone.init_cfg.'
+         'checkpoint=work_dirs/resnet34_wildlife_averaged/epoch_2.pth'], cwd=project, env=env,
+        check=False, capture_output=True, text=True)
+    assert re.search(r'CheckpointError: .*\(no prefix is set\) does not cover', refused.stderr)
+    assert not list((project / 'work_dirs').glob('mask*/*.pth'))
     ranks = subprocess.run(
         ['bash', str(wheel_site / 'auglocal_mm/.mim/tools/dist_train.sh'), config, '2',
          '--work-dir', 'work_dirs/ranks'], cwd=project, check=False, capture_output=True, text=True,

@@ -67,8 +67,8 @@ def test_an_editable_install_serves_the_clones_configs(source, tmp_path):
     config.write_text("_base_ = 'auglocal_mm::_base_/trial.py'\n")
     (source / FIRST).write_text('kept = 2\n')
     site = next((tmp_path / 'prefix').rglob('site-packages'))
-    # -S: the environment's own installation of this package must not answer.
-    told = run('-S', '-c', ASK, str(site), sysconfig.get_paths()['purelib'], str(config),
+    # -E, -S: no PYTHONPATH and no installation of this package in the environment may answer.
+    told = run('-E', '-S', '-c', ASK, str(site), sysconfig.get_paths()['purelib'], str(config),
                cwd=tmp_path)
     assert json.loads(told) == [str(source / 'auglocal_mm'), 2]
     link = source / 'auglocal_mm' / '.mim' / 'configs'
