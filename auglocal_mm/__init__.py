@@ -27,6 +27,7 @@ _HOME = {
     'LocalDistributedDataParallel': '.engine',
     'AuxiliaryHeadHook': '.engine',
     'RandomStateHook': '.engine',
+    'VerifyPretrainedHook': '.engine',
     'Digits': '.datasets',
     'ImageFolder': '.datasets',
     'STL10': '.datasets',

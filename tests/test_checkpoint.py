@@ -1,11 +1,13 @@
 """Checkpoints: nothing is run from them, nothing is half written, nothing stays random."""
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.registry import MODELS, DefaultScope
+from mmengine.registry import MODEL_WRAPPERS, MODELS, DefaultScope
 from small import auglocal, classifier
 
+from auglocal_mm import VerifyPretrainedHook
 from auglocal_mm.checkpoint import (
     CheckpointError,
     export_backbone,
@@ -92,6 +94,31 @@ def test_a_partial_load_is_an_error_that_names_the_keys(trained, tmp_path, prefi
     export_backbone(trained[1], out)
     with pytest.raises(CheckpointError, match=said):
         verify_pretrained(pretrained('mmpretrain', out, prefix, **settings))
+
+
+@pytest.mark.parametrize('wrapped', [False, True])
+def test_the_hook_stops_a_training_that_would_start_from_random_weights(trained, tmp_path,
+                                                                       wrapped):
+    out = tmp_path / 'backbone.pth'
+    export_backbone(trained[1], out)
+
+    def start(prefix):
+        model = torch.nn.ModuleDict({'backbone': pretrained('mmdet', out, prefix)})
+        model = MMDataParallelStandIn(model) if wrapped else model
+        VerifyPretrainedHook().before_train(SimpleNamespace(model=model))
+
+    start('backbone.')
+    with pytest.raises(CheckpointError, match="under prefix 'neck.' does not cover"):
+        start('neck.')
+
+
+@MODEL_WRAPPERS.register_module()
+class MMDataParallelStandIn(torch.nn.Module):
+    """Holds a model as wrappers do."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
 
 
 def test_a_checkpoint_without_a_backbone_is_refused(tmp_path):

@@ -1,43 +1,25 @@
 """What an installation brings: the package, and the configs as ``.mim``."""
 import json
-import shutil
-import subprocess
-import sys
 import sysconfig
 import zipfile
 from email.parser import Parser
 
 import pytest
+from packages import PIP, build_wheel, copy_source, run
 from packaging.requirements import Requirement
 
 pytest.importorskip('wheel', reason='building needs it; `make setup` installs it')
 
-PARTS = ('auglocal_mm', 'configs', 'tools', 'setup.py', 'pyproject.toml', 'MANIFEST.in',
-         'LICENSE', 'model-index.yml', 'constraints.txt', 'Makefile')
-PIP = ('--no-deps', '--no-build-isolation', '--no-index', '--quiet')
 FIRST = 'configs/_base_/trial.py'
 
 
 @pytest.fixture
 def source(root, tmp_path):
     """Return a copy of what packaging reads, with one config that is sure to be there."""
-    target = tmp_path / 'source'
-    target.mkdir()
-    for name in PARTS:
-        if (root / name).is_dir():
-            ignored = shutil.ignore_patterns('__pycache__', '.mim')
-            shutil.copytree(root / name, target / name, ignore=ignored)
-        else:
-            shutil.copy(root / name, target / name)
+    target = copy_source(root, tmp_path / 'source')
     (target / FIRST).parent.mkdir(parents=True, exist_ok=True)
     (target / FIRST).write_text('kept = 1\n')
     return target
-
-
-def run(*command, cwd):
-    done = subprocess.run([sys.executable, *command], cwd=cwd, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def expected_names(source):
@@ -52,10 +34,7 @@ def expected_names(source):
 @pytest.fixture
 def wheel(source, tmp_path):
     """Return the wheel that pip builds from the source archive."""
-    run('setup.py', '--quiet', 'sdist', '--dist-dir', str(tmp_path), cwd=source)
-    archive = next(tmp_path.glob('auglocal_mm-*.tar.gz'))
-    run('-m', 'pip', 'wheel', *PIP, '--wheel-dir', str(tmp_path), str(archive), cwd=tmp_path)
-    return zipfile.ZipFile(next(tmp_path.glob('auglocal_mm-*.whl')))
+    return zipfile.ZipFile(build_wheel(source, tmp_path))
 
 
 def test_the_wheel_holds_everything_and_leaves_torch_alone(source, wheel):
@@ -88,8 +67,8 @@ def test_an_editable_install_serves_the_clones_configs(source, tmp_path):
     config.write_text("_base_ = 'auglocal_mm::_base_/trial.py'\n")
     (source / FIRST).write_text('kept = 2\n')
     site = next((tmp_path / 'prefix').rglob('site-packages'))
-    # -S: the environment's own installation of this package must not answer.
-    told = run('-S', '-c', ASK, str(site), sysconfig.get_paths()['purelib'], str(config),
+    # -E, -S: no PYTHONPATH and no installation of this package in the environment may answer.
+    told = run('-E', '-S', '-c', ASK, str(site), sysconfig.get_paths()['purelib'], str(config),
                cwd=tmp_path)
     assert json.loads(told) == [str(source / 'auglocal_mm'), 2]
     link = source / 'auglocal_mm' / '.mim' / 'configs'

@@ -1,9 +1,9 @@
 """What plugs into mmengine's runner: optimizer wrapper, data parallel, hooks."""
 from .distributed import LocalDistributedDataParallel
-from .hooks import AuxiliaryHeadHook, RandomStateHook
+from .hooks import AuxiliaryHeadHook, RandomStateHook, VerifyPretrainedHook
 from .optim_wrapper import AugLocalOptimWrapper
 from .seed_worker import seed_worker
 from .warmup_cosine import WarmupCosineLR
 
 __all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'LocalDistributedDataParallel',
-           'RandomStateHook', 'WarmupCosineLR', 'seed_worker']
+           'RandomStateHook', 'VerifyPretrainedHook', 'WarmupCosineLR', 'seed_worker']

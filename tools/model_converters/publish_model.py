@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+"""Write a trained model's weights, checked and under their checksum, to give away.
+
+    tools/model_converters/publish_model.py IN OUT
+
+writes OUT-<first 8 digits of its SHA-256>.pth: the plain model's keys, the config and the
+classes; no auxiliary networks, no optimizer.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('checkpoint', metavar='IN', help='what a training run saved')
+    parser.add_argument('out', metavar='OUT', help='path and name without checksum')
+    parser.add_argument('--config', help='config of the model, where IN holds none or its '
+                        'components must be imported first')
+    args = parser.parse_args()
+    from auglocal_mm.publish import publish_model
+    print(publish_model(args.checkpoint, args.out, config=args.config))
+
+
+if __name__ == '__main__':
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from auglocal_mm.tool import tool
+    with tool():
+        main()
