@@ -75,6 +75,8 @@ def study_depth(config: Config, checkpoints: Sequence[str | Path], *, name: str,
             data is missing or unfit, or the backbone cannot be cut into units.
     """
     model = build_classifier(config)
+    if not probes and not getattr(model, 'auxiliary', None):
+        raise ValueError(f'{name} has no auxiliary networks to measure; ask for --probes')
     units = unit_names(model)
     test = images_of(config, 'test')
     train = images_of(config, 'train', limit=limit) if probes else None

@@ -30,7 +30,8 @@ def depth_chart(study: DepthStudy, *, color: str | None = None) -> Chart:
     panels = [(title, [getattr(each, kind) for each in study.checkpoints]) for kind, title in (
         ('heads', 'Auxiliary networks and head, top-1 (%)'),
         ('probes', f'Linear probes, top-1 (%) · {study.probe_images:,} training images'))]
-    panels = [(title, lines) for title, lines in panels if any(lines)]
+    # A head alone, as after back-propagation, is no curve.
+    panels = [(title, lines) for title, lines in panels if any(len(line) > 1 for line in lines)]
     if not panels:
         raise ValueError(f'nothing was measured of {study.name}: it has no auxiliary networks; '
                          'ask for linear probes')

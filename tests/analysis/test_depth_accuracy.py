@@ -65,6 +65,9 @@ def test_a_network_by_back_propagation_has_probes_and_only_its_head(trained):
     local = study_depth(*(trained['auglocal'][0], [trained['auglocal'][1]]), name='AugLocal',
                         probes=True, limit=60, told=lambda line: None)
     assert study.checkpoints[0].probes == local.checkpoints[0].probes  # equal backbones
+    assert len(depth_chart(study).figure.axes) == 1 and len(depth_chart(local).figure.axes) == 2
+    with pytest.raises(ValueError, match='BP has no auxiliary networks to measure'):
+        study_depth(cfg, [path], name='BP')
 
 
 def test_equal_backbones_are_equal_whatever_trained_them(trained):
