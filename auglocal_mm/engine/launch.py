@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,21 @@ def add_host_defaults(cfg: Config) -> None:
             loader.setdefault('collate_fn', {'type': 'default_collate'})
 
 
+def require_backends(cfg: Config) -> None:
+    """Refuse a visualizer backend whose package is missing, which mmengine finds out late.
+
+    Raises:
+        ValueError: Names each, and what to install.
+    """
+    packages = {'TensorboardVisBackend': 'tensorboard', 'WandbVisBackend': 'wandb'}
+    named = [str(each.get('type')).rpartition('.')[2]
+             for each in (cfg.get('visualizer') or {}).get('vis_backends') or []]
+    missing = [name for name in named if name in packages and find_spec(packages[name]) is None]
+    if missing:
+        raise ValueError(f'{", ".join(missing)} in visualizer.vis_backends cannot be used here: '
+                         f'pip install {" ".join(packages[name] for name in missing)}')
+
+
 def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     """Check or download data, check every checkpoint that will be read, then build the runner.
 
@@ -186,6 +202,7 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
         FileNotFoundError, DataError, CheckpointError, ValueError: Something the config names is
             missing or impossible; no checkpoint or result was touched.
     """
+    require_backends(cfg)
     check_data(cfg, splits=splits)
     provide_data(cfg, splits=splits)
     start = starting_checkpoint(cfg)

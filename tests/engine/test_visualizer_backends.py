@@ -84,6 +84,14 @@ def test_local_losses_arrive_as_scalars_with_their_iteration(root, tmp_path, rec
     assert list((tmp_path / 'run').glob('*/vis_data/scalars.json'))
 
 
+def test_a_backend_without_its_package_is_refused_before_anything_is_made(
+        root, tmp_path, monkeypatch):
+    monkeypatch.setattr('auglocal_mm.engine.launch.find_spec', lambda name: None)
+    with pytest.raises(ValueError, match=r'WandbVisBackend .*pip install wandb'):
+        train(root, tmp_path, 'WandbVisBackend')
+    assert not (tmp_path / 'run').exists()
+
+
 def test_tensorboard_shows_them(root, tmp_path):
     pytest.importorskip('tensorboard')
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -27,6 +27,8 @@ def parse_args() -> argparse.Namespace:
                         "one that begins with a rule's name has its colour")
     parser.add_argument('--out', default='.', metavar='DIR',
                         help='folder for depth.png, depth.svg and depth.json (default: here)')
+    parser.add_argument('--image-folder', metavar='PATH',
+                        help='read PATH/{train,test}/<class>/*.jpg, as tools/train.py did')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings, as the training had them')
     return parser.parse_args()
@@ -37,10 +39,13 @@ def main() -> None:
     from auglocal_mm.analysis.depth_accuracy import by_epoch, study_depth
     from auglocal_mm.analysis.depth_chart import depth_chart
     from auglocal_mm.analysis.results import write_json
-    from auglocal_mm.engine.launch import load_config
+    from auglocal_mm.engine.launch import load_config, use_image_folder
+    cfg = load_config(args.config, cfg_options=args.cfg_options)
+    if args.image_folder:
+        use_image_folder(cfg, args.image_folder)
     study = study_depth(
-        load_config(args.config, cfg_options=args.cfg_options), by_epoch(args.checkpoints),
-        name=args.name or Path(args.config).stem, probes=args.probes, limit=args.probe_images)
+        cfg, by_epoch(args.checkpoints), name=args.name or Path(args.config).stem,
+        probes=args.probes, limit=args.probe_images)
     paths = depth_chart(study).save(Path(args.out))
     write_json(Path(args.out) / 'depth.json', study.to_dict())
     print('written:', *paths, Path(args.out) / 'depth.json')

@@ -27,6 +27,8 @@ def parse_args() -> argparse.Namespace:
                         help="what to call the networks (default: the configs' names)")
     parser.add_argument('--out', default='.', metavar='DIR', help='folder for similarity.png, '
                         'similarity.svg and similarity.json (default: here)')
+    parser.add_argument('--image-folder', metavar='PATH',
+                        help='read PATH/test/<class>/*.jpg, as tools/train.py did')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings of the first config, its data included')
     parser.add_argument('--other-cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
@@ -39,9 +41,11 @@ def main() -> None:
     from auglocal_mm.analysis.results import write_json
     from auglocal_mm.analysis.similarity_chart import similarity_chart
     from auglocal_mm.analysis.similarity_study import compare_networks
-    from auglocal_mm.engine.launch import load_config
+    from auglocal_mm.engine.launch import load_config, use_image_folder
     first = load_config(args.config, cfg_options=args.cfg_options)
     second = load_config(args.other_config, cfg_options=args.other_cfg_options)
+    if args.image_folder:
+        use_image_folder(first, args.image_folder)
     similarity = compare_networks((first, args.checkpoint), (second, args.other_checkpoint),
                                   limit=args.images)
     names = args.names or (Path(args.config).stem, Path(args.other_config).stem)
