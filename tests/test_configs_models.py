@@ -1,44 +1,36 @@
 """Classification configs build what their names and the paper say."""
+from ast import literal_eval
 from functools import cache
-from pathlib import Path
 
 import pytest
-from mmengine.config import Config
+from config_files import CLASSIFIERS, CONFIGS, HOSTS_OWN, RULES, dataset_of, net_of, parse, relative
 from mmengine.registry import MODELS, DefaultScope
 
 from auglocal_mm.partition import partition
 from auglocal_mm.rules import build_rule
 
-CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
-FOLDERS = ('bp', 'auglocal', 'dgl', 'predsim', 'infopro')
-CLASSIFIERS = sorted(path for folder in FOLDERS for path in CONFIGS.glob(f'{folder}/*.py'))
-RULES = dict(zip(FOLDERS, ('Backprop', 'AugLocal', 'DGL', 'PredSim', 'InfoPro')))
 UNITS = {'resnet32': 16, 'resnet110': 55, 'vgg19': 16, 'vgg13': 10, 'resnet34': 17,
          'resnet101': 34, 'mobilenet-v2': 19, 'efficientnet-b0': 17, 'regnetx-400mf': 23,
          'deit-small': 13, 'convnext-tiny': 19}
 
 
-@cache
-def parse(path):
-    return Config.fromfile(path)
-
-
-@cache
 def plan(path):
     """The plan alone: auxiliary networks of ImageNet's size take seconds to build."""
+    model = parse(path).model
+    return build_rule(model.local).plan(specs(repr(model.backbone.to_dict())))
+
+
+@cache
+def specs(config):
+    """Shapes of a backbone's local layers, once for all that have this config, given as text."""
     with DefaultScope.overwrite_default_scope('mmpretrain'):
-        model = parse(path).model
-        backbone = MODELS.build(model.backbone)
-    return build_rule(model.local).plan([layer.spec(backbone) for layer in partition(backbone)])
-
-
-def relative(path):
-    return str(path.relative_to(CONFIGS)) if isinstance(path, Path) else None
+        backbone = MODELS.build(literal_eval(config))
+    return [layer.spec(backbone) for layer in partition(backbone)]
 
 
 @pytest.mark.parametrize('path', CLASSIFIERS, ids=relative)
 def test_the_rule_and_the_network_are_those_of_the_name(path):
-    cfg, net = parse(path), path.stem.split('_')[0]
+    cfg, net = parse(path), net_of(path)
     assert cfg.model.local.type == f'auglocal_mm.{RULES[path.parent.name]}'
     assert cfg.optim_wrapper.type == 'auglocal_mm.AugLocalOptimWrapper'
     assert cfg.work_dir == f'work_dirs/{path.stem}_{path.parent.name}'
@@ -48,17 +40,16 @@ def test_the_rule_and_the_network_are_those_of_the_name(path):
     rule = path.parent.name
     if rule == 'bp':
         assert local_plan.modules == 1
-    elif rule == 'auglocal' and path.stem.split('_')[1] == 'cifar10':
+    elif rule == 'auglocal' and dataset_of(path) != 'imagenet':
         assert local_plan.modules == local_plan.units - cfg.model.local.depth + 1
     else:
         assert local_plan.modules == local_plan.units
 
 
-@pytest.mark.parametrize('path', CLASSIFIERS, ids=relative)
+@pytest.mark.parametrize('path', [path for path in CLASSIFIERS if path not in HOSTS_OWN],
+                         ids=relative)
 def test_configs_of_one_network_differ_in_the_rule_alone(path):
-    twin = CONFIGS / 'bp' / f'{path.stem.split("_")[0]}_{path.stem.split("_")[1]}.py'
-    if path.stem.startswith(('deit', 'convnext')):
-        pytest.skip("mmpretrain's own config stands beside it")
+    twin = CONFIGS / 'bp' / f'{net_of(path)}_{dataset_of(path)}.py'
     ours, other = (parse(p).to_dict() for p in (path, twin))
     for cfg in (ours, other):
         for key in ('local', 'work_dir'):
@@ -95,6 +86,18 @@ def test_table_8_weighs_losses_as_infopro_does():
     infopro = parse(CONFIGS / 'infopro/resnet110_cifar10.py').model.local
     assert (ours.second_loss, ours.lambda1, ours.lambda2) == (
         'reconstruction', infopro.lambda1, infopro.lambda2)
+
+
+@pytest.mark.parametrize(('net', 'lambda1', 'lambda2'), [
+    ('resnet110', [5.0, 0.5], [0.0, 1.0]), ('resnet32', [5.0, 0.2], [0.05, 0.5]),
+    ('vgg19', [5.0, 0.2], [0.05, 0.5])])
+def test_infopro_weighs_its_losses_by_the_network(net, lambda1, lambda2):
+    paths = list(CONFIGS.glob(f'infopro/{net}_*.py'))
+    assert len(paths) >= 3
+    for path in paths:
+        local = parse(path).model.local
+        assert (list(local.lambda1), list(local.lambda2)) == (lambda1, lambda2)
+        assert (local.get('loss', 'softmax') == 'contrast') == path.stem.endswith('_contrast')
 
 
 @pytest.mark.parametrize(('config', 'notation'), [

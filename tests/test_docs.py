@@ -1,4 +1,4 @@
-"""The worked examples of docs/rules.md and docs/backbones.md run as they stand there."""
+"""The worked examples of docs/ and of configs/README.md run as they stand there."""
 import importlib
 import re
 import sys
@@ -9,9 +9,11 @@ import torch
 from mmengine.config import Config
 from small import KeepGradients, auglocal, batch, classifier
 
+import auglocal_mm
 from auglocal_mm import AugLocalOptimWrapper, LocalImageClassifier
 from auglocal_mm.partition import join, partition
 from auglocal_mm.registry import LOCAL_LOSSES, LOCAL_RULES
+from auglocal_mm.rules import build_rule
 
 DOCS = Path(__file__).resolve().parent.parent / 'docs'
 
@@ -108,3 +110,37 @@ def test_every_rule_has_its_section_and_its_config_line(page, rule):
     classifier(local)
     LOCAL_RULES.import_from_location()
     assert rule in LOCAL_RULES.module_dict
+
+
+CONFIGS_PAGE = '../configs/README.md'
+
+
+def test_configs_of_ones_own(tmp_path):
+    """By inheritance from the installed package, whole or by a fragment."""
+    if not (Path(auglocal_mm.__file__).parent / '.mim').exists():
+        pytest.skip('auglocal_mm:: needs the package installed')
+    whole, fragment = (read_config(block, tmp_path) for block in examples(CONFIGS_PAGE).values())
+    assert whole.model.local == dict(type='auglocal_mm.AugLocal', depth=4, tau=0.5)
+    assert (whole.train_dataloader.batch_size, whole.work_dir) == (256, 'work_dirs/mine')
+    assert whole.auto_scale_lr == dict(enable=True, base_batch_size=1024)
+    assert fragment.model.local.modules == 17 and fragment.model.backbone.depth == 34
+
+
+def read_config(text, tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text(text)
+    return Config.fromfile(path)
+
+
+def test_commands_of_the_configs_page_name_configs_and_settings():
+    text = (DOCS / CONFIGS_PAGE).read_text()
+    commands = re.findall(r'^    tools/(?:\S*/)?(\w+)\.py (\S+)', text, flags=re.MULTILINE)
+    assert {tool for tool, _ in commands} == {'train', 'get_complexity'}
+    for _, path in commands:
+        cfg = Config.fromfile(DOCS.parent / path)
+        for key, value in re.findall(r'([\w.]+)=([\d.]+)', ' '.join(re.findall(
+                r'--cfg-options (.*)', text))):
+            cfg.merge_from_dict({key: float(value) if '.' in value else int(value)})
+        build_rule(cfg.model.local)
+    for name in re.findall(r'`((?:auglocal|dgl|infopro|mask_rcnn)/[\w-]+\.py)`', text):
+        assert (DOCS.parent / 'configs' / name).is_file()

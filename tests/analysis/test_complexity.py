@@ -6,14 +6,13 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 import pytest
 import torch
+from flops import Figures, resnet110
 from mmengine.config import Config
 from small import auglocal, classifier
 from torch import nn
 
 from auglocal_mm.analysis.complexity import complexity, count_flops
 from auglocal_mm.analysis.plan import image_shape
-from auglocal_mm.auxiliary import BuildContext, build_auxiliary
-from auglocal_mm.partition import partition
 from auglocal_mm.rules import build_rule
 
 # GFLOPs that the paper prints for ResNet-110, 32x32 pixels, 10 classes: main text ...
@@ -52,41 +51,6 @@ TRANSFORMER = {
     'type': 'VisionTransformer', 'img_size': 32, 'patch_size': 8, 'arch': {
         'embed_dims': 32, 'num_layers': 3, 'num_heads': 2, 'feedforward_channels': 64}}
 TRANSFORMER_HEAD = {'type': 'VisionTransformerClsHead', 'num_classes': 4, 'in_channels': 32}
-
-
-def resnet110(local=None):
-    head = {'type': 'LinearClsHead', 'num_classes': 10, 'in_channels': 64}
-    return classifier(local, backbone={'type': 'auglocal_mm.ResNetCIFAR', 'depth': 110}, head=head)
-
-
-class Figures:
-    """Counts of ResNet-110 with any rule's plan; every distinct auxiliary network once."""
-
-    def __init__(self):
-        model = resnet110().eval()
-        self.backbone_flops = complexity(model, (32, 32)).flops
-        layers = partition(model.backbone)
-        self.specs = [layer.spec(model.backbone) for layer in layers]
-        self.context = BuildContext(model.backbone, {layer.name: layer for layer in layers}, 10)
-        self.features, x = [], torch.zeros(1, 3, 32, 32)
-        for layer in layers:
-            x = layer.forward(model.backbone, x).detach()
-            self.features.append(x)
-        self.known = {}
-
-    def flops(self, rule):
-        entries = zip(rule.plan(self.specs).layers, self.features, strict=True)
-        return self.backbone_flops + sum(
-            self.auxiliary_flops(entry, x) for entry, x in entries if entry.auxiliary)
-
-    def auxiliary_flops(self, entry, x):
-        plan = entry.auxiliary
-        key = x.shape, plan.notation(), plan.strides, plan.batch_norm_before_fc
-        if key not in self.known:
-            network = build_auxiliary(entry, self.context).eval()
-            with torch.no_grad():
-                self.known[key] = count_flops(network, network, x)
-        return self.known[key]
 
 
 @pytest.fixture(scope='module')
