@@ -21,7 +21,7 @@ CLASSIFIER = '''
 _base_ = '{root}/configs/demo/resnet34-slim_digits_{method}.py'
 work_dir = 'work_dirs/resnet34_imagenet_{method}'
 train_cfg = dict(max_epochs={epochs})
-param_scheduler = dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=44, T_max=44)
+param_scheduler = [dict(type='CosineAnnealingLR', by_epoch=False, begin=0, end=44, T_max=44)]
 '''
 DETECTOR = '''
 _base_ = '{root}/configs/demo/mask-rcnn_digit-scenes_{method}.py'

@@ -151,17 +151,26 @@ def write_configs(page, project):
             assert path.read_text().endswith(body), name
 
 
+def echo(line, site):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
+    return subprocess.run(['bash', '-c', line], env={**environment(site), 'PATH': path}, text=True,
+                          cwd=site, capture_output=True, check=True).stdout.strip()
+
+
 def page_steps(page, site):
     """The page's commands and code as steps of the driver; its shell set-up is done here."""
-    tools = str(site / 'auglocal_mm' / '.mim' / 'tools')
+    tools = None
     for language, text in blocks(page):
         if language == 'python' and not text.startswith('# configs/'):
             yield 'code', text
         if language == 'bash':
             for line in commands(text):
-                words = shlex.split(line.replace('$TOOLS', tools))
-                if words[0] in ('export', 'cd'):
+                if line.startswith('export TOOLS='):
+                    tools = echo(f'{line}; echo $TOOLS', site)
+                    assert tools == str(site / 'auglocal_mm' / '.mim' / 'tools')
+                if line in ('cd ' + EXAMPLE, 'export PYTHONPATH=.') or '$(' in line:
                     continue
+                words = shlex.split(line.replace('$TOOLS', tools))
                 assert words[0] == 'python', line
                 yield 'script', words[1:]
 
