@@ -2,8 +2,8 @@
 
     tools/train.py configs/infopro/vgg19_cifar10.py
 
-The paper's weights of InfoPro's losses are known for ResNet-32 and ResNet-110 alone. VGG19
-has 16 local layers, as ResNet-32 has, and takes the weights of that network.
+The paper's weights of InfoPro's losses are at hand for ResNet-32 and ResNet-110 alone. VGG19 has
+16 local layers, as ResNet-32 has, and takes the weights of that network: this project's choice.
 
 Expected: no published figure at hand.
 Not yet run at this length by this project.
