@@ -11,13 +11,14 @@ from matplotlib.transforms import Bbox
 
 from auglocal_mm.analysis.chart import COLORS, INK, MUTED, NAMES, STYLE, Chart, new_figure
 
-from .row import Row
+from .row import Row, quartiles
 
 #: Where a label may stand: points away from its point, nearest first.
 _DISTANCES = (9, 15, 22, 30, 40, 52, 66)
 _DIRECTIONS = ((1, 0), (-1, 0), (0, -1), (0, 1), (0.8, -0.8), (0.8, 0.8), (-0.8, -0.8), (-0.8, 0.8))
 #: From this distance on a line leads from label to point.
 _LEADER_FROM = 15
+_OURS = 'time_ratio', 'memory_ratio'
 _PAPER = 'paper_time_ratio', 'paper_memory_ratio'
 
 
@@ -33,7 +34,7 @@ def memory_time(rows: Sequence[Row]) -> Chart:
     done = [row for row in rows if row.error is None]
     if not done:
         raise ValueError('a picture needs at least 1 row with figures, got 0')
-    ours = [_ratio(row, 'time_ratio', 'memory_ratio') for row in done]
+    ours = [_ratio(row, *_OURS) for row in done]
     paper = [_ratio(row, *_PAPER) for row in done if row.paper]
     colors = [COLORS[row.method] if row.method else INK for row in done]
     with matplotlib.rc_context({**STYLE, 'axes.grid.axis': 'both'}):
@@ -63,6 +64,13 @@ def _ratio(row: Row, *keys: str) -> tuple[float, ...]:
     return tuple(float(row.ratios[key] or 0.0) for key in keys)
 
 
+def _spread(row: Row) -> tuple[float, float]:
+    """Quartiles of a row's steps, as multiples of the reference's median."""
+    multiple = _ratio(row, 'time_ratio')[0] / row.step_seconds
+    first, third = quartiles(row.seconds)
+    return first * multiple, third * multiple
+
+
 def _scale(axes: Axes, points: Sequence[tuple[float, ...]]) -> None:
     """Logarithmic axes with room for labels around all points, and few plain ticks."""
     axes.set_xscale('log')
@@ -80,8 +88,8 @@ def _scale(axes: Axes, points: Sequence[tuple[float, ...]]) -> None:
 
 def _draw(axes: Axes, row: Row, color: str) -> None:
     """Our point with the quartiles of its time; the paper's, hollow, tied to it."""
-    seconds, memory, first, third = _ratio(
-        row, 'time_ratio', 'memory_ratio', 'time_ratio_q1', 'time_ratio_q3')
+    seconds, memory = _ratio(row, *_OURS)
+    first, third = _spread(row)
     if row.paper:
         theirs = _ratio(row, *_PAPER)
         if theirs != (seconds, memory):
@@ -101,7 +109,7 @@ def _place_labels(axes: Axes, rows: Sequence[Row], colors: Sequence[str],
     if legend is not None:
         taken.append(legend.get_window_extent())
     for row, color in zip(rows, colors, strict=True):
-        point = _ratio(row, 'time_ratio', 'memory_ratio')
+        point = _ratio(row, *_OURS)
         best: tuple[float, Annotation, Bbox] | None = None
         for distance, offset in _offsets():
             label = _label(axes, _name(row), point, offset, color, leader=distance >= _LEADER_FROM)
@@ -146,8 +154,7 @@ def _name(row: Row) -> str:
 
 def _bar(axes: Axes, row: Row) -> Bbox:
     """Where the quartiles of a row's time are drawn, in pixels."""
-    _, memory, first, third = _ratio(
-        row, 'time_ratio', 'memory_ratio', 'time_ratio_q1', 'time_ratio_q3')
+    memory, (first, third) = _ratio(row, *_OURS)[1], _spread(row)
     (left, y), (right, _) = axes.transData.transform([(first, memory), (third, memory)])
     return Bbox.from_extents(left - 4, y - 4, right + 4, y + 4)
 
