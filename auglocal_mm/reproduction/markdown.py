@@ -50,8 +50,16 @@ def machine(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def claim(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """An ordering, whether it appears, by how much, and by how much in the paper."""
+def claims(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the orderings: whether each appears, by how much, and in the paper."""
+    header = ['ordering', 'appears', 'difference', 'in the paper']
+    rows = [_claim(entry) for entry in result['claims']]
+    if all(entry['paper'] is None for entry in result['claims']):
+        return header[:3], [row[:3] for row in rows]
+    return header, rows
+
+
+def _claim(entry: Mapping[str, Any]) -> list[str]:
     verdict = {True: 'yes', False: 'no', None: 'not known yet'}[entry['holds']]
     if entry['difference'] is None:
         ours = '–'
@@ -61,7 +69,7 @@ def claim(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
         if entry['spread'] is not None and abs(entry['difference']) < entry['spread']:
             verdict += ', within the spread'
     paper = '–' if entry['paper'] is None else signed(entry['paper'])
-    return f'{entry["better"]} > {entry["worse"]}', verdict, ours, paper
+    return [f'{entry["better"]} > {entry["worse"]}', verdict, ours, paper]
 
 
 def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -94,8 +102,7 @@ def render_markdown(result: Mapping[str, Any]) -> str:
     lines += _lines(*cells(result))
     if result['claims']:
         lines += ['', 'Orderings of the paper, and whether they appear here:', '']
-        lines += _lines(['ordering', 'appears', 'difference', 'in the paper'],
-                        [claim(entry) for entry in result['claims']])
+        lines += _lines(*claims(result))
     if result['note']:
         lines += ['', result['note']]
     return '\n'.join(lines) + '\n'

@@ -13,7 +13,7 @@ from auglocal_mm.analysis.report_style import CSS
 
 from .comparison_chart import comparison_chart
 from .console import duration
-from .markdown import cells, claim, label, machine, seeds
+from .markdown import cells, claims, label, machine, seeds
 from .run import Run
 from .steps import Step
 from .table import Table
@@ -111,12 +111,10 @@ def render_report(result: Mapping[str, Any], charts: Sequence[Chart], runs: Sequ
         HTML without a single reference outside itself.
     """
     note = f'<p class="note">{escape(result["note"])}</p>' if result['note'] else ''
-    parts = [_header(result), _section('Ours and the paper\'s', _table(*cells(result)) + note)]
+    parts = [_header(result), _section('Figures', _table(*cells(result)) + note)]
     if result['claims']:
         parts.append(_section('Orderings', '<p>Those that the paper\'s figures have, and whether '
-                              'they appear here.</p>' + _table(
-                                  ['ordering', 'appears', 'difference', 'in the paper'],
-                                  [claim(entry) for entry in result['claims']])))
+                              'they appear here.</p>' + _table(*claims(result))))
     if charts:
         parts.append(_section('Pictures', ''.join(
             f'<div class="chart wide">{chart.svg()}</div>' for chart in charts)))
