@@ -13,10 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from made_data import make_coco, make_imagenet
 
 ROOT = Path(__file__).resolve().parents[2]
 AUGLOCAL = 'configs/auglocal/resnet34_imagenet.py'
@@ -39,39 +38,6 @@ def run(*words, folder, status=0):
     done = subprocess.run(**command(*words, folder=folder), timeout=500, check=False)
     assert done.returncode == status, done.stdout[-4000:]
     return done.stdout
-
-
-def make_imagenet(folder):
-    """A thousand class folders as ImageNet has, pictures in the first two."""
-    random = np.random.default_rng(0)
-    for split, images in (('train', 4), ('val', 2)):
-        for number in range(1000):
-            place = folder / 'data' / 'imagenet' / split / f'n{number:08d}'
-            place.mkdir(parents=True)
-            for index in range(images if number < 2 else 0):
-                pixels = random.integers(0, 256, (260, 300, 3), dtype=np.uint8)
-                Image.fromarray(pixels).save(place / f'{index}.JPEG')
-
-
-def make_coco(folder):
-    random = np.random.default_rng(0)
-    coco = folder / 'data' / 'coco'
-    (coco / 'annotations').mkdir(parents=True)
-    names = json.loads((ROOT / 'tests/tools/coco_categories.json').read_text())
-    for split, count in (('train2017', 2), ('val2017', 1)):
-        (coco / split).mkdir()
-        images, annotations = [], []
-        for index in range(1, count + 1):
-            pixels = random.integers(0, 256, (120, 160, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(coco / split / f'{index:012d}.jpg')
-            images.append({'id': index, 'file_name': f'{index:012d}.jpg', 'width': 160,
-                           'height': 120})
-            annotations.append({
-                'id': index, 'image_id': index, 'category_id': 1, 'iscrowd': 0, 'area': 2400.0,
-                'bbox': [20, 30, 60, 40], 'segmentation': [[20, 30, 80, 30, 80, 70, 20, 70]]})
-        (coco / 'annotations' / f'instances_{split}.json').write_text(json.dumps({
-            'images': images, 'annotations': annotations,
-            'categories': [{'id': index + 1, 'name': name} for index, name in enumerate(names)]}))
 
 
 @pytest.fixture(scope='module')

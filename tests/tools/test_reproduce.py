@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from made_data import make_coco, make_imagenet
 from PIL import Image
 
+from auglocal_mm.checkpoint import read_checkpoint
 from auglocal_mm.reproduction.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,3 +123,25 @@ def test_an_interrupted_table_continues(images, tmp_path):
     assert [row['ours']['accuracy/top1']['n'] for row in result['rows']] == [1, 1]
     log = next((folder / 'runs').glob('*_bp/seed0/train.log')).read_text()
     assert 'resumed epoch' in log
+
+
+@pytest.mark.slow
+def test_coco_from_pretraining_to_ap(tmp_path):
+    """Table 7 at full image size: both rows, each detector on its own backbone."""
+    make_imagenet(tmp_path)
+    make_coco(tmp_path)
+    said = run('7', '--epochs-scale', '0.005', '--seeds', '1', '--batch-size', '4',
+               '--cfg-options', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
+               folder=tmp_path)
+    folder = next((tmp_path / 'work_dirs/reproduce').iterdir())
+    result = json.loads((folder / 'table-7/table.json').read_text())
+    assert result['complete'] and 'SCALED DOWN' in said
+    for row in result['rows']:
+        assert {value['n'] for value in row['ours'].values()} == {1}
+        assert set(row['ours']) == {'coco/bbox_mAP', 'coco/segm_mAP'}
+        runs = folder / 'runs' / f'resnet34_imagenet_{row["name"]}' / 'seed0'
+        exported = read_checkpoint(runs / 'backbone.pth')['state_dict']
+        detector = read_checkpoint(runs / 'detector/epoch_1.pth')['state_dict']
+        frozen = [key for key in exported if key.startswith('backbone.layer1.')
+                  and not key.endswith('num_batches_tracked')]
+        assert frozen and all(torch.equal(detector[key], exported[key]) for key in frozen)
