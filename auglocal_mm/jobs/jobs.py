@@ -46,9 +46,19 @@ class JobFailed(RuntimeError):
 
 
 class RunningJob:
-    """A started job."""
+    """A started job.
 
-    def __init__(self, job: Job, *, log_dir: Path, cwd: Path, env: Mapping[str, str]) -> None:
+    Args:
+        job: What to run.
+        log_dir: Folder of its log; exists.
+        cwd: Its working directory.
+        env: Its whole environment.
+        keep_open: File descriptors that it inherits, such as that of a lock which
+            must be held as long as it lives.
+    """
+
+    def __init__(self, job: Job, *, log_dir: Path, cwd: Path, env: Mapping[str, str],
+                 keep_open: Sequence[int] = ()) -> None:
         self.job = job
         self.log = log_dir / f'{job.name}.log'
         self.seconds: float | None = None
@@ -59,6 +69,7 @@ class RunningJob:
             self._process = subprocess.Popen(
                 list(job.command), stdout=output, stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL, cwd=cwd, env=dict(env), start_new_session=True,
+                pass_fds=tuple(keep_open),
             )
 
     @property

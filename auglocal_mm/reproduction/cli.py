@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import signal
 from collections.abc import Sequence
@@ -88,10 +89,10 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
         _show_plan(text, table, settings, runs)
         return 0
     environments = _environments(table, devices, options.jobs, root=root)
-    with only_one(work_dir):
+    with only_one(work_dir) as lock:
         failed = False
         if not options.only_report:
-            failed = _execute(runs, text, environments=environments)
+            failed = _execute(runs, text, environments=environments, lock=lock)
         result = collect(table, settings, runs)
         folder = publish(table, result, runs, work_dir / f'table-{table.name}')
     text.say('\n' + (folder / 'table.md').read_text(encoding='utf-8'))
@@ -121,12 +122,16 @@ def _environments(table: Table, devices: int, jobs: int, *, root: Path) -> list[
     """
     if jobs < 1:
         raise ValueError(f'--jobs must be at least 1, got {jobs}')
-    if any(row.detector for row in table.rows):
-        return [child_environment(root, threads=max(1, usable_cores() // max(1, devices)))]
-    slots = devices or jobs
-    threads = max(1, usable_cores() // slots)
-    return [child_environment(root, threads=threads, devices=str(slot) if devices else None)
-            for slot in range(slots)]
+    if devices == 0:
+        # Hidden, so that --gpus 0 means the processor on a machine that has some.
+        threads = max(1, usable_cores() // jobs)
+        return [child_environment(root, threads=threads, devices='') for _ in range(jobs)]
+    visible = os.environ.get('CUDA_VISIBLE_DEVICES')
+    names = (visible.split(',') if visible else [str(index) for index in range(devices)])[:devices]
+    threads = max(1, usable_cores() // devices)
+    together = any(row.detector for row in table.rows)
+    return [child_environment(root, threads=threads, devices=each)
+            for each in ([','.join(names)] if together else names)]
 
 
 def _show_plan(text: LiveText, table: Table, settings: Settings, runs: Sequence[Run]) -> None:
@@ -138,14 +143,15 @@ def _show_plan(text: LiveText, table: Table, settings: Settings, runs: Sequence[
             text.say(f'  {"done: " if step.done() else ""}{shlex.join(step.command())}')
 
 
-def _execute(runs: Sequence[Run], text: LiveText, *, environments: list[dict[str, str]]) -> bool:
+def _execute(runs: Sequence[Run], text: LiveText, *, environments: list[dict[str, str]],
+             lock: int) -> bool:
     """Whether a run failed.
 
     Raises:
         KeyboardInterrupt: Interrupted; everything that was running has been stopped.
     """
     done = [run for run in runs if run.state == 'done']
-    execution = Execution(runs, environments=environments, cwd=Path.cwd())
+    execution = Execution(runs, environments=environments, cwd=Path.cwd(), lock=lock)
     console = Console(text, done_before=done, total=len(runs))
     before = signal.signal(signal.SIGTERM, _raise_interrupt)
     try:

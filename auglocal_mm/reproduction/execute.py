@@ -52,6 +52,7 @@ class Execution:
         runs: In the order to start; those that are done are left alone.
         environments: One for each slot.
         cwd: Working directory of all commands.
+        lock: What :func:`only_one` gave; every command holds it as long as it lives.
 
     Attributes:
         waiting: Runs that have not been started.
@@ -61,13 +62,14 @@ class Execution:
     """
 
     def __init__(self, runs: Sequence[Run], *, environments: Sequence[dict[str, str]],
-                 cwd: Path) -> None:
+                 cwd: Path, lock: int | None = None) -> None:
         self.waiting = [run for run in runs if run.state != 'done']
         self.active: dict[int, Active] = {}
         self.failures: list[Failure] = []
         self.finished: list[Run] = []
         self._environments = environments
         self._cwd = cwd
+        self._keep_open = () if lock is None else (lock,)
 
     def execute(self, watch: Callable[[Execution], None]) -> None:
         """Run everything; failures are collected, not raised.
@@ -108,7 +110,8 @@ class Execution:
         run.begin()
         job = Job(step.name, run.label, step.command(), step.epochs)
         self.active[slot] = Active(run, step, RunningJob(
-            job, log_dir=run.folder, cwd=self._cwd, env=self._environments[slot]))
+            job, log_dir=run.folder, cwd=self._cwd, env=self._environments[slot],
+            keep_open=self._keep_open))
 
     def _ended(self, active: Active) -> bool:
         """Whether the step's process is over; notes its time, and a failure if it was one."""
@@ -128,8 +131,12 @@ class Execution:
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
+def only_one(folder: Path) -> Iterator[int]:
     """Hold a folder, so that two processes never train the same runs.
+
+    Yields:
+        The lock's descriptor. A child that inherits it holds the lock, too: should
+        this process be killed alone, what it started still keeps others out.
 
     Raises:
         ValueError: Another process holds it.
@@ -141,6 +148,7 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ValueError(f'{folder} is in use by another tools/reproduce.py; wait for it, '
-                             'or give another --work-dir') from None
-        yield
+            raise ValueError(f'{folder} is in use by another tools/reproduce.py, or by a training '
+                             'that one left behind; wait for it or end it, or give another '
+                             '--work-dir') from None
+        yield lock.fileno()

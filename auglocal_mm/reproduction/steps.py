@@ -70,10 +70,23 @@ class Train:
             start += ['-m', 'torch.distributed.run', '--standalone',
                       f'--nproc_per_node={self.devices}']
             launcher = ['--launcher', 'pytorch']
-        resume = ['--resume'] if self.begun() else []
         return [*start, str(self.root / 'tools/train.py'), str(self.root / self.config),
-                '--work-dir', str(self.work_dir), *self.arguments, *resume, *launcher,
+                '--work-dir', str(self.work_dir), *self.arguments, *self._resume(), *launcher,
                 '--cfg-options', *self.options]
+
+    def _resume(self) -> list[str]:
+        """How to continue: from the latest checkpoint, or the one before the last epoch's.
+
+        A run that was stopped after its last checkpoint and before its last validation
+        would have nothing left to train, and so would never validate.
+        """
+        if not self.begun():
+            return []
+        latest = Path((self.work_dir / 'last_checkpoint').read_text().strip()).name
+        if latest != self.checkpoint.name:
+            return ['--resume']
+        before = self.work_dir / f'epoch_{self.epochs - 1}.pth'
+        return ['--resume', str(before)] if before.is_file() else []
 
     def begun(self) -> bool:
         return (self.work_dir / 'last_checkpoint').is_file()

@@ -1,6 +1,9 @@
 """Execution runs what is missing, keeps slots full, survives failures and interruptions."""
+import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,6 +157,35 @@ def test_a_folder_serves_one_process_at_a_time(root, tmp_path):
                 only_one(tmp_path):
             pass
         holder.communicate('')
+    with only_one(tmp_path):
+        pass
+
+
+def test_a_training_that_outlives_its_starter_keeps_others_out(root, tmp_path):
+    code = ('from pathlib import Path; import sys, time\n'
+            'from auglocal_mm.jobs import Job, RunningJob, child_environment\n'
+            'from auglocal_mm.reproduction.execute import only_one\n'
+            f'folder = Path({str(tmp_path)!r})\n'
+            'with only_one(folder) as lock:\n'
+            '    job = Job("a", "a", [sys.executable, "-c", "import time; time.sleep(60)"])\n'
+            '    running = RunningJob(job, log_dir=folder, cwd=folder,\n'
+            f'        env=child_environment(Path({str(root)!r})), keep_open=[lock])\n'
+            '    print(running._process.pid, flush=True); time.sleep(60)\n')
+    starter = subprocess.Popen([sys.executable, '-c', code], cwd=root,
+                               env=child_environment(root), stdout=subprocess.PIPE, text=True)
+    child = int(starter.stdout.readline())
+    starter.kill()
+    starter.wait()
+    starter.stdout.close()
+    try:
+        with pytest.raises(ValueError, match='a training that one left behind'), \
+                only_one(tmp_path):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while Path(f'/proc/{child}').exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
     with only_one(tmp_path):
         pass
 

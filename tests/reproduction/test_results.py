@@ -82,6 +82,13 @@ def test_a_run_is_done_with_its_last_checkpoint_and_its_last_validation(tmp_path
     assert run.measured() == {}
     assert '--resume' in run.steps[0].command()
     checkpoint.touch()
+    # Stopped between the last checkpoint and the last validation: the last epoch is run again.
+    (run.folder / 'train/last_checkpoint').write_text(f'somewhere/{checkpoint.name}')
+    assert '--resume' not in run.steps[0].command()
+    before = checkpoint.with_name('epoch_1.pth')
+    before.touch()
+    command = run.steps[0].command()
+    assert command[command.index('--resume') + 1] == str(before)
     scalars = next(run.folder.rglob('scalars.json'))
     scalars.write_text('\n'.join(scalars.read_text().splitlines()[:-1]) + '\n')
     assert run.state == 'interrupted'
