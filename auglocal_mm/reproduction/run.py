@@ -83,10 +83,12 @@ class Run:
         return float(self.record.get('seconds', {}).get(step.name, 0.0))
 
     def _identity(self) -> dict[str, Any]:
-        """What must not change between two attempts."""
-        return {step.name: {'config': Path(step.config).name, 'options': list(step.options),
-                            'epochs': step.epochs}
-                for step in self.steps if isinstance(step, Train)}
+        """What must not change between two attempts; where the data lies may."""
+        return {step.name: {
+            'config': Path(step.config).name, 'epochs': step.epochs,
+            'options': [each for each in step.options if '.data_root=' not in each],
+            'arguments': [each for each in step.arguments if each.startswith('--')],
+        } for step in self.steps if isinstance(step, Train)}
 
     def check(self) -> None:
         """Refuse to continue a run that was begun with other settings.

@@ -100,6 +100,11 @@ def test_other_settings_are_refused_in_a_used_folder(tmp_path):
     step = replace(run.steps[0], options=('model.local.depth=9',))
     with pytest.raises(OtherRunError, match=r'(?s)other settings.*depth=9.*--work-dir'):
         replace(run, steps=(step,)).check()
+    for arguments in (('--amp',), ('--image-folder', 'images')):
+        with pytest.raises(OtherRunError, match=arguments[0]):
+            replace(run, steps=(replace(run.steps[0], arguments=arguments),)).check()
+    moved = replace(run.steps[0], options=('train_dataloader.dataset.data_root=elsewhere',))
+    replace(run, steps=(moved,)).check()
 
 
 def test_figures_and_orderings(runs):
