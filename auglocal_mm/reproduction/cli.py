@@ -31,7 +31,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog='tools/reproduce.py',
         description='Train what one of the paper\'s tables still lacks, and write the table with '
                     'the paper\'s figures beside ours. Run it again after an interruption.',
-        epilog='Exit status: 0 the table is complete, 1 a run failed, 2 impossible settings.')
+        epilog='Exit status: 0 no run failed, 1 a run failed, 2 impossible settings.')
     add = parser.add_argument
     add('table', metavar='TABLE', help=f'one of {", ".join(TABLES)}')
     add('--data', type=Path, default=Path('data'), metavar='ROOT',
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
     work_dir = options.work_dir or Path('work_dirs/reproduce') / settings.folder_name
     devices = _devices(options.gpus)
     runs = plan_runs(table, settings, root=root, runs_dir=work_dir / 'runs',
-                     devices=max(1, devices))
+                     devices=devices)
     for run in runs:
         run.check()
     text = LiveText(plain_seconds=60.0)
@@ -94,10 +94,16 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
         if not options.only_report:
             failed = _execute(runs, text, environments=environments, lock=lock)
         result = collect(table, settings, runs)
-        folder = publish(table, result, runs, work_dir / f'table-{table.name}')
+        folder = publish(table, result, runs, work_dir / _folder_name(table))
     text.say('\n' + (folder / 'table.md').read_text(encoding='utf-8'))
     text.say(f'report: {folder / "report.html"}')
     return EXIT_FAILED if failed else 0
+
+
+def _folder_name(table: Table) -> str:
+    """A selection has a folder of its own, so that it never replaces the whole table."""
+    rows = f'_{"_".join(row.name for row in table.rows)}' if table.selected else ''
+    return f'table-{table.name}{rows}'
 
 
 def _devices(wanted: int | None) -> int:
@@ -153,11 +159,13 @@ def _execute(runs: Sequence[Run], text: LiveText, *, environments: list[dict[str
     done = [run for run in runs if run.state == 'done']
     execution = Execution(runs, environments=environments, cwd=Path.cwd(), lock=lock)
     console = Console(text, done_before=done, total=len(runs))
-    before = signal.signal(signal.SIGTERM, _raise_interrupt)
+    stops = signal.SIGTERM, signal.SIGHUP
+    before = [signal.signal(each, _raise_interrupt) for each in stops]
     try:
         execution.execute(console.watch)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in zip(stops, before, strict=True):
+            signal.signal(each, handler)
     return bool(execution.failures)
 
 

@@ -32,7 +32,9 @@ def collect(table: Table, settings: Settings, runs: Sequence[Run]) -> dict[str, 
     rows = [_row(row, table.metrics, runs) for row in table.rows]
     records = [run.record for run in runs if run.record]
     return {
-        'table': table.name, 'title': table.title, 'note': table.note,
+        'table': table.name, 'title': table.title,
+        'note': ' '.join(filter(None, [table.note, _conditions(runs)])),
+        'selection': table.selected,
         'settings': settings.to_dict(),
         'scaled': bool(settings.departures) and table.trained,
         'complete': all(run.state == 'done' for run in runs),
@@ -43,6 +45,12 @@ def collect(table: Table, settings: Settings, runs: Sequence[Run]) -> dict[str, 
         'rows': rows,
         'claims': _claims(table, {row['name']: row for row in rows}),
     }
+
+
+def _conditions(runs: Sequence[Run]) -> str:
+    """Under what memory and time were measured."""
+    said = [step.conditions for run in runs for step in run.steps if isinstance(step, Benchmark)]
+    return f'Memory and time here: {said[0]}.' if any(said) else ''
 
 
 def _distinct(items: Sequence[Any]) -> list[Any]:

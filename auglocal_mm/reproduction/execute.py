@@ -1,6 +1,7 @@
 """Runs what is missing, several at once, and goes on when one of them fails."""
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -85,9 +86,11 @@ class Execution:
                 if self.active:
                     time.sleep(_POLL_SECONDS)
         finally:
-            for each in self.active.values():
-                each.job.stop()
-                each.run.add_seconds(each.step, each.job.elapsed)
+            # An impatient second Ctrl-C must not leave a training behind.
+            with signals_ignored():
+                for each in self.active.values():
+                    each.job.stop()
+                    each.run.add_seconds(each.step, each.job.elapsed)
 
     def _advance(self, slot: int) -> None:
         """Look after one slot: end a step that is over, begin the next one."""
@@ -128,6 +131,18 @@ class Execution:
 
     def _failed(self, run: Run) -> bool:
         return any(failure.run is run for failure in self.failures)
+
+
+@contextmanager
+def signals_ignored() -> Iterator[None]:
+    """Let the signals that ask to stop pass by."""
+    stops = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+    before = [signal.signal(each, signal.SIG_IGN) for each in stops]
+    try:
+        yield
+    finally:
+        for each, handler in zip(stops, before, strict=True):
+            signal.signal(each, handler)
 
 
 @contextmanager

@@ -96,6 +96,8 @@ def render_markdown(result: Mapping[str, Any]) -> str:
     lines = [f'# {result["title"]}', '']
     if result['scaled']:
         lines += [f'**{label(result)}**', '']
+    if result['selection']:
+        lines += ['A selection of the table\'s rows.', '']
     if not result['complete']:
         lines += ['Some runs are not done yet; start the same command again.', '']
     lines += [seeds(result) + '.', *[f'{line}  ' for line in machine(result)], '']

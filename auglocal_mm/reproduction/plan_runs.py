@@ -1,11 +1,10 @@
 """From a table and the user's settings to the runs that it needs."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-import torch
 from mmengine.config import Config
 
 from .run import Run
@@ -19,7 +18,7 @@ CPU_BATCH = 16
 
 
 def plan_runs(table: Table, settings: Settings, *, root: Path, runs_dir: Path,
-              devices: int = 1) -> list[Run]:
+              devices: int = 0) -> list[Run]:
     """The runs that a table needs, seed by seed, so that early results cover all rows.
 
     Args:
@@ -27,22 +26,25 @@ def plan_runs(table: Table, settings: Settings, *, root: Path, runs_dir: Path,
         settings: Length, seeds, data.
         root: Folder that holds ``tools/`` and ``configs/``.
         runs_dir: Where the runs' folders lie.
-        devices: GPUs; a row with a detector uses all of them at once.
+        devices: GPUs, 0 for the processor; a row with a detector uses all of them at once.
     """
     seeds = range(settings.seeds if table.trained else 1)
     runs = [_plan_run(table, row, seed, settings, root=root, runs_dir=runs_dir, devices=devices)
             for seed in seeds for row in table.rows if row.same_as is None]
-    return [*runs, _plan_benchmark(table, settings, root=root, runs_dir=runs_dir)
-            ] if table.benchmarked else runs
+    return [*runs, _plan_benchmark(table, settings, root=root, runs_dir=runs_dir,
+                                    devices=devices)] if table.benchmarked else runs
 
 
-def _plan_benchmark(table: Table, settings: Settings, *, root: Path, runs_dir: Path) -> Run:
+def _plan_benchmark(table: Table, settings: Settings, *, root: Path, runs_dir: Path,
+                    devices: int) -> Run:
     """The run that measures memory and time of all rows, the last, when nothing else runs."""
-    batch = settings.batch_size or (None if torch.cuda.is_available() else CPU_BATCH)
+    batch = settings.batch_size or (None if devices else CPU_BATCH)
     arguments = (*(() if batch is None else ('--batch-size', str(batch))),
-                 *(('--amp',) if settings.amp else ()))
+                 *(('--amp',) if settings.amp else ()),
+                 # A GPU may not hold the models of all rows at a time.
+                 *(('--apart',) if devices else ()))
     names = tuple(row.name for row in table.rows)
-    folder = runs_dir / f'benchmark_{"_".join(names)}'
+    folder = runs_dir / f'benchmark_{"gpu" if devices else "cpu"}_{"_".join(names)}'
     row = Row('benchmark', 'memory and time', 'bp', '')
     return Run(row, 0, folder, (Benchmark(root, names, folder, arguments),))
 
@@ -52,7 +54,8 @@ def _plan_run(table: Table, row: Row, seed: int, settings: Settings, *, root: Pa
     folder = runs_dir / row.key / f'seed{seed}'
     steps: list[Step] = []
     if FLOPS in table.metrics and seed == 0:
-        steps.append(Count(root, f'configs/{row.config}', folder / 'flops.json', row.options))
+        steps.append(Count(root, f'configs/{row.config}', folder / 'flops.json',
+                           (*row.options, *settings.model_options)))
     if table.trained:
         steps += _trainings(row, seed, settings, root=root, folder=folder, devices=devices)
     return Run(row, seed, folder, tuple(steps))
@@ -60,7 +63,7 @@ def _plan_run(table: Table, row: Row, seed: int, settings: Settings, *, root: Pa
 
 def _trainings(row: Row, seed: int, settings: Settings, *, root: Path, folder: Path,
                devices: int) -> list[Step]:
-    ranks = devices if row.detector else 1
+    ranks = max(1, devices) if row.detector else 1
     first = train_step(f'configs/{row.config}', folder / 'train', settings, root=root, seed=seed,
                        options=row.options, devices=ranks)
     if row.detector is None:
@@ -77,19 +80,28 @@ def train_step(config: str, work_dir: Path, settings: Settings, *, root: Path, s
                options: Sequence[str] = (), devices: int = 1, name: str = 'train') -> Train:
     """A training of `config` with the settings of the table."""
     cfg = Config.fromfile(root / config)
-    dataset = cfg.train_dataloader.dataset
     arguments = ['--amp'] if settings.amp else []
-    data_options, data_arguments = _data(dataset, settings)
+    data_options, data_arguments = _data(cfg, settings)
     # The detector's batch and images are never changed: its schedule is short already.
     batch = settings.batch_size if name == 'train' else None
     every = (*options, f'randomness.seed={seed}', *scale_schedule(cfg, settings.epochs_scale),
              *scale_batch(cfg, batch, devices=devices), *data_options, *settings.extra)
     return Train(root, config, work_dir, (*arguments, *data_arguments), every,
-                 scaled_epochs(cfg, settings.epochs_scale), devices, name)
+                 scaled_epochs(cfg, settings.epochs_scale), devices, name,
+                 _describe_folder(Path(data_arguments[1])) if data_arguments else '')
 
 
-def _data(dataset: Mapping[str, Any], settings: Settings) -> tuple[list[str], list[str]]:
+@cache
+def _describe_folder(folder: Path) -> str:
+    """A folder of images in words: not where it lies, but how many there are."""
+    counts = {split.name: sum(1 for _ in split.glob('*/*')) for split in sorted(folder.iterdir())
+              if split.name in ('train', 'val', 'test')}
+    return 'folder of ' + ', '.join(f'{count} {name}' for name, count in counts.items())
+
+
+def _data(cfg: Config, settings: Settings) -> tuple[list[str], list[str]]:
     """Options and arguments that point a config at the data."""
+    dataset = cfg.train_dataloader.dataset
     where = Path(dataset['data_root'])
     name = where.name
     folder = settings.image_folder(name) if dataset['type'] == 'CIFAR10' else None
@@ -104,4 +116,8 @@ def _data(dataset: Mapping[str, Any], settings: Settings) -> tuple[list[str], li
     if settings.data == where.parent:
         return [], []
     root = settings.data / name
-    return [f'{split}_dataloader.dataset.data_root={root}' for split in ('train', 'val')], []
+    options = [f'{split}_dataloader.dataset.data_root={root}' for split in ('train', 'val')]
+    annotations = cfg.val_evaluator.get('ann_file')
+    if annotations is not None:
+        options.append(f'val_evaluator.ann_file={root / Path(annotations).relative_to(where)}')
+    return options, []

@@ -34,15 +34,18 @@ def draw_charts(table: Table, result: Mapping[str, Any], runs: Sequence[Run]) ->
     charts = [comparison_chart(result, title=title)] if _has_figures(result) else []
     if not table.trained:
         return charts
-    losses, values = _series(runs, 'loss'), _series(runs, metric.key)
+    done = [run for run in runs if run.state == 'done']
+    losses = _series(done, 'loss')
+    values = _series(done, metric.key, factor=metric.factor)
     suffix = f' ({mark})' if mark else ''
     if losses:
         charts.append(learning_curves_chart(
-            'loss', losses, title=f'Training loss at the head{suffix}', log=True,
+            'loss', losses, title=f'Training loss{suffix}', log=True,
             formatted='{:.2f}'))
     if values:
         charts.append(learning_curves_chart(
-            'metric', values, title=f'{metric.label} by epoch{suffix}', formatted='{:.1f}'))
+            'metric', values, title=f'{metric.label}{suffix}',
+            formatted=f'{{:.{metric.digits}f}}'))
     return charts
 
 
@@ -50,7 +53,7 @@ def _has_figures(result: Mapping[str, Any]) -> bool:
     return any(row['ours'] or row['paper'] for row in result['rows'])
 
 
-def _series(runs: Sequence[Run], key: str) -> dict[str, list[Series]]:
+def _series(runs: Sequence[Run], key: str, *, factor: float = 1.0) -> dict[str, list[Series]]:
     """Row label to the curves of its seeds, by epoch."""
     found: dict[str, list[Series]] = {}
     for run in runs:
@@ -62,7 +65,8 @@ def _series(runs: Sequence[Run], key: str) -> dict[str, list[Series]]:
             continue
         if key in curves.train:
             series = series.every(curves.iterations_per_epoch)
-        found.setdefault(run.row.label, []).append(series)
+        values = tuple(factor * value for value in series.values)
+        found.setdefault(run.row.label, []).append(Series(series.steps, values))
     return found
 
 
@@ -83,6 +87,8 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _header(result: Mapping[str, Any]) -> str:
     banner = f'<p class="banner">{escape(label(result))}</p>' if result['scaled'] else ''
+    if result['selection']:
+        banner += '<p class="note">A selection of the table’s rows.</p>'
     unfinished = '' if result['complete'] else (
         '<p class="banner">Some runs are not done yet: start the same command again.</p>')
     hardware, *rest = machine(result)

@@ -88,6 +88,7 @@ class Run:
             'config': Path(step.config).name, 'epochs': step.epochs,
             'options': [each for each in step.options if '.data_root=' not in each],
             'arguments': [each for each in step.arguments if each.startswith('--')],
+            'data': step.data,
         } for step in self.steps if isinstance(step, Train)}
 
     def check(self) -> None:

@@ -70,7 +70,8 @@ def scale_batch(cfg: Any, batch_size: int | None, *, devices: int = 1) -> list[s
     base = cfg.auto_scale_lr.base_batch_size
     total = batch_size or base
     if total % devices:
-        raise ScheduleError(f'batch size must be a multiple of the {devices} devices, got {total}')
+        raise ScheduleError(f'batch size must be a multiple of the {devices} devices, got {total}; '
+                            'use another --gpus or --batch-size')
     options = [f'train_dataloader.batch_size={total // devices}']
     if total != base:
         rate = cfg.optim_wrapper.optimizer.lr * total / base

@@ -1,11 +1,18 @@
 """How a table is run: its length, seeds, data and batch, and how far that is from the paper."""
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from auglocal_mm.validation import Faults, is_int
+
+#: Settings that a run's plan decides.
+_PLANNED = {'randomness.seed', 'train_cfg.max_epochs', 'train_dataloader.batch_size',
+            'optim_wrapper.optimizer.lr'}
+#: Settings that change how a run is carried out and not what comes out of it.
+_HARMLESS = re.compile(r'num_workers$|persistent_workers$|val_interval$|^default_hooks\.logger')
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,17 @@ class Settings:
             value = getattr(self, name)
             faults.add_unless(value is None or (is_int(value) and value >= 1),
                               f'{name.replace("_", " ")} must be at least 1, got {value}')
+        for each in self.extra:
+            key, equals, _ = each.partition('=')
+            faults.add_unless(bool(equals), f'{each!r} must be KEY=VALUE')
+            faults.add_unless(key not in _PLANNED, f'{key} is set for each run by --seeds, '
+                              '--epochs-scale and --batch-size; use those')
         faults.raise_if_any()
+
+    @property
+    def model_options(self) -> tuple[str, ...]:
+        """Those of the extra settings that change the model."""
+        return tuple(each for each in self.extra if each.startswith('model.'))
 
     def image_folder(self, dataset: str) -> Path | None:
         """The folder of images that stands in for a data set, if there is one."""
@@ -62,11 +79,14 @@ class Settings:
         if self.images_per_class is not None:
             said.append(f'{self.images_per_class} training images of each class')
         if self.batch_size is not None:
-            said.append(f'batch {self.batch_size}, the learning rate in proportion')
+            said.append(f'batch {self.batch_size} for classifiers, the learning rate in proportion')
         if self.amp:
             said.append('mixed precision')
-        if self.extra:
-            said.append(' '.join(self.extra))
+        if self.image_folder('cifar10') is not None:
+            said.append('images from a folder, not the published files')
+        changed = [each for each in self.extra if not _HARMLESS.search(each.partition('=')[0])]
+        if changed:
+            said.append(' '.join(changed))
         return tuple(said)
 
     @property
@@ -75,7 +95,8 @@ class Settings:
         parts = [f'epochs-{self.epochs_scale:g}' if self.epochs_scale != 1 else '',
                  f'images-{self.images_per_class}' if self.images_per_class else '',
                  f'batch-{self.batch_size}' if self.batch_size else '',
-                 'amp' if self.amp else '']
+                 'amp' if self.amp else '',
+                 'image-folder' if self.image_folder('cifar10') else '']
         return '_'.join(filter(None, parts)) or 'full-length'
 
     def to_dict(self) -> dict[str, Any]:

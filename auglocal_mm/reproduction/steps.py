@@ -5,7 +5,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from auglocal_mm.analysis.curves import Curves, read_curves
 from auglocal_mm.analysis.results import read_json
@@ -52,6 +52,7 @@ class Train:
         epochs: Length of the run.
         devices: Ranks.
         name: What it is called.
+        data: What it reads, in words, where that is not what the config says.
     """
 
     root: Path
@@ -62,6 +63,7 @@ class Train:
     epochs: int
     devices: int = 1
     name: str = 'train'
+    data: str = ''
 
     def command(self) -> list[str]:
         start = [sys.executable]
@@ -83,10 +85,11 @@ class Train:
         if not self.begun():
             return []
         latest = Path((self.work_dir / 'last_checkpoint').read_text().strip()).name
-        if latest != self.checkpoint.name:
-            return ['--resume']
-        before = self.work_dir / f'epoch_{self.epochs - 1}.pth'
-        return ['--resume', str(before)] if before.is_file() else []
+        if latest and latest != self.checkpoint.name:
+            return ['--resume', str(self.work_dir / latest)]
+        before = [epoch for path in self.work_dir.glob('epoch_*.pth')
+                  if (epoch := int(path.stem.removeprefix('epoch_'))) < self.epochs]
+        return ['--resume', str(self.work_dir / f'epoch_{max(before)}.pth')] if before else []
 
     def begun(self) -> bool:
         return (self.work_dir / 'last_checkpoint').is_file()
@@ -112,7 +115,8 @@ class Train:
     def measured(self) -> dict[str, float]:
         if not self.done():
             return {}
-        return {name: series.last for name, series in self.curves.val.items()}
+        return {name: series.last for name, series in self.curves.val.items()
+                if len(series) and series.steps[-1] >= self.epochs}
 
 
 @dataclass(frozen=True)
@@ -193,17 +197,30 @@ class Benchmark:
         return False
 
     def done(self) -> bool:
-        return (self.folder / 'table.json').is_file()
+        # The tool writes its table even if a row fell out.
+        return {each['name'] for each in self._table if not each.get('error')} >= set(self.rows)
 
     def measured(self) -> dict[str, float]:
         return {}
 
+    @property
+    def _table(self) -> list[dict[str, Any]]:
+        path = self.folder / 'table.json'
+        return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else []
+
     def measured_of(self, row: str) -> dict[str, float]:
-        """A row's share of BP's memory and its time over BP's; empty before it was measured."""
-        rows = json.loads((self.folder / 'table.json').read_text()) if self.done() else []
-        for each in rows:
-            if each['name'] == row and each['time_ratio'] is not None:
+        """A row's share of BP's memory and its time over BP's; empty without both."""
+        for each in self._table:
+            if each['name'] == row and not each.get('error') and each['reference'] == 'bp':
                 on_gpu = each['device'] != 'cpu' and each['peak_ratio'] is not None
                 return {'memory_ratio': each['peak_ratio' if on_gpu else 'memory_ratio'],
                         'time_overhead': each['time_ratio'] - 1}
         return {}
+
+    @property
+    def conditions(self) -> str:
+        """Batch and device of the measurement, in words; empty before it was made."""
+        for each in self._table:
+            if not each.get('error'):
+                return f'batch {each["batch_size"]} on {each["device"]}'
+        return ''

@@ -93,6 +93,7 @@ class Table:
         claims: Orderings that the paper's figures have.
         trained: Whether its figures come from training; otherwise they are counted.
         note: What a reader has to know, or nothing.
+        selected: Whether rows were left out.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Table:
     claims: tuple[Claim, ...] = ()
     trained: bool = True
     note: str = ''
+    selected: bool = False
 
     def select(self, names: list[str] | None) -> Table:
         """The table with the named rows only.
@@ -123,9 +125,9 @@ class Table:
         if lost:
             raise ValueError(f'a chosen row stands on the runs of {", ".join(lost)}; choose that, '
                              'too')
-        return replace(self, rows=rows, claims=claims)
+        return replace(self, rows=rows, claims=claims, selected=len(rows) < len(self.rows))
 
     @property
     def benchmarked(self) -> bool:
         """Whether memory and time are among its columns."""
-        return MEMORY in self.metrics
+        return MEMORY in self.metrics and any(row.name == 'bp' for row in self.rows)

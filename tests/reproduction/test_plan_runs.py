@@ -8,7 +8,7 @@ from auglocal_mm.reproduction.settings import Settings
 from auglocal_mm.reproduction.tables import TABLES, find_table
 
 
-def plan(name, root, folder, *, only=None, devices=1, **settings):
+def plan(name, root, folder, *, only=None, devices=0, **settings):
     return plan_runs(find_table(name).select(only), Settings(**settings), root=root,
                      runs_dir=folder, devices=devices)
 
@@ -93,9 +93,35 @@ def test_memory_and_time_come_last_and_alone(root, tmp_path):
     assert command[command.index('--batch-size') + 1] == '8'
     assert step.measured_of('dgl') == {}
     step.folder.mkdir(parents=True)
-    row = {'name': 'dgl', 'time_ratio': 1.75, 'memory_ratio': 0.2, 'peak_ratio': 0.4}
+    row = {'name': 'dgl', 'time_ratio': 1.75, 'memory_ratio': 0.2, 'peak_ratio': 0.4,
+           'error': None, 'reference': 'bp', 'batch_size': 8}
     for device, memory in (('cpu', 0.2), ('cuda', 0.4)):
-        (step.folder / 'table.json').write_text(json.dumps([
-            {'name': 'bp', 'time_ratio': None}, {**row, 'device': device}]))
+        write = (step.folder / 'table.json').write_text
+        fallen = {'name': 'bp', 'error': 'out of memory'}
+        write(json.dumps([fallen, {**row, 'device': device}]))
         assert step.measured_of('dgl') == {'memory_ratio': memory, 'time_overhead': 0.75}
         assert step.measured_of('bp') == {}
+        assert step.conditions == f'batch 8 on {device}'
+        # A row fell out: measured again. Relative to another row: not shown as BP's share.
+        assert not step.done()
+        write(json.dumps([{**row, 'device': device, 'reference': 'dgl'}]))
+        assert step.measured_of('dgl') == {}
+        write(json.dumps([{**row, 'device': device, 'name': name} for name in step.rows]))
+        assert step.done()
+
+
+def test_without_bp_nothing_is_measured_beside_it(root, tmp_path):
+    assert not any(run.alone for run in plan('2', root, tmp_path, only=['dgl'], seeds=1))
+
+
+def test_settings_of_the_model_reach_the_counts(root, tmp_path):
+    run, _ = plan('2', root, tmp_path, only=['bp'], seeds=1, extra=('model.head.topk=(1,)',
+                                                                    'log_level=INFO'))
+    assert run.steps[0].options == ('model.head.topk=(1,)',)
+
+
+def test_coco_elsewhere_is_evaluated_there(root, tmp_path):
+    run, = plan('7', root, tmp_path, only=['bp'], seeds=1, data=tmp_path / 'sets')
+    assert (f'val_evaluator.ann_file={tmp_path}/sets/coco/annotations/instances_val2017.json'
+            in run.steps[-1].options)
+    assert not any('ann_file' in option for option in run.steps[0].options)

@@ -13,6 +13,7 @@ from auglocal_mm.reproduction.collect import collect, summarise
 from auglocal_mm.reproduction.console import duration
 from auglocal_mm.reproduction.markdown import render_markdown
 from auglocal_mm.reproduction.publish import publish
+from auglocal_mm.reproduction.report import draw_charts
 from auglocal_mm.reproduction.run import OtherRunError, Run
 from auglocal_mm.reproduction.settings import Settings
 from auglocal_mm.reproduction.steps import Train
@@ -166,6 +167,30 @@ def test_the_report_stands_alone_and_has_its_pictures(runs, tmp_path):
         'comparison.png', 'loss.png', 'metric.png'}
     for row in TABLE.rows:
         assert row.label in page
+
+
+def test_an_unfinished_seed_is_in_no_picture(tmp_path):
+    row = TABLE.rows[0]
+    runs = [make_run(tmp_path, row, seed, 90.0) for seed in (0, 1)]
+    runs[1].trained.checkpoint.unlink()
+    table = TABLE.select(['bp'])
+    charts = {chart.name: chart.alt for chart in draw_charts(
+        table, collect(table, FULL, runs), runs)}
+    assert 'BP 90.00' in charts['metric'] and 'mean of 2' not in charts['metric']
+
+
+def test_pictures_have_the_tables_unit(tmp_path):
+    table = replace(TABLE.select(['bp']), metrics=(replace(TOP1, factor=100, digits=1),))
+    runs = [make_run(tmp_path, table.rows[0], 0, 0.363)]
+    charts = {chart.name: chart.alt for chart in draw_charts(
+        table, collect(table, FULL, runs), runs)}
+    assert 'BP 36.3' in charts['metric']
+
+
+def test_a_selection_says_so(tmp_path):
+    table = TABLE.select(['bp'])
+    runs = [make_run(tmp_path, table.rows[0], 0, 90.0)]
+    assert 'A selection of the table' in render_markdown(collect(table, FULL, runs))
 
 
 @pytest.mark.parametrize(('seconds', 'text'), [(5, '5 s'), (119, '119 s'), (600, '10 min'),

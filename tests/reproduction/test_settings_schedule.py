@@ -92,6 +92,28 @@ def test_settings_name_every_fault():
         Settings(epochs_scale=2)
 
 
+@pytest.mark.parametrize(('extra', 'message'), [
+    ('randomness.seed=7', 'randomness.seed is set for each run by --seeds'),
+    ('train_cfg.max_epochs=10', 'is set for each run'), ('foo', "'foo' must be KEY=VALUE")])
+def test_settings_that_break_the_plan_are_refused(extra, message):
+    with pytest.raises(ValueError, match=message):
+        Settings(extra=(extra,))
+
+
+def test_what_cannot_change_a_result_is_no_departure():
+    assert Settings(extra=('train_dataloader.num_workers=8', 'train_cfg.val_interval=5')
+                    ).departures == ()
+    assert Settings(extra=('model.local.tau=1',)).departures == ('model.local.tau=1',)
+
+
+def test_a_folder_of_images_is_a_departure(tmp_path):
+    (tmp_path / 'train/cat').mkdir(parents=True)
+    (tmp_path / 'train/cat/0.jpg').touch()
+    settings = Settings(data=tmp_path)
+    assert 'images from a folder' in settings.departures[0]
+    assert settings.folder_name == 'image-folder'
+
+
 def test_the_papers_settings_have_no_departure():
     assert Settings().departures == ()
     assert Settings(seeds=1).folder_name == 'full-length'

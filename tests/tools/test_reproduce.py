@@ -51,7 +51,7 @@ def images(tmp_path):
 def test_one_row_from_images_to_table(images, tmp_path, monkeypatch):
     words = ['small', '--data', images, '--only', 'bp', '--epochs-scale', '0.0025', *SHORT]
     said = run(*words, folder=tmp_path)
-    folder = next((tmp_path / 'work_dirs/reproduce').iterdir()) / 'table-small'
+    folder = next((tmp_path / 'work_dirs/reproduce').iterdir()) / 'table-small_bp'
     result = json.loads((folder / 'table.json').read_text())
     row, = result['rows']
     scalars = next((folder.parent / 'runs').rglob('scalars.json')).read_text().splitlines()
@@ -119,7 +119,7 @@ def test_an_interrupted_table_continues(images, tmp_path):
 
     run(*words, folder=tmp_path)
     folder = next((tmp_path / 'work_dirs/reproduce').iterdir())
-    result = json.loads((folder / 'table-small/table.json').read_text())
+    result = json.loads((folder / 'table-small_bp_auglocal-d2/table.json').read_text())
     assert [row['ours']['accuracy/top1']['n'] for row in result['rows']] == [1, 1]
     log = next((folder / 'runs').glob('*_bp/seed0/train.log')).read_text()
     assert 'resumed epoch' in log
@@ -128,10 +128,10 @@ def test_an_interrupted_table_continues(images, tmp_path):
 @pytest.mark.slow
 def test_coco_from_pretraining_to_ap(tmp_path):
     """Table 7 at full image size: both rows, each detector on its own backbone."""
-    make_imagenet(tmp_path)
-    make_coco(tmp_path)
-    said = run('7', '--epochs-scale', '0.005', '--seeds', '1', '--batch-size', '4',
-               '--cfg-options', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
+    make_imagenet(tmp_path / 'elsewhere')
+    make_coco(tmp_path / 'elsewhere')
+    said = run('7', '--data', tmp_path / 'elsewhere/data', '--epochs-scale', '0.005',
+               '--seeds', '1', '--batch-size', '4', '--cfg-options', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
                folder=tmp_path)
     folder = next((tmp_path / 'work_dirs/reproduce').iterdir())
     result = json.loads((folder / 'table-7/table.json').read_text())
