@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from auglocal_mm.analysis.system import usable_cores
 from auglocal_mm.jobs import LiveText, child_environment
 
+from .check_runs import check_data_of
 from .collect import collect
 from .console import Console
 from .execute import Execution, only_one
@@ -71,6 +72,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
 
     Raises:
         ValueError: Impossible settings; nothing was started.
+        MissingDataError: Data is missing; nothing was started.
     """
     options = parse(arguments)
     table = find_table(options.table).select(options.only.split(',') if options.only else None)
@@ -89,6 +91,8 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
         _show_plan(text, table, settings, runs)
         return 0
     environments = _environments(table, devices, options.jobs, root=root)
+    if not options.only_report:
+        check_data_of(runs)
     with only_one(work_dir) as lock:
         failed = False
         if not options.only_report:

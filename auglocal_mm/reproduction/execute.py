@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from auglocal_mm.jobs import Job, JobFailed, RunningJob
+from auglocal_mm.jobs import Job, JobFailed, RunningJob, tail
 
 from .run import Run
 from .steps import Step
@@ -123,7 +123,9 @@ class Execution:
                 return False
             reason = '' if active.step.done() else 'ended well but left no complete result'
         except JobFailed as failure:
-            reason = str(failure)
+            # The tools end in one readable line.
+            said = tail(failure.log, limit=4096).strip().splitlines()
+            reason = ': '.join([str(failure), *said[-1:]])
         active.run.add_seconds(active.step, active.job.elapsed)
         if reason:
             self.failures.append(Failure(active.run, reason, active.job.log))

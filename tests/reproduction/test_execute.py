@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auglocal_mm.jobs import child_environment
-from auglocal_mm.reproduction.execute import Execution, only_one
+from auglocal_mm.reproduction.execute import Execution, only_one, signals_ignored
 from auglocal_mm.reproduction.run import Run
 from auglocal_mm.reproduction.table import Row
 
@@ -99,7 +99,8 @@ def test_a_failure_leaves_the_others_running(root, tmp_path):
     execution = execute(runs, root)
     assert [run.state for run in runs] == ['missing', 'done', 'missing']
     first, second = execution.failures
-    assert (first.run, first.reason) == (runs[0], 'a · seed 0 ended with exit status 3')
+    assert (first.run, first.reason) == (
+        runs[0], 'a · seed 0 ended with exit status 3: the reason')
     assert first.log.read_text() == 'the reason\n'
     assert second.reason == 'ended well but left no complete result'
 
@@ -143,6 +144,15 @@ def test_an_interruption_stops_what_runs(root, tmp_path):
     assert run.state == 'missing'
     assert run.seconds > 0
     assert not Path(f'/proc/{pid.read_text()}').exists()
+
+
+def test_a_second_signal_does_not_end_the_stopping():
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    with signals_ignored():
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.raise_signal(each)
+    assert before == [
+        signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
 
 
 def test_a_folder_serves_one_process_at_a_time(root, tmp_path):

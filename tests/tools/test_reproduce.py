@@ -14,6 +14,7 @@ from made_data import make_coco, make_imagenet
 from PIL import Image
 
 from auglocal_mm.checkpoint import read_checkpoint
+from auglocal_mm.datasets import MissingDataError
 from auglocal_mm.reproduction.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,6 +105,15 @@ def test_impossible_settings_are_refused_at_the_door(words, message, tmp_path, m
     assert not any(tmp_path.iterdir())
 
 
+def test_missing_data_are_said_before_anything_is_started(tmp_path, monkeypatch):
+    """Table 7's detector comes last, its data are looked for first."""
+    make_imagenet(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingDataError, match='data/coco'):
+        main(['7', '--seeds', '1'], root=ROOT)
+    assert not (tmp_path / 'work_dirs').exists()
+
+
 @pytest.mark.slow
 def test_an_interrupted_table_continues(images, tmp_path):
     words = ['small', '--data', images, '--only', 'bp,auglocal-d2', '--epochs-scale', '0.0075',
@@ -131,8 +141,8 @@ def test_coco_from_pretraining_to_ap(tmp_path):
     make_imagenet(tmp_path / 'elsewhere')
     make_coco(tmp_path / 'elsewhere')
     said = run('7', '--data', tmp_path / 'elsewhere/data', '--epochs-scale', '0.005',
-               '--seeds', '1', '--batch-size', '4', '--cfg-options', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
-               folder=tmp_path)
+               '--seeds', '1', '--batch-size', '4', '--cfg-options',
+               'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0', folder=tmp_path)
     folder = next((tmp_path / 'work_dirs/reproduce').iterdir())
     result = json.loads((folder / 'table-7/table.json').read_text())
     assert result['complete'] and 'SCALED DOWN' in said

@@ -1,0 +1,36 @@
+"""Before anything is started: is the data there that the runs will read?"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmengine.config import Config, DictAction
+
+from auglocal_mm.datasets.check import check_data
+
+from .run import Run
+from .steps import Train
+
+
+def check_data_of(runs: Sequence[Run]) -> None:
+    """Look for the data of every training that is not done, the detectors' included.
+
+    Raises:
+        MissingDataError: With what is missing, where it belongs and how to get it.
+    """
+    seen = set()
+    for run in runs:
+        for step in run.steps:
+            if not isinstance(step, Train) or step.done() or '--image-folder' in step.arguments:
+                continue
+            places = tuple(each for each in step.options if 'data_root=' in each)
+            if (step.config, places) not in seen:
+                seen.add((step.config, places))
+                check_data(_config_of(step), splits=('train', 'val'))
+
+
+def _config_of(step: Train) -> Config:
+    """The config as the training will see it."""
+    cfg = Config.fromfile(step.root / step.config)
+    pairs = (option.split('=', 1) for option in step.options)
+    cfg.merge_from_dict({key: DictAction._parse_iterable(text) for key, text in pairs})
+    return cfg
