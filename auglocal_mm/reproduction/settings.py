@@ -9,8 +9,7 @@ from typing import Any
 from auglocal_mm.validation import Faults, is_int
 
 #: Settings that a run's plan decides.
-_PLANNED = {'randomness.seed', 'train_cfg.max_epochs', 'train_dataloader.batch_size',
-            'optim_wrapper.optimizer.lr'}
+_PLANNED = {'randomness.seed', 'train_cfg.max_epochs', 'train_dataloader.batch_size'}
 #: Settings that change how a run is carried out and not what comes out of it.
 _HARMLESS = re.compile(r'num_workers$|persistent_workers$|val_interval$|^default_hooks\.logger')
 
