@@ -2,15 +2,19 @@
 
 Importing the package is cheap: it loads neither torch nor OpenMMLab. The public
 names below load their module at first use, and the registries do the same when
-a config names ``auglocal_mm.<Name>`` (see :mod:`auglocal_mm.registry`).
+a config names ``auglocal_mm.<Name>`` (see :mod:`auglocal_mm.registry`). Two things
+take effect at import: configs may inherit ours by name, and ``mmcv.ops`` works without
+compiled operators (see :mod:`auglocal_mm.operators`).
 """
 from importlib import import_module
 from typing import Any
 
 from ._config_scope import install as _install_config_scope
+from .operators import install as _install_operators
 from .version import __version__
 
 _install_config_scope()
+_install_operators()
 
 _HOME = {
     'AugLocal': '.rules',
