@@ -35,11 +35,11 @@ def ms_deform_attn_backward(
     im2col_step: int,
 ) -> None:
     """Write the gradients of value, locations and weights; arguments as forward."""
-    inputs = [widen(each).detach().requires_grad_()
+    leaves = [widen(each).detach().requires_grad_()
               for each in (value, sampling_locations, attention_weights)]
     with torch.enable_grad():
-        output = _attend(inputs[0], spatial_shapes, *inputs[1:])
-    found = torch.autograd.grad(output, inputs, widen(grad_output))
+        output = _attend(leaves[0], spatial_shapes, leaves[1], leaves[2])
+    found = torch.autograd.grad(output, leaves, widen(grad_output))
     for target, gradient in zip((grad_value, grad_sampling_loc, grad_attn_weight), found,
                                 strict=True):
         target.copy_(gradient)

@@ -31,10 +31,10 @@ def carafe_naive_backward(
     grad_masks: Tensor, *, kernel_size: int, group_size: int, scale_factor: int,
 ) -> None:
     """Write the gradients of features and masks; arguments as forward."""
-    inputs = [widen(each).detach().requires_grad_() for each in (features, masks)]
+    leaves = tuple(widen(each).detach().requires_grad_() for each in (features, masks))
     with torch.enable_grad():
-        output = _reassemble(*inputs, kernel_size, group_size, scale_factor)
-    found = torch.autograd.grad(output, inputs, widen(grad_output))
+        output = _reassemble(leaves[0], leaves[1], kernel_size, group_size, scale_factor)
+    found = torch.autograd.grad(output, leaves, widen(grad_output))
     grad_input.copy_(found[0])
     grad_masks.copy_(found[1])
 

@@ -37,7 +37,11 @@ def nms(boxes: Tensor, scores: Tensor, *, iou_threshold: float, offset: int) -> 
     boxes, scores = widen(boxes), widen(scores)
     if offset:
         boxes = boxes + boxes.new_tensor([0.0, 0.0, offset, offset])
-    return torchvision.ops.nms(boxes, scores.to(boxes.dtype), _float32(iou_threshold))
+    # mmcv and torchvision order equal scores differently, so the boxes come in mmcv's order.
+    order = scores.sort(descending=True).indices
+    kept = torchvision.ops.nms(boxes[order], scores[order].to(boxes.dtype),
+                               _float32(iou_threshold))
+    return order[kept]
 
 
 def softnms(
@@ -65,19 +69,27 @@ def softnms(
     order = np.arange(len(rows))
     count, done = len(rows), 0
     while done < count:
-        best = done + int(rows[done:count, 4].argmax())
+        best = done + _first_highest(rows[done:count, 4])
         rows[[done, best]], order[[done, best]] = rows[[best, done]], order[[best, done]]
         rest = slice(done + 1, count)
         overlap = _overlaps(rows[done], rows[rest], offset=offset)
         rows[rest, 4] *= _weights(overlap, method=method, sigma=np.float32(sigma),
                                   iou_threshold=np.float32(iou_threshold))
-        kept = _close_gaps(rows[rest, 4] >= np.float32(min_score))
+        kept = _close_gaps(~(rows[rest, 4] < np.float32(min_score)))
         rows[done + 1:done + 1 + len(kept)] = rows[rest][kept]
         order[done + 1:done + 1 + len(kept)] = order[rest][kept]
         count = done + 1 + len(kept)
         done += 1
     dets[:count] = torch.from_numpy(rows[:count]).to(dets)
     return torch.from_numpy(order[:count].copy())
+
+
+def _first_highest(scores: _Array) -> int:
+    """Place of the highest score as a running comparison finds it.
+
+    Two boxes without area make a Gaussian score NaN. A comparison with NaN is false.
+    """
+    return 0 if np.isnan(scores[0]) else int(np.nanargmax(scores))
 
 
 def _overlaps(box: _Array, others: _Array, *, offset: int) -> _Array:
@@ -120,7 +132,7 @@ def nms_match(dets: Tensor, *, iou_threshold: float) -> list[list[int]]:
         Groups of indices, each by falling score.
     """
     rows = dets.float()
-    order = rows[:, 4].argsort(descending=True, stable=True).numpy()
+    order = rows[:, 4].sort(descending=True).indices.numpy()  # mmcv's order of equal scores
     boxes = rows.numpy()
     groups = []
     while len(order):

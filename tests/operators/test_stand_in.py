@@ -1,0 +1,145 @@
+"""Where ``mmcv._ext`` comes from, seen by fresh interpreters, and what it lacks."""
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from operator_extensions import STAND_INS
+
+from auglocal_mm.operators import MissingOperatorError
+from auglocal_mm.operators.missing import PURPOSES, missing_operator, purpose_of
+
+
+def link_mmcv(folder, *, extension=None):
+    """Make an mmcv without compiled operators, or with a module in their place."""
+    package = folder / 'mmcv'
+    package.mkdir()
+    for path in Path(find_spec('mmcv').origin).parent.iterdir():
+        if not path.name.startswith(('_ext', '__pycache__')):
+            (package / path.name).symlink_to(path)
+    if extension is not None:
+        (package / '_ext.py').write_text(extension)
+    return folder
+
+
+@pytest.fixture
+def run(root, tmp_path):
+    """Return a function that runs code beside an mmcv made by :func:`link_mmcv`."""
+    def call(code, **options):
+        path = f'{link_mmcv(tmp_path, **options)}:{root}'
+        return subprocess.run(
+            [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True,
+            cwd=tmp_path, env={'PATH': '/usr/bin:/bin', 'PYTHONPATH': path, 'HOME': str(tmp_path),
+                               'OMP_NUM_THREADS': '1'})
+    return call
+
+
+def test_the_package_stays_light(run):
+    done = run('import sys, auglocal_mm\n'
+               'from auglocal_mm.operators import in_use\n'
+               'print(in_use(), [name for name in ("torch", "mmcv", "torchvision", "numpy")'
+               ' if name in sys.modules])')
+    assert done.stdout == 'torchvision []\n', done.stderr
+
+
+def test_without_this_package_the_hosts_operators_are_missing(run):
+    """Which is why it exists; should mmcv ever bring its own, this room can go."""
+    done = run('import mmcv.ops')
+    assert "No module named 'mmcv._ext'" in done.stderr
+
+
+def test_a_detector_trains_without_compiled_operators(run):
+    done = run(TRAIN)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == 'torchvision True trained'
+
+
+TRAIN = '''
+import auglocal_mm, torch
+import mmcv.ops
+from mmcv.utils.ext_loader import check_ops_exist
+from mmengine.structures import InstanceData
+from mmdet.models import TwoStageDetector
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmdet.utils import register_all_modules
+from mmdet.structures.mask import BitmapMasks
+from mmengine.config import Config
+import numpy as np
+register_all_modules()
+torch.manual_seed(0)
+from mmengine.utils import get_installed_path
+configs = get_installed_path("mmdet") + "/.mim/configs/_base_"
+cfg = Config.fromfile(configs + "/models/mask-rcnn_r50_fpn.py").model
+cfg.backbone.update(depth=18, base_channels=8, init_cfg=None, frozen_stages=-1)
+cfg.neck.update(in_channels=[8, 16, 32, 64], out_channels=16)
+cfg.rpn_head.update(in_channels=16, feat_channels=16)
+for name in ("bbox", "mask"):
+    cfg.roi_head[f"{name}_roi_extractor"].out_channels = 16
+cfg.roi_head.bbox_head.update(in_channels=16, fc_out_channels=32, num_classes=3)
+cfg.roi_head.mask_head.update(in_channels=16, conv_out_channels=16, num_classes=3)
+model = MODELS.build(cfg)
+sample = DetDataSample(metainfo=dict(img_shape=(64, 64), pad_shape=(64, 64), ori_shape=(64, 64),
+                                     batch_input_shape=(64, 64), scale_factor=(1.0, 1.0)))
+sample.gt_instances = InstanceData(
+    bboxes=torch.tensor([[4.0, 4, 40, 40]]), labels=torch.tensor([1]),
+    masks=BitmapMasks(np.ones((1, 64, 64), np.uint8), 64, 64))
+losses = model.loss(torch.rand(1, 3, 64, 64), [sample])
+total = sum(value if torch.is_tensor(value) else sum(value)
+            for name, value in losses.items() if "loss" in name)
+total.backward()
+missing = [name for name, each in model.named_parameters() if each.grad is None]
+assert not missing, missing
+model.eval()
+assert len(model.predict(torch.rand(1, 3, 64, 64), [sample])) == 1
+print(auglocal_mm.operators.in_use(), check_ops_exist(), "trained")
+'''
+
+
+def test_a_compiled_operator_is_never_shadowed(run):
+    done = run('import auglocal_mm\nfrom auglocal_mm.operators import in_use\n'
+               'print(in_use())\nimport mmcv._ext\nprint(in_use(), mmcv._ext.nms)',
+               extension='nms = "the compiled one"')
+    assert done.stdout == 'compiled\ncompiled the compiled one\n', done.stderr
+
+
+def test_compiled_operators_that_do_not_load_stay_an_error(run):
+    done = run('import auglocal_mm, mmcv._ext',
+               extension='raise ImportError("undefined symbol: _ZN5torch")')
+    assert done.stderr.splitlines()[-1] == 'ImportError: undefined symbol: _ZN5torch'
+
+
+def test_another_operator_raises_when_it_is_called():
+    with pytest.raises(MissingOperatorError) as raised:
+        missing_operator('roi_align_rotated_forward')(1, pooled_height=2)
+    said = str(raised.value)
+    assert 'roi_align_rotated_forward (RoIAlign of rotated boxes)' in said
+    assert 'no compiled operators' in said
+    assert 'make operators' in said
+    assert 'MMCV_WITH_OPS=1 pip install' in said
+    assert isinstance(raised.value, NotImplementedError)
+
+
+def test_every_operator_of_mmcv_has_a_stand_in_or_a_purpose():
+    """A new one in a later mmcv raises, too, but its message would say less."""
+    import re
+
+    import mmcv.ops
+    asked = set()
+    for path in Path(mmcv.ops.__file__).parent.glob('*.py'):
+        for names in re.findall(r"load_ext\(\s*'_ext',\s*\[(.*?)\]", path.read_text(), re.DOTALL):
+            asked |= set(re.findall(r"'(\w+)'", names))
+    assert len(asked) > 90
+    unknown = [name for name in asked if not hasattr(STAND_INS, name)
+               and purpose_of(name) == 'an operator of mmcv.ops']
+    assert not unknown
+    unused = [start for start in PURPOSES if not any(name.startswith(start) for name in asked)]
+    assert set(unused) <= {'bottom_pool', 'left_pool', 'right_pool', 'top_pool'}
+
+
+@pytest.mark.parametrize('name', ['__path__', '__wrapped__', '_private'])
+def test_names_that_are_no_operators_are_absent(name):
+    """Otherwise Python's own machinery would take the module for what it is not."""
+    with pytest.raises(AttributeError, match=name):
+        missing_operator(name)
