@@ -163,7 +163,7 @@ def test_the_expected_result_is_the_papers_or_none(path):
         assert f'{figure} % top-1' in expected
         assert 'paper' in expected or 'paper' in text
     elif relative(path) not in OTHER_FIGURES:
-        assert expected.startswith('Expected: no published figure at hand.')
+        assert expected.startswith('Expected: no published figure available.')
     assert text.endswith('Not yet run at this length by this project.')
 
 

@@ -14,7 +14,7 @@ model = dict(
 optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
 model_wrapper_cfg = dict(type='auglocal_mm.LocalDistributedDataParallel')
 custom_hooks = [
-    # mmpretrain's own hook of this config, which a list of ours replaces.
+    # The hook of mmpretrain's own config, which a list of ours would otherwise drop.
     dict(type='EMAHook', momentum=1e-4, priority='ABOVE_NORMAL'),
     dict(type='auglocal_mm.AuxiliaryHeadHook'),
 ]

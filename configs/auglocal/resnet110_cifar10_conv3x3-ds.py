@@ -5,7 +5,7 @@
 
 Six convolutions and the classifier count as depth 7, so the last 7 units are trained
 together, one more than in the other rows. The paper does not say where it pools;
-here 2x2 average pooling stands before the first convolution.
+here 2x2 average pooling comes before the first convolution.
 
 Expected: 88.28 +- 0.24 % top-1 in the paper (AugLocal: 93.96 +- 0.15).
 Not yet run at this length by this project.

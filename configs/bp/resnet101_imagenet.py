@@ -5,7 +5,7 @@
         work_dirs/resnet101_imagenet_bp/epoch_200.pth \
         work_dirs/resnet101_imagenet_bp/backbone.pth
 
-Expected: no published figure at hand.
+Expected: no published figure available.
 Not yet run at this length by this project.
 """
 _base_ = [
@@ -17,7 +17,7 @@ _base_ = [
 ]
 work_dir = 'work_dirs/resnet101_imagenet_bp'
 model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
-# The paper's batch of ResNet-101 is half of ResNet-34's, and so is its learning rate.
+# The paper's batch for ResNet-101 is half of ResNet-34's, and so is its learning rate.
 optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper', optimizer=dict(lr=0.2))
 train_dataloader = dict(batch_size=64)
 auto_scale_lr = dict(base_batch_size=512)

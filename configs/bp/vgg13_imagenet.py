@@ -5,7 +5,7 @@
         work_dirs/vgg13_imagenet_bp/epoch_90.pth \
         work_dirs/vgg13_imagenet_bp/backbone.pth
 
-Expected: no published figure at hand.
+Expected: no published figure available.
 Not yet run at this length by this project.
 """
 _base_ = [

@@ -6,7 +6,7 @@
         work_dirs/resnet34-slim_digits_bp/backbone.pth
     tools/train.py configs/demo/mask-rcnn_digit-scenes_bp.py
 
-All but the backbone's weights is as with AugLocal.
+Everything but the backbone's weights is the same as for AugLocal.
 Expected: the box and mask AP and the seconds of docs/benchmarks.md and the README.
 """
 _base_ = './mask-rcnn_digit-scenes_auglocal.py'

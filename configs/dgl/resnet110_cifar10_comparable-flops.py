@@ -6,7 +6,7 @@
         --cfg-options model.local.depth=3 model.local.width=14.59
 
 One GPU, batch 1024, 400 epochs. 3x3 convolutions, as many layers as AugLocal's first auxiliary
-network, and the width, in hundredths, that comes nearest to its FLOPs, found by this project's
+network, and the width, in hundredths, that comes closest to its FLOPs, found by this project's
 search. GFLOPs by tools/analysis_tools/get_complexity.py, at most 0.1 % off:
 
     depth   width   GFLOPs   AugLocal   top-1 in the paper (AugLocal)
@@ -16,7 +16,7 @@ search. GFLOPs by tools/analysis_tools/get_complexity.py, at most 0.1 % off:
         5    7.79    0.984      0.984   89.19 +- 0.20 (93.75 +- 0.20)
         6    6.58    1.128      1.127   90.01 +- 0.05 (93.96 +- 0.15)
 
-Expected: the last column, for d = 6 90.01 +- 0.05 % top-1.
+Expected: the last column; for d = 6, 90.01 +- 0.05 % top-1.
 Not yet run at this length by this project.
 """
 _base_ = [

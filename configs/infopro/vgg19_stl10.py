@@ -2,10 +2,10 @@
 
     tools/train.py configs/infopro/vgg19_stl10.py
 
-The paper's weights of InfoPro's losses are at hand for ResNet-32 and ResNet-110 alone. VGG19 has
-16 local layers, as ResNet-32 has, and takes the weights of that network: this project's choice.
+The paper gives the weights of InfoPro's losses only for ResNet-32 and ResNet-110. VGG19 has 16
+local layers, like ResNet-32, and uses the weights of that network: this project's choice.
 
-Expected: no published figure at hand.
+Expected: no published figure available.
 Not yet run at this length by this project.
 """
 _base_ = [

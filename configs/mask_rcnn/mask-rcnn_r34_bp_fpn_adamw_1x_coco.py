@@ -5,7 +5,7 @@ First train the backbone (`configs/bp/resnet34_imagenet.py`) and export it, then
     tools/dist_train.sh configs/mask_rcnn/mask-rcnn_r34_bp_fpn_adamw_1x_coco.py 8
 
 Expected: 36.3 box AP and 33.8 mask AP in the paper. Not yet run at this length
-by this project. All but the backbone's weights is as with AugLocal.
+by this project. Everything but the backbone's weights is the same as for AugLocal.
 """
 _base_ = './mask-rcnn_r34_auglocal_fpn_adamw_1x_coco.py'
 work_dir = 'work_dirs/mask-rcnn_r34_bp_fpn_adamw_1x_coco'

@@ -2,7 +2,7 @@
 
     tools/train.py configs/predsim/resnet32_svhn.py
 
-Expected: no published figure at hand.
+Expected: no published figure available.
 Not yet run at this length by this project.
 """
 _base_ = [

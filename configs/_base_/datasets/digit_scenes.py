@@ -4,7 +4,7 @@ scenes = dict(train=1200, val=150, side_px=128, seed=0)
 
 data_preprocessor = dict(
     type='DetDataPreprocessor',
-    # As in `digits.py`, on which the backbone was trained.
+    # As in `digits.py`, which the backbone was trained on.
     mean=[78.0, 78.0, 78.0],
     std=[82.6, 82.6, 82.6],
     bgr_to_rgb=True,
@@ -18,7 +18,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    # Changes nothing, but notes the scale factor that the mask head reads.
+    # Changes nothing, but records the scale factor that the mask head reads.
     dict(type='Resize', scale=(128, 128), keep_ratio=True),
     dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
     dict(type='PackDetInputs',

@@ -7,7 +7,7 @@ data_preprocessor = dict(
     to_rgb=False)
 
 train_pipeline = [
-    # No flip: a mirrored digit is none. The border is black.
+    # No flip: a mirrored digit is not a digit. The border is black.
     dict(type='RandomCrop', crop_size=32, padding=2),
     dict(type='PackInputs'),
 ]

@@ -1,6 +1,6 @@
 """AugLocal as in the paper's CIFAR runs, for any classification config.
 
-Add this file to `_base_`, then turn the model local:
+Add this file to `_base_`, then make the model local:
 
     model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
     optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

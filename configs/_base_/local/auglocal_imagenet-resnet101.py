@@ -1,6 +1,6 @@
-"""AugLocal as in the paper's ImageNet runs, for ResNet-101: all 34 layers alone.
+"""AugLocal as in the paper's ImageNet runs, for ResNet-101: all 34 layers isolated.
 
-Add this file to `_base_`, then turn the model local:
+Add this file to `_base_`, then make the model local:
 
     model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
     optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

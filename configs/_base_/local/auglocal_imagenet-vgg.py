@@ -1,6 +1,6 @@
-"""AugLocal for VGG13 on ImageNet: all 10 layers alone, the paper's heads of 512 neurons.
+"""AugLocal for VGG13 on ImageNet: all 10 layers isolated, the paper's heads of 512 neurons.
 
-Add this file to `_base_`, then turn the model local:
+Add this file to `_base_`, then make the model local:
 
     model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
     optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

@@ -2,7 +2,7 @@
 
 Four blocks and a classifier, all 17 layers isolated, no pyramid. For another
 backbone set `modules` to its number of local layers, or `None` for all but the
-last ones. Add this file to `_base_`, then turn the model local:
+last ones. Add this file to `_base_`, then make the model local:
 
     model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
     optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

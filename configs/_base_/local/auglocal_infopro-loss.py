@@ -1,8 +1,8 @@
-"""AugLocal with reconstruction beside it, weighted as InfoPro of ResNet-110 (Table 8).
+"""AugLocal plus reconstruction, weighted as in InfoPro for ResNet-110 (Table 8).
 
 For the weights of ResNet-32: lambda1=(5.0, 0.2), lambda2=(0.05, 0.5).
 
-Add this file to `_base_`, then turn the model local:
+Add this file to `_base_`, then make the model local:
 
     model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
     optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

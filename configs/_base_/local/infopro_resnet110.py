@@ -1,6 +1,6 @@
-"""InfoPro (softmax) with the weights that the paper has for ResNet-110.
+"""InfoPro (softmax) with the weights that the paper uses for ResNet-110.
 
-Add this file to `_base_`, then turn the model local:
+Add this file to `_base_`, then make the model local:
 
     model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
     optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

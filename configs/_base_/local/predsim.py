@@ -1,6 +1,6 @@
-"""PredSim as the paper compares it: every layer alone.
+"""PredSim as the paper compares it: every layer isolated.
 
-Add this file to `_base_`, then turn the model local:
+Add this file to `_base_`, then make the model local:
 
     model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
     optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

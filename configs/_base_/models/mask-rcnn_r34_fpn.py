@@ -1,6 +1,6 @@
 """Mask R-CNN with a pretrained ResNet-34 and FPN, for COCO's 80 classes.
 
-As mmdet's Mask R-CNN R-50 FPN but for the backbone: the stem and first stage
+Like mmdet's Mask R-CNN R-50 FPN except for the backbone: the stem and first stage
 stay frozen, and batch norms keep their pretrained statistics.
 """
 model = dict(

@@ -1,6 +1,6 @@
 """VGG13 with batch norm for ImageNet: mmpretrain's own, 10 local layers.
 
-Its three linear layers stand in the backbone, so the head has none.
+Its three linear layers belong to the backbone, so the head has none.
 """
 model = dict(
     type='ImageClassifier',

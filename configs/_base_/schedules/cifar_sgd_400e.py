@@ -1,4 +1,4 @@
-"""The schedule of CIFAR-10 and SVHN: SGD, batch 1024, lr 0.8, 400 epochs, warm-up and cosine."""
+"""The schedule for CIFAR-10 and SVHN: SGD, batch 1024, lr 0.8, 400 epochs, warm-up and cosine."""
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.8, momentum=0.9, weight_decay=1e-4, nesterov=True))

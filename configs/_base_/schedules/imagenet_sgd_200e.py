@@ -1,4 +1,4 @@
-"""The paper's ImageNet schedule of ResNet-34: SGD, batch 1024, lr 0.4, 200 epochs, cosine."""
+"""The paper's ImageNet schedule for ResNet-34: SGD, batch 1024, lr 0.4, 200 epochs, cosine."""
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.4, momentum=0.9, weight_decay=1e-4, nesterov=True))

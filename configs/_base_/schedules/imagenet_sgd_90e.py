@@ -1,4 +1,4 @@
-"""The paper's ImageNet schedule of VGG13: SGD, batch 256, lr 0.1, 90 epochs, cosine."""
+"""The paper's ImageNet schedule for VGG13: SGD, batch 256, lr 0.1, 90 epochs, cosine."""
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4, nesterov=True))

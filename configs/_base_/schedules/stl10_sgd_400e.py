@@ -1,4 +1,4 @@
-"""The schedule of STL-10: SGD, batch 128, lr 0.1, 400 epochs, warm-up and cosine."""
+"""The schedule for STL-10: SGD, batch 128, lr 0.1, 400 epochs, warm-up and cosine."""
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4, nesterov=True))

@@ -1,4 +1,4 @@
-"""Mask R-CNN on scenes with animals, from the backbone of our own classifier."""
+"""Mask R-CNN on scenes with animals, pretrained by our own classifier."""
 _base_ = 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'
 custom_imports = dict(imports=['wildlife.dusk'], allow_failed_imports=False)
 

@@ -1,4 +1,4 @@
-"""The same, from the backbone that was trained by local learning and exported."""
+"""The same detector, starting from the exported backbone of the local classifier."""
 _base_ = './mask-rcnn_r34_wildlife.py'
 model = dict(backbone=dict(init_cfg=dict(
     type='Pretrained', prefix='backbone.',

@@ -1,4 +1,4 @@
-"""ResNet-34, a quarter as wide, on photographs of three animals."""
+"""ResNet-34 at a quarter of its width, on photographs of three animals."""
 _base_ = 'mmpretrain::resnet/resnet34_8xb32_in1k.py'
 custom_imports = dict(imports=['wildlife.dusk', 'wildlife.photos'], allow_failed_imports=False)
 

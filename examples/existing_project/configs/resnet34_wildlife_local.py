@@ -1,4 +1,4 @@
-"""The same, by local learning."""
+"""The same classifier, trained by local learning."""
 _base_ = './resnet34_wildlife.py'
 model = dict(type='auglocal_mm.LocalImageClassifier',
              local=dict(type='auglocal_mm.AugLocal', depth=3))

@@ -20,7 +20,7 @@ SCENES = {'train': 4, 'val': 2}
 
 
 def outline(species: str, x: int, y: int, size: int) -> list[tuple[int, int]]:
-    """Corners of an animal in the square at (x, y) of `size` pixels."""
+    """Return the corners of an animal in the square of `size` pixels at (x, y)."""
     half, quarter = size // 2, size // 4
     return {
         'deer': [(x, y + half), (x + quarter, y + quarter), (x + 3 * quarter, y + quarter),
@@ -32,14 +32,14 @@ def outline(species: str, x: int, y: int, size: int) -> list[tuple[int, int]]:
 
 
 def background(side: int) -> Image.Image:
-    """Grass: green of random brightness in squares of 4 pixels."""
+    """Draw grass: green of random brightness in squares of 4 pixels."""
     grass = Image.new('RGB', (side // 4, side // 4))
     grass.putdata([(40, random.randint(90, 150), 50) for _ in range((side // 4) ** 2)])
     return grass.resize((side, side))
 
 
 def make_photos(root: Path) -> None:
-    """Photographs and their tables."""
+    """Write the photographs and their tables."""
     for split, count in PHOTOS.items():
         (root / split).mkdir(parents=True, exist_ok=True)
         rows = []
@@ -57,7 +57,7 @@ def make_photos(root: Path) -> None:
 
 
 def annotation(corners: list[tuple[int, int]], *, species: str, image: int, number: int) -> dict:
-    """One animal of a scene in COCO's format."""
+    """Return the annotation of one animal in COCO's format."""
     xs, ys = zip(*corners, strict=True)
     width, height = max(xs) - min(xs), max(ys) - min(ys)
     return {'id': number, 'image_id': image, 'category_id': SPECIES.index(species) + 1,
@@ -66,7 +66,7 @@ def annotation(corners: list[tuple[int, int]], *, species: str, image: int, numb
 
 
 def make_scenes(root: Path) -> None:
-    """Scenes and their annotations; one animal a column, so that none hides another."""
+    """Write scenes and annotations, with one animal per column so that none hides another."""
     for split, count in SCENES.items():
         (root / split).mkdir(parents=True, exist_ok=True)
         images, annotations = [], []

@@ -1,4 +1,4 @@
-"""Train from a config, as OpenMMLab's projects do: nothing here knows local learning.
+"""Train from a config, as OpenMMLab's projects do: nothing here knows about local learning.
 
     PYTHONPATH=. python tools/train.py CONFIG
 """

@@ -1,1 +1,1 @@
-"""A project of its own: photographs of animals, and a transform for dusk."""
+"""The project's own code: photographs of animals, and a transform for dusk."""

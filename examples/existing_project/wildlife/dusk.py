@@ -1,4 +1,4 @@
-"""Light as it falls in the evening."""
+"""Evening light."""
 import random
 
 from mmcv.transforms import BaseTransform
