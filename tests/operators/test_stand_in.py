@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from mmengine.utils import get_installed_path
 from operator_extensions import STAND_INS
 
 from auglocal_mm.operators import MissingOperatorError
@@ -14,6 +15,8 @@ from auglocal_mm.operators.missing import PURPOSES, missing_operator, purpose_of
 def link_mmcv(folder, *, extension=None):
     """Make an mmcv without compiled operators, or with a module in their place."""
     package = folder / 'mmcv'
+    if package.exists():
+        return folder
     package.mkdir()
     for path in Path(find_spec('mmcv').origin).parent.iterdir():
         if not path.name.startswith(('_ext', '__pycache__')):
@@ -26,10 +29,11 @@ def link_mmcv(folder, *, extension=None):
 @pytest.fixture
 def run(root, tmp_path):
     """Return a function that runs code beside an mmcv made by :func:`link_mmcv`."""
-    def call(code, **options):
+    def call(*command, **options):
         path = f'{link_mmcv(tmp_path, **options)}:{root}'
+        command = ['-c', *command] if len(command) == 1 else command
         return subprocess.run(
-            [sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True,
+            [sys.executable, '-W', 'ignore', *command], capture_output=True, text=True,
             cwd=tmp_path, env={'PATH': '/usr/bin:/bin', 'PYTHONPATH': path, 'HOME': str(tmp_path),
                                'OMP_NUM_THREADS': '1'})
     return call
@@ -108,6 +112,36 @@ def test_compiled_operators_that_do_not_load_stay_an_error(run):
     done = run('import auglocal_mm, mmcv._ext',
                extension='raise ImportError("undefined symbol: _ZN5torch")')
     assert done.stderr.splitlines()[-1] == 'ImportError: undefined symbol: _ZN5torch'
+
+
+def test_a_config_imports_it_before_the_host_builds(run, tmp_path):
+    """What mmdet's tools/train.py and its inferencers do: first the config, then the models."""
+    (tmp_path / 'config.py').write_text(
+        "custom_imports = dict(imports=['auglocal_mm'], allow_failed_imports=False)\n")
+    done = run('from mmengine.config import Config\nConfig.fromfile("config.py")\n'
+               'import mmdet.models\nprint("imported")')
+    assert done.stdout.endswith('imported\n'), done.stderr
+
+
+def test_a_script_that_imports_the_host_at_once(run):
+    """mmdet's own test script, which no config can reach in time."""
+    script = Path(get_installed_path('mmdet'), '.mim', 'tools', 'test.py')
+    done = run('-m', 'auglocal_mm.operators', str(script), '--help')
+    assert done.returncode == 0, done.stderr
+    assert 'usage: test.py' in done.stdout
+
+
+def test_a_script_sees_its_own_arguments_and_folder(run, tmp_path):
+    folder = tmp_path / 'scripts'
+    folder.mkdir()
+    (folder / 'beside.py').write_text('word = "beside"\n')
+    (folder / 'script.py').write_text(
+        'import sys, beside\nprint(__name__, sys.argv[1:], beside.word)\n')
+    done = run('-m', 'auglocal_mm.operators', 'scripts/script.py', '--help', 'x')
+    assert done.stdout == "__main__ ['--help', 'x'] beside\n", done.stderr
+    refused = run('-m', 'auglocal_mm.operators', 'nowhere.py')
+    assert refused.returncode == 1
+    assert 'no script at nowhere.py' in refused.stderr
 
 
 def test_another_operator_raises_when_it_is_called():

@@ -1,6 +1,7 @@
 """Mask R-CNN on scenes with animals, pretrained by our own classifier."""
 _base_ = 'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py'
-custom_imports = dict(imports=['wildlife.dusk'], allow_failed_imports=False)
+# auglocal_mm: mmdet then needs no compiled mmcv operators.
+custom_imports = dict(imports=['auglocal_mm', 'wildlife.dusk'], allow_failed_imports=False)
 
 model = dict(
     backbone=dict(
