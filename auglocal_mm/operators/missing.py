@@ -14,7 +14,6 @@ PURPOSES = {
     'bezier_align': 'pooling along Bézier curves for text spotting',
     'bias_act': 'bias and activation of generative networks',
     'border_align': 'pooling along the borders of boxes',
-    'bottom_pool': 'corner pooling',
     'box_iou_quadri': 'IoU of quadrilaterals',
     'box_iou_rotated': 'IoU of rotated boxes',
     'chamfer_distance': 'distance between point sets',
@@ -36,7 +35,6 @@ PURPOSES = {
     'indice_': 'sparse convolution and pooling',
     'iou3d': 'IoU and NMS of 3D boxes',
     'knn': 'nearest neighbours in point clouds',
-    'left_pool': 'corner pooling',
     'line_nms': 'NMS of line segments',
     'min_area_polygons': 'least enclosing rectangles of point sets',
     'nms_quadri': 'NMS of quadrilaterals',
@@ -46,7 +44,6 @@ PURPOSES = {
     'points_in_polygons': 'points inside polygons',
     'prroi_pool': 'precise RoI pooling',
     'psamask': 'point-wise spatial attention',
-    'right_pool': 'corner pooling',
     'riroi_align_rotated': 'rotation-invariant RoIAlign',
     'roi_align': 'RoIAlign',
     'roi_align_rotated': 'RoIAlign of rotated boxes',
@@ -58,7 +55,6 @@ PURPOSES = {
     'three_interpolate': 'interpolation in point clouds',
     'three_nn': 'nearest neighbours in point clouds',
     'tin_shift': 'temporal shift of video networks',
-    'top_pool': 'corner pooling',
     'upfirdn2d': 'resampling of generative networks',
 }
 
@@ -87,17 +83,17 @@ def purpose_of(name: str) -> str:
 
 def compile_command() -> str:
     """Return the command that compiles the operators of the mmcv that is installed."""
-    wanted = 'onedl-mmcv'
+    build = ('MMCV_WITH_OPS=1 pip install --force-reinstall --no-deps --no-build-isolation '
+             '--no-binary {0} {0}=={1}')
     for name in ('onedl-mmcv', 'mmcv', 'mmcv-lite'):
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-        wanted = f'{name.removesuffix("-lite")}=={version}'
-        break
-    distribution = wanted.partition('=')[0]
-    return (f'MMCV_WITH_OPS=1 pip install --force-reinstall --no-deps --no-build-isolation '
-            f'--no-binary {distribution} {wanted}')
+        if name == 'mmcv-lite':  # holds the same files under another name
+            return f'pip uninstall mmcv-lite; {build.format("mmcv", version)}'
+        return build.format(name, version)
+    return build.format('onedl-mmcv', '2.3.6')
 
 
 def missing_operator(name: str) -> Callable[..., NoReturn]:

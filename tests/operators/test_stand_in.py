@@ -169,7 +169,7 @@ def test_every_operator_of_mmcv_has_a_stand_in_or_a_purpose():
                and purpose_of(name) == 'an operator of mmcv.ops']
     assert not unknown
     unused = [start for start in PURPOSES if not any(name.startswith(start) for name in asked)]
-    assert set(unused) <= {'bottom_pool', 'left_pool', 'right_pool', 'top_pool'}
+    assert set(unused) <= {'line_nms'}  # which mmcv 2.1.0 does not have
 
 
 @pytest.mark.parametrize('name', ['__path__', '__wrapped__', '_private'])
