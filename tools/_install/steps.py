@@ -50,9 +50,13 @@ def capture(command, timeout_s=60):
 
 @contextmanager
 def lock(path):
-    """Hold a lock file, so that two set-ups of one clone never run at once."""
+    """Hold a lock file, so that two set-ups of one clone never run at once.
+
+    Commands inherit it: where the set-up was killed, the next one waits for its pip.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(str(path), 'w') as handle:
+        os.set_inheritable(handle.fileno(), True)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -85,6 +89,7 @@ class Runner:
             start = log.tell()
             child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
                                      stdin=subprocess.DEVNULL, start_new_session=True,
+                                     close_fds=False,  # but for the lock, none is inheritable
                                      env=clean_environment(**environment))
             try:
                 status = self._wait(child, start)
