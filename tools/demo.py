@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""From digits to a detector, by BP and by AugLocal, with a report.
+"""Train from digits to a detector, by BP and by AugLocal, and write a report.
 
     tools/demo.py
 """

@@ -19,7 +19,6 @@ _LOG_LINES = 25
 def parse(arguments: Sequence[str] | None, *, root: Path) -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(
-        prog='tools/demo.py',
         description='Digits to detector, by BP and by AugLocal, with a report; at most ten '
                     'minutes on two cores.',
         epilog='Exit status: 0 all limits kept, 1 a limit failed, 2 a step failed.')
