@@ -14,7 +14,7 @@ def shipped(name: str) -> Path:
     package = Path(__file__).resolve().parent
     for folder in (package / '.mim', package.parent):
         if (folder / name).is_file():
-            return folder / name
+            return (folder / name).resolve()
     raise FileNotFoundError(f'no {name} in {package / ".mim"} or {package.parent}; install '
                             'auglocal_mm as a wheel or from a clone, which bring it')
 

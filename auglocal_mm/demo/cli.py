@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
 
     Args:
         arguments: Options; by default those of the process.
-        root: Root of the repository.
+        root: Folder where commands run; data and work dirs are below it.
 
     Returns:
         Exit status.
@@ -103,4 +103,4 @@ def _raise_interrupt(number: int, frame: object) -> NoReturn:
 
 
 if __name__ == '__main__':
-    sys.exit(main(root=Path(__file__).resolve().parents[2]))
+    sys.exit(main(root=Path.cwd()))
