@@ -15,16 +15,23 @@ find_python = $(shell \
     $$name -c 'import sys; sys.exit(sys.version_info[0] < 3)' >/dev/null 2>&1 \
       && echo $$name && exit; done)
 
-.PHONY: help setup demo test test-slow lint format doctor clean distclean
+.PHONY: help setup operators demo test test-slow lint format doctor clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
+define install
+python="$(or $(PYTHON),$(find_python))"; \
+if [ -z "$$python" ]; then \
+  echo "no Python was found; CPython 3.10, 3.11 or 3.12 is needed" >&2; exit 1; fi; \
+"$$python" tools/install.py $(if $(PYTHON),--this-python)
+endef
+
 setup: ## make .venv with the whole stack (the targets below do it by themselves)
-	@python="$(or $(PYTHON),$(find_python))"; \
-	if [ -z "$$python" ]; then \
-	  echo "no Python was found; CPython 3.10, 3.11 or 3.12 is needed" >&2; exit 1; fi; \
-	"$$python" tools/install.py $(if $(PYTHON),--this-python)
+	@$(install)
+
+operators: ## compile mmcv's own operators into .venv (needs a C++ compiler, takes long)
+	@$(install) --operators
 
 demo: setup ## train a small network with local learning and show what it gives
 	@$(RUN) tools/demo.py $(ARGS)
@@ -38,16 +45,16 @@ test-slow: setup ## run the tests marked slow, too (minutes more)
 lint: setup ## ruff and mypy
 	@status=0; $(RUN) -m ruff check . || status=$$?; $(RUN) -m mypy || status=$$?; exit $$status
 
-format: setup ## mend what ruff can mend
+format: setup ## fix what ruff can fix
 	@$(RUN) -m ruff check --fix .
 
 doctor: ## show the versions of all parts and what is broken
 	@if [ -x $(RUN) ]; then $(RUN) tools/doctor.py $(ARGS); \
 	else $(or $(PYTHON),$(find_python)) tools/doctor.py $(ARGS); fi
 
-clean: ## remove caches and packaging leftovers; .venv and mmcv's wheel stay
+clean: ## remove caches and packaging leftovers; .venv and compiled operators stay
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis dist *.egg-info build/lib build/bdist.*
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
-distclean: clean ## remove .venv and build/ as well: the next call sets up anew
+distclean: clean ## remove .venv and build/ as well: the next call starts from nothing
 	@rm -rf .venv build auglocal_mm/.mim

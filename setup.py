@@ -47,7 +47,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def ship(package_dir: Path, *, link: bool) -> None:
-    """Fill ``package_dir/.mim`` anew, with relative links or with copies."""
+    """Make ``package_dir/.mim`` again, with relative links or with copies."""
     mim = package_dir / '.mim'
     _remove(mim)
     mim.mkdir(parents=True)
@@ -91,5 +91,6 @@ setup(
         'tests': TESTS,
         'dev': DEV,
     },
+    entry_points={'console_scripts': ['auglocal-mm = auglocal_mm.command:main']},
     cmdclass={'build_py': BuildWithConfigs},
 )

@@ -20,7 +20,7 @@ ORIGINALS = {name: TESTED[name] for name in ('mmengine', 'mmcv', 'mmdet', 'mmpre
 SOUND = Facts(
     python=(3, 11, 7), implementation='CPython', versions={**BASE, **ONEDL},
     probes={'torch': {'cuda': '13.0', 'available': False, 'devices': []},
-            'mmcv.ops': {'cuda': 'not available'}, 'mmengine': {}, 'mmpretrain.models': {},
+            'mmcv.ops': {'operators': 'compiled', 'cuda': 'not available'}, 'mmengine': {}, 'mmpretrain.models': {},
             'mmdet.models': {}, 'auglocal_mm': {'place': '/clone/auglocal_mm'}},
     data={'data/cifar10': []})
 
@@ -61,7 +61,12 @@ ERRORS = [
     (with_versions(torch='2.11.0+cpu'), 'different builds', 'torchvision==0.26.0'),
     (with_versions(transformers='5.0.1'), 'must be below 5', 'pip install "transformers<5"'),
     (with_probe('torch', error='OSError: libcudnn'), 'libcudnn', 'force-reinstall'),
-    (with_probe('mmcv.ops', error='ModuleNotFoundError: mmcv._ext'), 'mmcv._ext', 'make setup'),
+    (with_probe('mmcv.ops', operators='none', error='ModuleNotFoundError: mmcv._ext'),
+     'mmcv._ext', 'make setup'),
+    (with_probe('mmcv.ops', error='ImportError: undefined symbol'),
+     'compiled operators do not work with this torch: ImportError', '--no-binary onedl-mmcv'),
+    (replace(with_probe('mmcv.ops', error='ImportError: undefined symbol'),
+             versions={**BASE, **ORIGINALS}), 'undefined symbol', 'pip install mmcv-lite==2.1.0'),
     (with_probe('mmdet.models', error='ImportError: x'), 'mmdet.models does not', 'make setup'),
     (with_probe('mmpretrain.models', error='ImportError: libGL.so.1'), 'libGL', 'headless'),
 ]
@@ -80,11 +85,34 @@ def test_an_error_is_found_with_its_fix(facts, what, fix):
     (with_versions(onedl_mmdetection=None), 'mmdet is not installed'),
     (with_versions(torch='2.12.0'), 'torch 2.12.0 (tested: 2.11.0)'),
     (with_probe('torch', available=True), 'for the CPU alone'),
+    (replace(SOUND, versions={**BASE, **ORIGINALS, 'mmcv-lite': '2.1.0'}),
+     'mmcv and mmcv-lite are both installed'),
 ])
 def test_a_note_leaves_the_environment_usable(facts, what):
     problem, = judge(facts)
     assert not problem.is_error
     assert what in problem.what
+
+
+@pytest.mark.parametrize(('told', 'cuda', 'row'), [
+    ({}, '13.0', 'compiled, for the CPU alone'),
+    ({'cuda': '12.8'}, '13.0', 'compiled, for the CPU and CUDA 12.8'),
+    ({'operators': 'torchvision'}, None, "torchvision's, for the CPU alone"),
+    ({'operators': 'torchvision'}, '13.0', "torchvision's, for the CPU and CUDA 13.0"),
+    ({'operators': 'none', 'error': 'x'}, None, 'FAILS (none)'),
+    ({'operators': 'compiled', 'error': 'x'}, None, 'FAILS (compiled)'),
+])
+def test_the_operators_in_use_are_named(told, cuda, row):
+    facts = with_probe('mmcv.ops', **told)
+    facts = replace(facts, probes={**facts.probes, 'torch': {'cuda': cuda, 'available': False}})
+    assert row in [line.removeprefix('  mmcv operators').strip()
+                   for line in render(facts, []).splitlines()]
+
+
+def test_torchvisions_operators_run_on_a_cuda_device():
+    facts = with_probe('mmcv.ops', operators='torchvision')
+    assert judge(replace(facts, probes={
+        **facts.probes, 'torch': {**facts.probes['torch'], 'available': True}})) == []
 
 
 def test_transformers_5_alone_is_no_trap():

@@ -1,8 +1,12 @@
 """The set-up: its checks, what makes it run again, and how it continues."""
+import fcntl
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections import namedtuple
 from pathlib import Path
@@ -16,11 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / 'tools'))
 try:
     import install
-    from _install import mmcv_wheel, preflight, steps
+    from _install import mmcv, operators, preflight, steps
 finally:
     sys.path.remove(str(ROOT / 'tools'))
 
-LACKING = {'reason': 'no wheel', 'version': '3.10'}
 FAULTS = [
     (preflight.platform_fault('win32'), ['win32', 'must be linux']),
     (preflight.python_fault((3, 9, 1)), ['cpython 3.9', '3.10, 3.11, 3.12', 'PYTHON=']),
@@ -30,8 +33,8 @@ FAULTS = [
     (preflight.disk_fault(7.94), ['7.9 GB', 'at least 8 GB']),
     (preflight.disk_fault(1.0, torch_is_in=True), ['1.0 GB', 'at least 2 GB']),
     (preflight.registry_fault(['torch==2.11.0']), ['torch==2.11.0', 'PIP_INDEX_URL']),
-    (preflight.compiler_fault(None, 'Python.h', **LACKING), ['C++ compiler', 'install g++']),
-    (preflight.compiler_fault('/c++', None, **LACKING), ['Python.h', 'python3.10-dev']),
+    (operators.compiler_fault(None, 'Python.h', version='3.10'), ['C++ compiler', 'install g++']),
+    (operators.compiler_fault('/c++', None, version='3.10'), ['Python.h', 'python3.10-dev']),
 ]
 
 
@@ -49,7 +52,7 @@ def test_fault_says_value_bound_and_fix(fault, told):
     preflight.disk_fault(8.0),
     preflight.disk_fault(2.0, torch_is_in=True),
     preflight.registry_fault([]),
-    preflight.compiler_fault('/c++', 'Python.h', **LACKING),
+    operators.compiler_fault('/c++', 'Python.h', version='3.10'),
 ])
 def test_a_machine_that_fits_has_no_fault(fault):
     assert fault is None
@@ -57,7 +60,7 @@ def test_a_machine_that_fits_has_no_fault(fault):
 
 @given(cores=st.integers(1, 512), memory_gb=st.floats(0.1, 4096))
 def test_build_jobs_never_exceed_cores_or_memory(cores, memory_gb):
-    jobs = preflight.build_jobs(cores, memory_gb)
+    jobs = operators.build_jobs(cores, memory_gb)
     assert 1 <= jobs <= cores
     assert jobs == 1 or jobs * 1.5 <= memory_gb
 
@@ -70,7 +73,7 @@ def test_build_jobs_never_exceed_cores_or_memory(cores, memory_gb):
     ((None, False, None), 'cpu'),
 ])
 def test_operators_are_built_for_cuda_only_with_a_fitting_compiler(facts, device):
-    assert preflight.build_device(*facts) == device
+    assert operators.build_device(*facts) == device
 
 
 def constraints():
@@ -106,6 +109,9 @@ def clone(tmp_path, monkeypatch):
     monkeypatch.setattr(install, 'VENV', venv)
     monkeypatch.setattr(install, 'PYTHON', venv / 'bin' / 'python')
     monkeypatch.setattr(install, 'STAMP', venv / 'stamp.json')
+    monkeypatch.setattr(install, 'BUILD', tmp_path / 'build')
+    monkeypatch.setattr(install, 'CONSTRAINTS', tmp_path / 'constraints.txt')
+    monkeypatch.setattr(install, 'LOG', tmp_path / 'build' / 'install.log')
     return tmp_path
 
 
@@ -162,13 +168,15 @@ def test_half_installed_packages_are_installed_again(tmp_path):
 
 
 class FakePip:
-    """Answers like pip; ``wheel`` is what a download brings."""
+    """Answers like pip, and installs: ``wheel`` is what a download brings."""
 
     def __init__(self, root, wheel=None):
         self.python = root / '.venv' / 'bin' / 'python'
         self.log = root / 'log'
+        self.constraints = root / 'constraints.txt'
         self.wheel = wheel
         self.commands = []
+        self.mmcv = root / '.venv' / 'lib' / 'python3.11' / 'site-packages' / 'mmcv'
 
     def run(self, command, **environment):
         self.commands.append(command)
@@ -179,8 +187,23 @@ class FakePip:
             if self.wheel is None:
                 raise steps.SetupError('no matching distribution')
             target = Path(arguments[arguments.index('--dest') + 1])
-            target.mkdir(parents=True, exist_ok=True)
             write_wheel(target / 'onedl_mmcv-2.3.6-py3-none-any.whl', self.wheel)
+        elif command == 'uninstall':
+            shutil.rmtree(self.mmcv, ignore_errors=True)
+
+    def install(self, *requirements):
+        self.commands.append(['install', *requirements])
+        names = ['mmcv/__init__.py']
+        if requirements[-1].endswith('.whl'):
+            names = zipfile.ZipFile(requirements[-1]).namelist()
+        for name in names:
+            (self.mmcv.parent / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.mmcv.parent / name).touch()
+
+    @property
+    def compiled(self):
+        """Whether the environment has compiled operators; None without any mmcv."""
+        return any(self.mmcv.glob('_ext*.so')) if self.mmcv.exists() else None
 
 
 def write_wheel(path, names):
@@ -194,8 +217,11 @@ OPS = ['mmcv/__init__.py', 'mmcv/_ext.cpython-311-x86_64-linux-gnu.so']
 PINS = {'onedl-mmcv': '2.3.6', 'torch': '2.11.0'}
 
 
-def make_wheels(root, pip):
-    return mmcv_wheel.Wheels(pip=pip, root=root / 'build', pins=PINS, version='3.11')
+def make_mmcv(root, pip, *, loads=True):
+    """Return the mmcv of a fake environment, whose compiled operators load or not."""
+    made = mmcv.Mmcv(pip=pip, root=root / 'build', pins=PINS, version='3.11')
+    made.loads = lambda: bool(pip.compiled) and loads
+    return made
 
 
 def test_an_unfinished_venv_is_remade(clone):
@@ -214,43 +240,131 @@ def test_a_folder_that_is_no_venv_is_left_alone(clone):
     assert (clone / '.venv' / 'thesis.txt').exists()
 
 
+def test_without_a_wheel_mmcv_is_pure_python_and_nothing_is_compiled(tmp_path):
+    pip = FakePip(tmp_path)
+    made = make_mmcv(tmp_path, pip)
+    made.look_up()
+    made.install()
+    assert pip.compiled is False
+    assert pip.commands[-1][0] == 'install'
+    assert '--no-build-isolation' not in pip.commands[-1]
+
+
 def test_a_wheel_with_operators_is_taken(tmp_path):
-    wheels = make_wheels(tmp_path, FakePip(tmp_path, OPS))
-    wheels.look_up()
-    assert wheels.wheel.parent == wheels.found
-
-
-@pytest.mark.parametrize('kept', ['built', 'found'])
-def test_a_wheel_of_an_earlier_setup_comes_first(tmp_path, kept):
     pip = FakePip(tmp_path, OPS)
-    wheels = make_wheels(tmp_path, pip)
-    write_wheel(getattr(wheels, kept) / 'onedl_mmcv-2.3.6-cp311.whl', OPS)
-    wheels.look_up()
-    assert wheels.wheel.parent == getattr(wheels, kept)
+    made = make_mmcv(tmp_path, pip)
+    made.look_up()
+    made.install()
+    assert pip.compiled
+
+
+def test_a_wheel_without_operators_is_no_gain(tmp_path):
+    pip = FakePip(tmp_path, OPS[:1])
+    made = make_mmcv(tmp_path, pip)
+    made.look_up()
+    assert made.wheel is None
+
+
+def test_a_wheel_of_an_earlier_setup_comes_first(tmp_path):
+    pip = FakePip(tmp_path, OPS)
+    made = make_mmcv(tmp_path, pip)
+    write_wheel(made.wheels / 'onedl_mmcv-2.3.6-cp311.whl', OPS)
+    made.look_up()
+    assert made.wheel.name == 'onedl_mmcv-2.3.6-cp311.whl'
     assert not pip.commands
 
 
-@pytest.mark.parametrize('names', [None, OPS[:1]], ids=['no wheel', 'wheel without operators'])
-def test_without_operators_a_compiler_is_demanded_at_once(tmp_path, monkeypatch, names):
-    monkeypatch.setattr(mmcv_wheel, 'find_compiler', lambda: None)
-    wheels = make_wheels(tmp_path, FakePip(tmp_path, names))
-    with pytest.raises(steps.SetupError, match=r'no C\+\+ compiler'):
-        wheels.look_up()
-    assert wheels.wheel is None
-
-
-def test_a_wheel_that_does_not_load_gives_way_to_a_build(tmp_path, monkeypatch):
-    wheels = make_wheels(tmp_path, FakePip(tmp_path, OPS))
-    wheels.pip.install = lambda *requirements: None
-    wheels.look_up()
-    found = wheels.wheel
-    built = tmp_path / 'built.whl'
-    monkeypatch.setattr(wheels, 'usable', lambda: wheels.wheel == built)
-    monkeypatch.setattr(wheels, '_build', lambda: built)
-    monkeypatch.setattr(wheels, '_need_compiler', lambda reason: None)
-    wheels.install()
-    assert wheels.wheel == built
+def test_a_wheel_that_does_not_load_gives_way_to_pure_python(tmp_path, capsys):
+    pip = FakePip(tmp_path, OPS)
+    made = make_mmcv(tmp_path, pip, loads=False)
+    made.look_up()
+    found = made.wheel
+    made.install()
+    assert pip.compiled is False
     assert not found.exists()
+    assert f'{found.name} does not load with this torch' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('loads', [True, False])
+def test_compiled_operators_stay_as_long_as_they_load(tmp_path, loads):
+    """A later set-up, of another torch for instance, finds what `make operators` left."""
+    pip = FakePip(tmp_path)
+    write_wheel(tmp_path / 'ops.whl', OPS)
+    pip.install(str(tmp_path / 'ops.whl'))
+    make_mmcv(tmp_path, pip, loads=loads).install()
+    assert pip.compiled is loads
+
+
+def add(monkeypatch, made, *, compiler, built=None):
+    monkeypatch.setattr(operators, 'find_compiler', lambda: compiler)
+    monkeypatch.setattr(operators, 'find_headers', lambda python: 'Python.h')
+    monkeypatch.setattr(operators, '_build', lambda made, folder: built)
+    operators.add_operators(made, made.wheels.parent.parent)
+
+
+def test_without_a_compiler_mmcv_stays_pure_python(tmp_path, monkeypatch):
+    pip = FakePip(tmp_path)
+    with pytest.raises(steps.SetupError, match=r'no C\+\+ compiler'):
+        add(monkeypatch, make_mmcv(tmp_path, pip), compiler=None)
+    assert pip.compiled is False
+
+
+@pytest.mark.parametrize('found', [None, OPS], ids=['compiled', 'found'])
+def test_operators_are_added_to_a_finished_environment(tmp_path, monkeypatch, found):
+    pip = FakePip(tmp_path)
+    make_mmcv(tmp_path, pip).install()
+    pip.wheel = found
+    write_wheel(tmp_path / 'built.whl', OPS)
+    compiler, built = (None, None) if found else ('/c++', tmp_path / 'built.whl')
+    add(monkeypatch, make_mmcv(tmp_path, pip), compiler=compiler, built=built)
+    assert pip.compiled
+
+
+def test_operators_that_do_not_load_are_taken_out_again(tmp_path, monkeypatch):
+    pip = FakePip(tmp_path)
+    write_wheel(tmp_path / 'built.whl', OPS)
+    with pytest.raises(steps.SetupError, match='do not load'):
+        add(monkeypatch, make_mmcv(tmp_path, pip, loads=False), compiler='/c++',
+            built=tmp_path / 'built.whl')
+    assert pip.compiled is False
+
+
+@pytest.mark.parametrize('fails', [False, True])
+def test_the_setup_is_repeated_after_a_broken_exchange_of_operators(clone, monkeypatch, fails):
+    def add_operators(made, root):
+        assert not install.is_ready(None)
+        if fails:
+            raise steps.SetupError('killed')
+
+    finish(clone)
+    monkeypatch.setattr(operators, 'add_operators', add_operators)
+    monkeypatch.setattr(install, 'venv_version', lambda venv: '3.11')
+    (clone / 'constraints.txt').write_text('onedl-mmcv==2.3.6\ntorch==2.11.0\n')
+    install.write_stamp('3.11')
+    assert install.main(['--operators']) == fails
+    assert install.is_ready(None) is not fails
+
+
+def test_a_killed_setups_command_keeps_the_lock(tmp_path):
+    """The next set-up waits for a pip that is still writing."""
+    code = ('import pathlib, sys; sys.path.insert(0, sys.argv[1]);'
+            'from _install.steps import Runner, lock; place = pathlib.Path(sys.argv[2]);\n'
+            'with lock(place / "lock"): Runner(place / "log").run(["sh", "-c", sys.argv[3]])')
+    command = f'echo $$ > {tmp_path}/child; echo > {tmp_path}/begun; exec sleep 60'
+    killed = subprocess.Popen([sys.executable, '-c', code, str(ROOT / 'tools'), str(tmp_path),
+                               command])
+    try:
+        while not (tmp_path / 'begun').exists():
+            assert killed.poll() is None
+            time.sleep(0.05)
+    finally:
+        killed.kill()
+        killed.wait()
+    with open(tmp_path / 'lock') as handle:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.kill(int((tmp_path / 'child').read_text()), signal.SIGKILL)
+        fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 def test_failure_shows_the_log_and_its_last_lines(tmp_path):
@@ -265,8 +379,8 @@ def test_failure_shows_the_log_and_its_last_lines(tmp_path):
 
 
 def test_build_progress_is_the_last_count():
-    assert steps.build_progress(['x [1/78] c++', 'y', '[12/78] c++', 'z']) == '12/78 files, '
-    assert steps.build_progress(['nothing']) == ''
+    assert operators.build_progress(['x [1/78] c++', 'y', '[12/78] c++', 'z']) == '12/78 files, '
+    assert operators.build_progress(['nothing']) == ''
 
 
 @pytest.mark.parametrize(('listed', 'offered'), [

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""From digits to a detector, by BP and by AugLocal, with a report.
+"""Train from digits to a detector, by BP and by AugLocal, and write a report.
 
     tools/demo.py
+
+Data and results go below the current folder.
 """
 import sys
 from pathlib import Path
@@ -16,7 +18,7 @@ def run() -> int:
         print(f'The demo needs {error.name}, which this Python lacks: run `make demo`, or '
               '`make setup` and then .venv/bin/python tools/demo.py', file=sys.stderr)
         return 2
-    return main(root=ROOT)
+    return main(root=Path.cwd())
 
 
 if __name__ == '__main__':

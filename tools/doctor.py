@@ -1,4 +1,4 @@
-"""Shows the versions of all parts, what works, and how to mend what does not.
+"""Show the versions of all parts, what works, and how to repair what does not.
 
 Runs with any Python 3, also with nothing installed.
 """

@@ -1,8 +1,8 @@
 """Makes ``.venv`` with everything that `make demo` and `make test` need.
 
-Standard library only. Done once: a stamp keyed by what decides the set-up makes
-later calls return at once. Interrupted, it continues where it stopped: finished
-steps stay, ``build/`` keeps mmcv's object files and its finished wheel.
+Standard library only, and no compiler. Done once: a stamp keyed by what decides
+the set-up makes later calls return at once. Interrupted, it continues where it
+stopped, because finished steps stay. ``--operators`` adds mmcv's compiled ones.
 """
 import argparse
 import hashlib
@@ -15,7 +15,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from _install import mmcv_wheel, preflight
+from _install import preflight
+from _install.mmcv import Mmcv
 from _install.steps import Pip, SetupError, capture, lock, say, step
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +24,8 @@ VENV = ROOT / '.venv'
 PYTHON = VENV / 'bin' / 'python'
 STAMP = VENV / 'auglocal_mm_ready.json'
 CONSTRAINTS = ROOT / 'constraints.txt'
-LOG = ROOT / 'build' / 'install.log'
+BUILD = ROOT / 'build'
+LOG = BUILD / 'install.log'
 DECIDED_BY = ('constraints.txt', 'setup.py')
 TORCH = ('torch', 'torchvision')
 PROBED = ('torch', 'onedl-mmengine', 'onedl-mmcv')
@@ -148,7 +150,7 @@ def settle_opencv(pip):
 def install(wanted):
     """Do the steps that are still to do."""
     check_machine()
-    pip = Pip(python=PYTHON, constraints=CONSTRAINTS, log=LOG)
+    pip = make_pip()
     pins = read_pins(CONSTRAINTS.read_text())
     say('setting up .venv, once; the log is %s' % LOG.relative_to(ROOT))
     version = venv_version(VENV)
@@ -159,24 +161,47 @@ def install(wanted):
         version = venv_version(VENV)
     for name in drop_half_installed(site_packages()):
         say('was half installed, again: %s' % name)
-    step(2, 'look for the packages and for a ready-made mmcv wheel', '10 s')
+    step(2, 'look for the packages', '10 s')
     check_registry(pip, pins)
-    wheels = mmcv_wheel.Wheels(pip=pip, root=ROOT / 'build', pins=pins, version=version)
-    wheels.look_up()
-    step(3, 'pip and build tools', '15 s')
-    pip.install('pip', 'setuptools', 'wheel', 'ninja', 'packaging', 'numpy')
+    mmcv = Mmcv(pip=pip, root=BUILD, pins=pins, version=version)
+    mmcv.look_up()
+    step(3, 'pip and what builds Python packages', '15 s')
+    pip.install('pip', 'setuptools', 'wheel')
     step(4, 'torch %s and torchvision %s (1.9 GB to download)' % (
         pins['torch'], pins['torchvision']), '1 to 5 min')
     pip.install(*TORCH)
-    step(5, 'mmcv %s with its operators' % pins['onedl-mmcv'], wheels.expected())
+    step(5, 'mmcv %s' % pins['onedl-mmcv'], '30 s')
     settle_opencv(pip)
-    wheels.install()
+    mmcv.install()
     step(6, 'OpenMMLab, test tools and this package', '1 to 2 min')
     pip.install('--no-build-isolation', '-e', '%s[onedl,demo,tests,dev]' % ROOT)
     step(7, 'check that all parts work together', '30 s')
     pip.run([str(PYTHON), str(ROOT / 'tools' / 'doctor.py')])
-    STAMP.write_text(json.dumps({'key': setup_key(ROOT, version), 'python': version}))
+    write_stamp(version)
     say('set-up done')
+
+
+def make_pip():
+    """Return the environment's pip."""
+    return Pip(python=PYTHON, constraints=CONSTRAINTS, log=LOG)
+
+
+def write_stamp(version):
+    """Note that the set-up for this Python version is finished."""
+    STAMP.write_text(json.dumps({'key': setup_key(ROOT, version), 'python': version}))
+
+
+def compile_operators():
+    """Give the finished environment mmcv's compiled operators.
+
+    Meanwhile there is no stamp: killed while mmcv is exchanged, the next set-up repairs it.
+    """
+    from _install.operators import add_operators
+    version = venv_version(VENV)
+    STAMP.unlink()
+    add_operators(Mmcv(pip=make_pip(), root=BUILD, pins=read_pins(CONSTRAINTS.read_text()),
+                       version=version), BUILD)
+    write_stamp(version)
 
 
 def main(argv=None):
@@ -184,15 +209,20 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--this-python', action='store_true',
                         help='remake .venv if it was made with another Python version')
-    wanted = '%d.%d' % sys.version_info[:2] if parser.parse_args(argv).this_python else None
-    if is_ready(wanted):
+    parser.add_argument('--operators', action='store_true',
+                        help="then compile mmcv's operators; needs a C++ compiler")
+    arguments = parser.parse_args(argv)
+    wanted = '%d.%d' % sys.version_info[:2] if arguments.this_python else None
+    if is_ready(wanted) and not arguments.operators:
         return 0
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:
-        with lock(ROOT / 'build' / 'install.lock'):
+        with lock(BUILD / 'install.lock'):
             if not is_ready(wanted):
                 install(wanted)
+            if arguments.operators:
+                compile_operators()
     except SetupError as error:
         print('set-up stopped: %s' % error, file=sys.stderr)
         return 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One of the paper's tables: train what it still lacks, then write it beside the paper's.
+"""Train what one of the paper's tables lacks, and write the table beside the paper's.
 
     tools/reproduce.py 2 --data data --seeds 3
     tools/reproduce.py small --data IMAGES --epochs-scale 0.025 --seeds 2 --batch-size 64

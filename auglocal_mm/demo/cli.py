@@ -19,7 +19,6 @@ _LOG_LINES = 25
 def parse(arguments: Sequence[str] | None, *, root: Path) -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(
-        prog='tools/demo.py',
         description='Digits to detector, by BP and by AugLocal, with a report; at most ten '
                     'minutes on two cores.',
         epilog='Exit status: 0 all limits kept, 1 a limit failed, 2 a step failed.')
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
 
     Args:
         arguments: Options; by default those of the process.
-        root: Root of the repository.
+        root: Folder where commands run; data and work dirs are below it.
 
     Returns:
         Exit status.
@@ -104,4 +103,4 @@ def _raise_interrupt(number: int, frame: object) -> NoReturn:
 
 
 if __name__ == '__main__':
-    sys.exit(main(root=Path(__file__).resolve().parents[2]))
+    sys.exit(main(root=Path.cwd()))

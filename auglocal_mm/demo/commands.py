@@ -1,11 +1,13 @@
 """The commands that the demo runs: the tools that every user has."""
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from auglocal_mm.analysis.chart import NAMES
 from auglocal_mm.analysis.results import METHODS
 from auglocal_mm.jobs import Job
+from auglocal_mm.shipped import shipped
 
 from .run_folder import RunFolder
 
@@ -27,7 +29,7 @@ def load_config(task: str, method: str, *, run: RunFolder) -> Any:
     """The mmengine config of a training."""
     from mmengine.config import Config
 
-    return Config.fromfile(run.root / CONFIGS[task, method])
+    return Config.fromfile(shipped(CONFIGS[task, method]))
 
 
 def data_job() -> Job:
@@ -96,9 +98,11 @@ def detection_test_jobs(run: RunFolder) -> list[Job]:
 
 
 def readable(jobs: Sequence[Job], *, run: RunFolder) -> list[str]:
-    """The commands as one would type them, the run's folder written ``$RUN``."""
+    """The commands as one would type them in a clone, the run's folder written ``$RUN``."""
+    home = f'{shipped("tools/demo.py").parents[1]}/'
     return [
         ' '.join(['python', *job.command[1:]]).replace(run.argument(run.path), '$RUN')
+        .replace(home, '')
         for job in jobs
     ]
 
@@ -110,4 +114,11 @@ def _backbone_option(task: str, method: str, *, run: RunFolder) -> list[str]:
 
 
 def _python(*arguments: str) -> list[str]:
-    return [sys.executable, *arguments]
+    return [sys.executable, *(
+        _shipped(each) if each.startswith(('tools/', 'configs/')) else each for each in arguments)]
+
+
+def _shipped(name: str) -> str:
+    """A file of this package: by its short name in a clone, by its place elsewhere."""
+    path = shipped(name)
+    return name if Path(name).resolve() == path else str(path)

@@ -16,6 +16,7 @@ from auglocal_mm.analysis.results import (
 )
 from auglocal_mm.analysis.system import usable_cores
 from auglocal_mm.jobs import Job, child_environment, run_jobs
+from auglocal_mm.shipped import shipped
 
 from . import commands
 from .collect import collect_evidence, collect_results
@@ -36,7 +37,7 @@ class Demo:
     Args:
         work_dir: Gets ``report.html`` and ``results.json`` at the end, and a
             fresh folder under ``runs``; what is there stays until then.
-        root: Root of the repository.
+        root: Folder where commands run.
         seed: Seed of every training.
         console: Where progress is shown.
     """
@@ -52,7 +53,7 @@ class Demo:
         # The two methods run side by side where there are two cores. One thread
         # each: the numbers then do not depend on how many cores there are.
         self._side_by_side = min(2, usable_cores())
-        self._env = child_environment(root)
+        self._env = child_environment(shipped('tools/demo.py').parents[1])
 
     def execute(self) -> dict[str, Any]:
         """Run all steps and publish.

@@ -13,7 +13,7 @@ class RunFolder:
 
     Attributes:
         path: The run's own folder.
-        root: Root of the repository; commands run there.
+        root: Folder where commands run.
     """
 
     path: Path
@@ -86,5 +86,5 @@ class RunFolder:
         return read_json(found[-1])
 
     def argument(self, path: Path) -> str:
-        """A path as a command gets it: relative where it lies in the repository."""
+        """A path as a command gets it: relative where it lies below the root."""
         return os.path.relpath(path, self.root) if path.is_relative_to(self.root) else str(path)

@@ -1,4 +1,4 @@
-"""Tells what of the stack is installed, what works, and how to mend the rest."""
+"""Tells what of the stack is installed, what works, and how to repair the rest."""
 from .facts import Facts, collect
 from .judgement import Problem, judge
 from .report import main, render

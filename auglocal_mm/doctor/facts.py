@@ -18,8 +18,8 @@ TIMEOUT_S = 300
 LISTED = (
     'torch', 'torchvision', 'numpy', 'onedl-mmengine', 'mmengine', 'onedl-mmcv', 'mmcv',
     'mmcv-full', 'mmcv-lite', 'onedl-mmdetection', 'mmdet', 'onedl-mmpretrain', 'mmpretrain',
-    'pycocotools', 'opencv-python', 'opencv-python-headless', 'transformers', 'scikit-learn',
-    'matplotlib', 'fvcore', 'auglocal_mm',
+    'pycocotools', 'opencv-python', 'opencv-python-headless', 'setuptools', 'transformers',
+    'scikit-learn', 'matplotlib', 'fvcore', 'auglocal_mm',
 )
 DATA = {
     'data/cifar10': ('cifar-10-batches-py',),
@@ -36,6 +36,9 @@ told.update(cuda=torch.version.cuda, available=torch.cuda.is_available(),
 torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
 ''',
     'mmcv.ops': '''
+import auglocal_mm
+from auglocal_mm.operators import in_use
+told['operators'] = in_use()
 import torch
 from mmcv.ops import get_compiling_cuda_version, nms, roi_align
 boxes = torch.tensor([[0., 0, 10, 10], [1, 1, 11, 11], [20, 20, 30, 30]])
@@ -46,9 +49,16 @@ assert kept == [0, 2], f'nms kept boxes {kept}, must be [0, 2]'
 assert pooled.flatten().tolist() == [2.5, 4.5, 10.5, 12.5], f'roi_align gave {pooled.tolist()}'
 told['cuda'] = get_compiling_cuda_version()
 ''',
-    'mmengine': 'import mmengine.runner',
+    'mmengine': '''
+import mmengine.runner
+from mmengine.utils import get_installed_path
+get_installed_path('mmengine')
+''',
     'mmpretrain.models': 'import mmpretrain.models',
-    'mmdet.models': 'import mmdet.models',
+    'mmdet.models': '''
+import auglocal_mm
+import mmdet.models
+''',
     'auglocal_mm': '''
 import auglocal_mm
 told['place'] = auglocal_mm.__path__[0]

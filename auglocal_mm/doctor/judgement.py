@@ -21,16 +21,23 @@ TESTED = {
     'torch': '2.11.0', 'torchvision': '0.26.0',
     'onedl-mmengine': '0.10.12', 'onedl-mmcv': '2.3.6',
     'onedl-mmdetection': '3.5.1', 'onedl-mmpretrain': '1.3.6',
-    'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmdet': '3.3.0', 'mmpretrain': '1.2.0',
+    'mmengine': '0.10.7', 'mmcv': '2.1.0', 'mmcv-lite': '2.1.0', 'mmdet': '3.3.0',
+    'mmpretrain': '1.2.0',
 }
 REQUIRED = ('torch', 'torchvision', 'numpy')
 PYTHONS = ((3, 10), (3, 12))
-SET_UP = 'run `make setup` in the clone and use .venv/bin/python'
+SET_UP = '`pip install ".[onedl]"` in a clone, or `make setup` there and use .venv/bin/python'
+# Takes compiled operators out: pip builds where torch cannot be imported.
+PURE = {
+    MAINTAINED: '`pip install --force-reinstall --no-deps --no-cache-dir --no-binary onedl-mmcv '
+                f'onedl-mmcv=={TESTED["onedl-mmcv"]}`',
+    ORIGINAL: f'`pip uninstall mmcv` and `pip install mmcv-lite=={TESTED["mmcv-lite"]}`',
+}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend. A note leaves the environment usable; an error does not."""
+    """One thing to repair. A note leaves the environment usable; an error does not."""
 
     what: str
     fix: str
@@ -122,10 +129,30 @@ def check_transformers(facts: Facts) -> list[Problem]:
 
 
 def check_operators(facts: Facts) -> list[Problem]:
-    """Check that mmcv's compiled operators load and compute the right thing."""
+    """Check that mmcv's operators, its own or torchvision's, compute the right thing."""
     if not _has(facts, 'mmcv') or 'torch' not in facts.versions:
         return []
-    return _import_problem(facts, 'mmcv.ops', 'build them: ' + SET_UP)
+    told = facts.probes.get('mmcv.ops', {})
+    if told.get('operators') != 'compiled' or 'error' not in told:
+        return _import_problem(facts, 'mmcv.ops', SET_UP)
+    return [Problem(f'mmcv\'s compiled operators do not work with this torch: {told["error"]}',
+                    f'use torchvision\'s instead: {_pure(facts)}; or compile them again: '
+                    '`make operators` in a clone')]
+
+
+def _pure(facts: Facts) -> str:
+    return PURE.get(distribution_of(facts), PURE[MAINTAINED])
+
+
+def check_mmcv_twice(facts: Facts) -> list[Problem]:
+    """Check for two distributions of the original mmcv in one folder."""
+    names = [name for name in PARTS['mmcv'][1] if name in facts.versions]
+    if len(names) < 2:
+        return []
+    return [Problem(f'{" and ".join(names)} are both installed and share the folder mmcv: '
+                    'removing one breaks the other',
+                    f'`pip uninstall {" ".join(names)}`, then install the one you want: mmcv '
+                    'with compiled operators, or mmcv-lite', is_error=False)]
 
 
 def check_imports(facts: Facts) -> list[Problem]:
@@ -137,7 +164,7 @@ def check_imports(facts: Facts) -> list[Problem]:
         trapped = part == 'mmpretrain' and check_transformers(facts)
         if _has(facts, part) and not trapped:
             problems += _import_problem(facts, f'{part}.models',
-                                        'mend what the message names, or ' + SET_UP)
+                                        'repair what the message names, or ' + SET_UP)
     return problems
 
 
@@ -152,18 +179,19 @@ def _import_problem(facts: Facts, probe: str, fix: str) -> list[Problem]:
 
 def check_cuda(facts: Facts) -> list[Problem]:
     """Check that mmcv's operators run where torch computes."""
-    has_device = facts.probes.get('torch', {}).get('available')
-    built_for = facts.probes.get('mmcv.ops', {}).get('cuda')
-    if not has_device or built_for != 'not available':
+    told = facts.probes.get('mmcv.ops', {})
+    compiled_for_cpu = told.get('operators') == 'compiled' and told.get('cuda') == 'not available'
+    if not facts.probes.get('torch', {}).get('available') or not compiled_for_cpu:
         return []
-    return [Problem('torch sees a CUDA device but mmcv\'s operators are built for the CPU alone: '
-                    'classification runs on the device, detection does not',
-                    'install the CUDA toolkit with nvcc of torch\'s CUDA version, then '
-                    '`make distclean setup`', is_error=False)]
+    return [Problem('torch sees a CUDA device but mmcv\'s operators are compiled for the CPU '
+                    'alone: classification runs on the device, detection does not',
+                    f'use torchvision\'s, which run on both: {_pure(facts)}; or install nvcc of '
+                    'torch\'s CUDA version and run `make distclean operators` in a clone',
+                    is_error=False)]
 
 
 CHECKS = (check_python, check_presence, check_distribution, check_torch, check_operators,
-          check_transformers, check_imports, check_cuda, check_versions)
+          check_mmcv_twice, check_transformers, check_imports, check_cuda, check_versions)
 
 
 def judge(facts: Facts) -> list[Problem]:

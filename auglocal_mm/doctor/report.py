@@ -7,7 +7,8 @@ from dataclasses import asdict
 from .facts import LISTED, Facts, collect
 from .judgement import PARTS, Problem, distribution_of, judge
 
-OPTIONAL = ('transformers', 'opencv-python', 'opencv-python-headless', 'mmcv-full', 'mmcv-lite')
+OPTIONAL = ('transformers', 'opencv-python', 'opencv-python-headless', 'setuptools', 'mmcv-full',
+            'mmcv-lite')
 
 
 def version_rows(facts: Facts) -> list[tuple[str, str]]:
@@ -31,17 +32,28 @@ def working(facts: Facts, probe: str) -> str:
     return 'FAILS' if 'error' in facts.probes.get(probe, {'error': ''}) else 'works'
 
 
+def operators(facts: Facts) -> str:
+    """Return whose operators mmcv uses, and where they run."""
+    told = facts.probes.get('mmcv.ops', {})
+    state, kind = working(facts, 'mmcv.ops'), told.get('operators', 'none')
+    if state != 'works':
+        return state if state == 'not installed' else f'{state} ({kind})'
+    whose, cuda = 'compiled', told['cuda']
+    if kind != 'compiled':
+        whose = f"{kind}'s"
+        cuda = facts.probes.get('torch', {}).get('cuda') or 'not available'
+    device = 'the CPU alone' if cuda == 'not available' else f'the CPU and CUDA {cuda}'
+    return f'{whose}, for {device}'
+
+
 def state_rows(facts: Facts) -> list[tuple[str, str]]:
     """Return what was tried and how it went."""
     torch = facts.probes.get('torch', {})
     devices = ', '.join(torch.get('devices', [])) or 'no device'
-    built_for = facts.probes.get('mmcv.ops', {}).get('cuda')
-    kind = {None: '', 'not available': ', for the CPU alone'}.get(
-        built_for, f', for CUDA {built_for}')
     return [
         ('OpenMMLab distribution', distribution_of(facts)),
         ('torch with CUDA', f'{torch.get("cuda") or "no"}; {devices}'),
-        ('mmcv operators', working(facts, 'mmcv.ops') + kind),
+        ('mmcv operators', operators(facts)),
         ('mmpretrain.models', working(facts, 'mmpretrain.models')),
         ('mmdet.models', working(facts, 'mmdet.models')),
         ('auglocal_mm from', str(facts.probes.get('auglocal_mm', {}).get('place', 'nowhere'))),
@@ -74,7 +86,7 @@ def render(facts: Facts, problems: Sequence[Problem]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Examine this environment; return 1 if something is broken."""
     parser = argparse.ArgumentParser(
-        description='Show the versions of all parts, what works and how to mend what does not.')
+        description='Show the versions of all parts, what works and how to repair what does not.')
     parser.add_argument('--json', action='store_true', help='print facts and problems as JSON')
     arguments = parser.parse_args(argv)
     facts = collect()

@@ -25,6 +25,7 @@ from auglocal_mm.datasets.check import check_data
 from auglocal_mm.datasets.provision import provide_data
 from auglocal_mm.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.models import LocalImageClassifier
+from auglocal_mm.shipped import config_path
 
 from .image_folder import use_image_folder
 
@@ -40,12 +41,16 @@ def load_config(path: str, *, work_dir: str | None = None, cfg_options: dict | N
                 launcher: str = 'none') -> Config:
     """Read a config; a tool's options win over what it says.
 
+    Args:
+        path: A path, or ``package::name`` (see :func:`auglocal_mm.shipped.config_path`).
+        work_dir: In place of the config's own.
+        cfg_options: Settings by dotted name.
+        launcher: How the ranks were started.
+
     Raises:
         FileNotFoundError: No such config.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'no config at {path}; configs live under configs/')
-    cfg = Config.fromfile(path)
+    cfg = Config.fromfile(config_path(path))
     cfg.launcher = launcher
     if cfg_options:
         cfg.merge_from_dict(cfg_options)

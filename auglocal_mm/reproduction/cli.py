@@ -29,7 +29,6 @@ EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(
-        prog='tools/reproduce.py',
         description='Train what one of the paper\'s tables still lacks, and write the table with '
                     'the paper\'s figures beside ours. Run it again after an interruption.',
         epilog='Exit status: 0 no run failed, 1 a run failed, 2 impossible settings.')

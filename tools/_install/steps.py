@@ -29,7 +29,8 @@ def step(number, what, duration):
 def clean_environment(**extra):
     """Return the environment for children: the caller's, less what redirects packages."""
     env = {key: value for key, value in os.environ.items()
-           if key not in ('PYTHONPATH', 'PYTHONHOME', 'PIP_TARGET', 'PIP_PREFIX')}
+           if key not in ('PYTHONPATH', 'PYTHONHOME', 'PIP_TARGET', 'PIP_PREFIX',
+                          'PIP_NO_BUILD_ISOLATION')}
     env.update(PIP_USER='0', PIP_NO_INPUT='1', PIP_DISABLE_PIP_VERSION_CHECK='1',
                PIP_PROGRESS_BAR='off', PIP_REQUIRE_VIRTUALENV='0')
     env.update(extra)
@@ -49,9 +50,13 @@ def capture(command, timeout_s=60):
 
 @contextmanager
 def lock(path):
-    """Hold a lock file, so that two set-ups of one clone never run at once."""
+    """Hold a lock file, so that two set-ups of one clone never run at once.
+
+    Commands inherit it: where the set-up was killed, the next one waits for its pip.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(str(path), 'w') as handle:
+        os.set_inheritable(handle.fileno(), True)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -68,17 +73,12 @@ def log_tail(log, start):
     return lines[-LOG_LINES_SHOWN:]
 
 
-def build_progress(lines):
-    """Return the last ``'12/78 files'`` that ninja reported among lines, or ''."""
-    counts = re.findall(r'\[(\d+)/(\d+)\]', '\n'.join(lines))
-    return '%s/%s files, ' % counts[-1] if counts else ''
-
-
 class Runner:
     """Runs commands with their output in a log; shows that they are alive."""
 
     def __init__(self, log):
         self.log = log
+        self.progress = lambda lines: ''
         log.parent.mkdir(parents=True, exist_ok=True)
 
     def run(self, command, **environment):
@@ -89,6 +89,7 @@ class Runner:
             start = log.tell()
             child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,
                                      stdin=subprocess.DEVNULL, start_new_session=True,
+                                     close_fds=False,  # but for the lock, none is inheritable
                                      env=clean_environment(**environment))
             try:
                 status = self._wait(child, start)
@@ -106,7 +107,7 @@ class Runner:
             try:
                 return child.wait(timeout=HEARTBEAT_S)
             except subprocess.TimeoutExpired:
-                done = build_progress(log_tail(self.log, start))
+                done = self.progress(log_tail(self.log, start))
                 say('... %s%.1f min' % (done, (time.monotonic() - began) / 60))
 
 

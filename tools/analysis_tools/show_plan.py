@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Print the local plan of a config: units, modules, auxiliary networks and what they cost.
+"""Print a config's local plan: units, modules, auxiliary networks and what they cost.
 
     tools/analysis_tools/show_plan.py configs/auglocal/resnet110_cifar10.py \\
         --cfg-options model.local.depth=3

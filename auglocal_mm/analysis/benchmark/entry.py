@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auglocal_mm.shipped import shipped
+
 #: Rule of a config -> method, as charts name it.
 METHODS = {
     'AugLocal': 'auglocal', 'DGL': 'dgl', 'PredSim': 'predsim', 'InfoPro': 'infopro',
@@ -104,13 +106,7 @@ def shipped_config(name: str) -> Path:
     Raises:
         FileNotFoundError: There is none of this name.
     """
-    package = Path(__file__).resolve().parents[2]
-    folders = package / '.mim/configs', package.parent / 'configs'
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    raise FileNotFoundError(f'no config {name} in {" or ".join(map(str, folders))}; install '
-                            'auglocal_mm as a wheel or from a clone, which bring the configs')
+    return shipped(f'configs/{name}')
 
 
 def method_of(model: dict[str, Any]) -> str | None:
