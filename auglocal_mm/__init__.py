@@ -1,7 +1,7 @@
 """Supervised local learning for OpenMMLab.
 
 Importing the package is cheap: it loads neither torch nor OpenMMLab. The public
-names below load their module at first use, and the registries do the same when
+names below load their module on first use, and the registries do the same when
 a config names ``auglocal_mm.<Name>`` (see :mod:`auglocal_mm.registry`).
 """
 from importlib import import_module
