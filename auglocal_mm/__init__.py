@@ -1,10 +1,10 @@
 """Supervised local learning for OpenMMLab.
 
-Importing the package is cheap: it loads neither torch nor OpenMMLab. The public
-names below load their module at first use, and the registries do the same when
-a config names ``auglocal_mm.<Name>`` (see :mod:`auglocal_mm.registry`). Two things
-take effect at import: configs may inherit ours by name, and ``mmcv.ops`` works without
-compiled operators (see :mod:`auglocal_mm.operators`).
+Importing the package is cheap: it loads neither torch nor OpenMMLab. Each public
+name below loads its module on first use, and the registries do the same when a
+config names ``auglocal_mm.<Name>`` (see :mod:`auglocal_mm.registry`). Two things
+take effect at import: configs may inherit ours by name, and ``mmcv.ops`` works
+without compiled operators (see :mod:`auglocal_mm.operators`).
 """
 from importlib import import_module
 from typing import Any

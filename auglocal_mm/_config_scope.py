@@ -1,8 +1,8 @@
-"""Lets configs inherit ours by name: ``_base_ = 'auglocal_mm::…'``.
+"""Lets configs inherit from ours by name: ``_base_ = 'auglocal_mm::…'``.
 
-mmengine resolves the part before ``::`` through a closed table of packages. We
-add our name to it, now when mmengine is loaded already and otherwise right
-after it loads, so that importing us stays free of mmengine (and torch).
+mmengine resolves the part before ``::`` through a closed table of packages. We add
+our name to it: at once if mmengine is already loaded, otherwise right after it
+loads. So importing this package does not import mmengine (or torch).
 """
 import sys
 from importlib.abc import Loader, MetaPathFinder
@@ -18,7 +18,7 @@ def _add_scope(module: ModuleType) -> None:
 
 
 class _PatchingLoader(Loader):
-    """Loads the table's module as its own loader does, then adds our name."""
+    """Loads the table's module with its own loader, then adds our name."""
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
@@ -32,7 +32,7 @@ class _PatchingLoader(Loader):
 
 
 class _TableFinder(MetaPathFinder):
-    """Finds the table's module once, through the finders behind this one."""
+    """Finds the table's module once, through the finders after this one."""
 
     def find_spec(self, fullname, path=None, target=None):  # type: ignore[no-untyped-def]
         if fullname != TABLE_MODULE:

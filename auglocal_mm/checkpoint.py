@@ -1,4 +1,4 @@
-"""Checkpoints: read safely, checked for completeness, exported in the standard form."""
+"""Checkpoints: safe reading, checks for completeness, export in the standard form."""
 from __future__ import annotations
 
 import copy
@@ -18,24 +18,24 @@ from .compat import allow_runner_checkpoints
 from .literal_config import read_literal_config
 
 SHOWN_KEYS = 8
-#: Prefixes that inference does without.
+#: Prefixes of entries that inference does not need.
 OPTIONAL = ('auxiliary.', 'data_preprocessor.')
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be used as asked; the message says why and what to do."""
+    """A checkpoint cannot be used as asked; the message says why and what to do."""
 
 
 def read_checkpoint(source: str | Path) -> dict[str, Any]:
     """Read a checkpoint without running code from it.
 
     Returns:
-        The file's dict; its weights under ``state_dict``, also where the file
-        is a bare state dict.
+        The file's dict, with the weights under ``state_dict`` even if the file is
+        a bare state dict.
 
     Raises:
-        CheckpointError: No such file, a damaged one, or one that holds more than
-            tensors, plain values and mmengine's log history.
+        CheckpointError: The file is missing, damaged, or holds more than tensors,
+            plain values and mmengine's log history.
     """
     path = Path(source)
     if '://' in str(source):
@@ -49,9 +49,9 @@ def read_checkpoint(source: str | Path) -> dict[str, Any]:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         forbidden = re.search(r'GLOBAL (\S+)|getattr of .*', str(error))
-        reason = f'it asks for {forbidden[0]}' if forbidden else 'it is no archive of tensors'
+        reason = f'it asks for {forbidden[0]}' if forbidden else 'it is not an archive of tensors'
         raise CheckpointError(
-            f'{path} is no checkpoint that can be read without running code from it ({reason}); '
+            f'{path} cannot be read without running code from it ({reason}); '
             'save tensors and plain values only, or fetch the file again') from error
     except (RuntimeError, EOFError, OSError, ValueError) as error:
         raise CheckpointError(f'{path} is damaged or not a checkpoint ({error}); fetch or write '
@@ -66,32 +66,32 @@ def read_checkpoint(source: str | Path) -> dict[str, Any]:
         try:
             read_literal_config(text or '')
         except (TypeError, ValueError) as error:
-            raise CheckpointError(f'meta[{key!r}] of {path} is no dumped config ({error}); '
+            raise CheckpointError(f'meta[{key!r}] of {path} is not a dumped config ({error}); '
                                   'remove it from the file') from error
     return content
 
 
 def _neighbours(path: Path) -> str:
     names = sorted(p.name for p in path.parent.glob('*.pth')) if path.parent.is_dir() else []
-    return f' (there: {", ".join(names[:SHOWN_KEYS])})' if names else ''
+    return f' (present: {", ".join(names[:SHOWN_KEYS])})' if names else ''
 
 
 def export_backbone(checkpoint: str | Path, out: str | Path) -> int:
     """Write a trained classifier's backbone for any mmpretrain or mmdet config.
 
     The file loads with ``init_cfg=dict(type='Pretrained', checkpoint=out,
-    prefix='backbone.')``. Where the checkpoint knows its config, the backbone is
-    built from it and must load completely. The file appears whole or not at all.
+    prefix='backbone.')``. If the checkpoint holds its config, the backbone is built
+    from it and must load completely. The file appears whole or not at all.
 
     Args:
-        checkpoint: What a training run saved.
-        out: File to write.
+        checkpoint: A file that a training run saved.
+        out: The file to write.
 
     Returns:
         Number of entries written.
 
     Raises:
-        CheckpointError: Unreadable, no backbone in it, or not a complete one.
+        CheckpointError: The file is unreadable, or holds no backbone or an incomplete one.
     """
     content = read_checkpoint(checkpoint)
     state = {key: value for key, value in content['state_dict'].items()
@@ -110,7 +110,7 @@ def export_backbone(checkpoint: str | Path, out: str | Path) -> int:
 
 
 def write_atomically(content: dict[str, Any], out: Path) -> None:
-    """Save so that `out` is the whole file or untouched."""
+    """Save so that `out` is either the whole file or untouched."""
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f'.{out.name}.{os.getpid()}.partial')
     try:
@@ -135,7 +135,7 @@ def verify_complete(model: nn.Module, content: Mapping[str, Any], path: str | Pa
     Args:
         model: The model about to load it.
         content: What :func:`read_checkpoint` returned.
-        path: Where it came from, for the message.
+        path: The file, for the message.
         optional: Prefixes that may be missing.
 
     Raises:
@@ -147,9 +147,8 @@ def verify_complete(model: nn.Module, content: Mapping[str, Any], path: str | Pa
 def verify_pretrained(model: nn.Module) -> None:
     """Check every ``init_cfg=dict(type='Pretrained', …)`` in a built model.
 
-    mmengine only warns where such a file does not fit and trains from random
-    weights. Call this before training. Files that mmengine would download are
-    left to it.
+    If such a file does not fit, mmengine only warns and trains from random weights.
+    Call this before training. Files that mmengine would download are not checked.
 
     Raises:
         CheckpointError: A file is missing or does not cover its module.
@@ -179,7 +178,7 @@ def _strip(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def _require_complete(module: nn.Module, state: Mapping[str, Tensor], source: str, *,
                       optional: tuple[str, ...] = (), exactly: bool = False,
                       owner: str = '') -> None:
-    """Load into a copy, as the host would (its hooks may convert keys), and judge the outcome."""
+    """Load into a copy, as mmengine would (its hooks may convert keys), and judge the outcome."""
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     own = module.state_dict()
     misshapen = [f'{key} {tuple(state[key].shape)} for {tuple(value.shape)}'
@@ -197,12 +196,12 @@ def _require_complete(module: nn.Module, state: Mapping[str, Tensor], source: st
     surplus = outcome.unexpected_keys if exactly else []
     if missing or misshapen or surplus:
         kinds = (('entries missing', missing), ('of another shape', misshapen),
-                 ('of no use', surplus))
+                 ('not used', surplus))
         faults = ', '.join(f'{len(keys)} {kind} ({_some(keys)})' for kind, keys in kinds if keys)
         found = f'the file has {_some(state)}' if state else 'the file has nothing there'
         raise CheckpointError(
             f'{source} does not cover {owner or type(module).__name__} of {len(own)} entries: '
-            f'{faults}; {found}. Weights left out would stay random; give the checkpoint of this '
+            f'{faults}; {found}. Missing weights would stay random; give the checkpoint of this '
             'architecture and the right prefix')
 
 

@@ -1,4 +1,4 @@
-"""The few differences between the maintained and the original OpenMMLab packages."""
+"""Differences between the maintained and the original OpenMMLab packages."""
 from __future__ import annotations
 
 import importlib
@@ -12,10 +12,10 @@ from mmengine.logging import HistoryBuffer
 def allow_runner_checkpoints() -> None:
     """Let ``torch.load(weights_only=True)`` read what mmengine's runner saves.
 
-    torch ≥ 2.6 refuses by default all but tensors and plain values. A runner's
+    By default, torch ≥ 2.6 refuses everything but tensors and plain values. A runner's
     checkpoint also holds its loss history: ``HistoryBuffer`` over NumPy arrays.
-    The original mmengine cannot resume without this; the maintained one falls
-    back to unpickling anything, which :mod:`auglocal_mm.checkpoint` rules out.
+    The original mmengine cannot resume without this function. The maintained one
+    falls back to unpickling anything, which :mod:`auglocal_mm.checkpoint` prevents.
     """
     core = importlib.import_module('numpy._core' if hasattr(np, '_core') else 'numpy.core')
     dtypes = {type(np.dtype(kind)) for kind in ('bool', 'i4', 'i8', 'u1', 'u4', 'f4', 'f8')}
@@ -26,7 +26,7 @@ def allow_runner_checkpoints() -> None:
 
 
 def _history_method(owner: object, name: str) -> object:
-    """Stands in for ``getattr``, by which a pickled ``HistoryBuffer`` names its own methods.
+    """Stand in for ``getattr``, by which a pickled ``HistoryBuffer`` names its own methods.
 
     Raises:
         pickle.UnpicklingError: Anything else is asked for.

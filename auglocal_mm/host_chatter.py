@@ -1,4 +1,4 @@
-"""Keeps messages of the host framework that no user can act on off the console."""
+"""Keeps messages of OpenMMLab that no user can act on off the console."""
 from __future__ import annotations
 
 import io
@@ -9,7 +9,7 @@ import warnings
 from contextlib import redirect_stdout
 from importlib import import_module
 
-#: What the hosts say of their own code or of packages nobody asked for.
+#: Messages about OpenMMLab's own code, or about packages that nobody asked for.
 CHATTER = tuple(re.compile(pattern) for pattern in (
     r'Could not import OneDL',
     r'"FileClient" will be deprecated',
@@ -23,12 +23,12 @@ WARNINGS = (
 
 
 def is_chatter(message: str) -> bool:
-    """Whether a message is one of :data:`CHATTER`."""
+    """Tell whether a message is one of :data:`CHATTER`."""
     return any(pattern.search(message) for pattern in CHATTER)
 
 
 def import_hosts(*names: str) -> None:
-    """Import modules of the hosts, without what they print of their optional parts."""
+    """Import modules of OpenMMLab without what they print about their optional parts."""
     for message, module in WARNINGS:
         warnings.filterwarnings('ignore', message=message, module=module)
     said = io.StringIO()

@@ -6,10 +6,10 @@ from typing import Any
 
 
 def read_literal_config(text: str) -> dict[str, Any]:
-    """Top-level names of a config that mmengine dumped (``Config.pretty_text``).
+    """Return the top-level names of a config that mmengine dumped (``Config.pretty_text``).
 
     A dump assigns nothing but literals, ``dict(key=value, …)`` and, for keys that
-    are no names, ``dict({'a.b': value, …})``.
+    are not names, ``dict({'a.b': value, …})``.
 
     Raises:
         ValueError: It holds anything else.
@@ -17,12 +17,12 @@ def read_literal_config(text: str) -> dict[str, Any]:
     try:
         body = ast.parse(text).body
     except SyntaxError as error:
-        raise ValueError(f'no dumped config: {error}') from error
+        raise ValueError(f'not a dumped config: {error}') from error
     content: dict[str, Any] = {}
     for statement in body:
         if not (isinstance(statement, ast.Assign) and len(statement.targets) == 1
                 and isinstance(statement.targets[0], ast.Name)):
-            raise ValueError(f'line {statement.lineno} assigns no value to a name')
+            raise ValueError(f'line {statement.lineno} does not assign a value to a name')
         content[statement.targets[0].id] = _value(statement.value)
     return content
 
@@ -44,4 +44,4 @@ def _value(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except ValueError as error:
-        raise ValueError(f'line {node.lineno} holds no plain value') from error
+        raise ValueError(f'line {node.lineno} does not hold a plain value') from error

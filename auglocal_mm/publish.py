@@ -1,4 +1,4 @@
-"""A trained model as a file to give away: weights and their description, nothing else."""
+"""A trained model as a file to share: weights and their description, nothing else."""
 from __future__ import annotations
 
 import hashlib
@@ -15,26 +15,26 @@ from torch import nn
 from .checkpoint import CheckpointError, read_checkpoint, verify_complete
 from .literal_config import read_literal_config
 
-#: What a training run notes about itself and a reader of its weights needs.
+#: What a training run records about itself and users of its weights need.
 KEPT_META = ('cfg', 'dataset_meta', 'epoch', 'iter', 'seed', 'mmengine_version')
-#: Digits of the checksum that stand in the name, as OpenMMLab's own files have them.
+#: Digits of the checksum in the file name, as in OpenMMLab's own files.
 DIGITS = 8
 
 
 def publish_model(checkpoint: str | Path, out: str | Path, *,
                   config: str | Path | None = None) -> Path:
-    """Write a classifier's or detector's weights under a name that holds their checksum.
+    """Write a classifier's or detector's weights to a file named after its checksum.
 
-    Auxiliary networks, optimizer, schedules, random states and logs stay behind, so
-    the keys are the plain model's. Where the run kept a moving average, its
-    checkpoints have the average as their weights, and that is what is published.
-    The model is built from the config and every weight must be there. The file is
-    read back and compared before it gets its name; the same weights and
-    description always make the same file.
+    Auxiliary networks, optimizer, schedules, random states and logs are left out, so
+    the keys are the plain model's. If the run kept a moving average, its checkpoints
+    hold the average as their weights, and the average is published. The model is
+    built from the config, and every weight must be present. The file is read back and
+    compared before it gets its name. The same weights and description always give
+    the same file.
 
     Args:
-        checkpoint: What a training run saved.
-        out: Path without the checksum; ``out.pth`` and ``out`` are the same.
+        checkpoint: A file that a training run saved.
+        out: Path without the checksum; ``out.pth`` and ``out`` are equivalent.
         config: Config file for a checkpoint that holds none, or whose components
             must be imported first.
 
@@ -42,8 +42,8 @@ def publish_model(checkpoint: str | Path, out: str | Path, *,
         ``<out>-<first 8 digits of the file's SHA-256>.pth``.
 
     Raises:
-        CheckpointError: Unreadable, without a config, a weight is missing, or the
-            written file differs.
+        CheckpointError: The checkpoint is unreadable or has no config, a weight is
+            missing, or the written file differs.
     """
     content = read_checkpoint(checkpoint)
     meta = content.get('meta') or {}
@@ -65,8 +65,8 @@ def _config_of(meta: Mapping[str, Any], checkpoint: str | Path,
     elif 'cfg' in meta:
         cfg = ConfigDict(read_literal_config(meta['cfg']))
     else:
-        raise CheckpointError(f'{checkpoint} holds no config, so nobody can tell whether a weight '
-                              'is missing; give --config')
+        raise CheckpointError(f'{checkpoint} holds no config, so missing weights cannot be '
+                              'detected; give --config')
     if cfg.get('model') is None:
         raise CheckpointError(f'the config of {checkpoint} holds no model; give --config')
     return cfg
@@ -82,7 +82,7 @@ def _build_model(cfg: ConfigDict, checkpoint: str | Path) -> nn.Module:
     except (KeyError, ImportError) as error:
         raise CheckpointError(
             f'the model of {checkpoint} cannot be built here ({error}); give --config with a '
-            'config whose custom_imports bring its components') from error
+            'config whose custom_imports import its components') from error
 
 
 def _write_with_checksum(content: dict[str, Any], out: Path) -> Path:
@@ -106,5 +106,5 @@ def _require_same(content: Mapping[str, Any], read: Mapping[str, Any]) -> None:
     wanted, got = content['state_dict'], read['state_dict']
     differing = [key for key in wanted if key not in got or not torch.equal(wanted[key], got[key])]
     if differing or wanted.keys() != got.keys() or content['meta'] != read.get('meta'):
-        raise CheckpointError(f'what was written differs from what should be ({differing[:1]}); '
+        raise CheckpointError(f'the written file differs from its content ({differing[:1]}); '
                               'check the disk and try again')

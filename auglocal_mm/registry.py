@@ -1,7 +1,7 @@
-"""Child registries of mmengine's, scope ``auglocal_mm``.
+"""Child registries of mmengine's, with the scope ``auglocal_mm``.
 
 mmengine imports this module by itself when a config names
-``auglocal_mm.<Name>``, and each registry imports its locations at first use:
+``auglocal_mm.<Name>``, and each registry imports its locations on first use. So
 configs need no ``custom_imports``, and ``default_scope`` stays the project's.
 """
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
@@ -28,8 +28,8 @@ OPTIM_WRAPPERS = _child('optimizer wrapper', MMENGINE_OPTIM_WRAPPERS, 'engine')
 PARAM_SCHEDULERS = _child('parameter scheduler', MMENGINE_PARAM_SCHEDULERS, 'engine')
 MODEL_WRAPPERS = _child('model wrapper', MMENGINE_MODEL_WRAPPERS, 'engine')
 
-#: Learning rules, chosen by ``model.local.type``. A root of its own: mmengine
-#: has no such kind.
+#: Learning rules, chosen by ``model.local.type``. A root registry, because mmengine
+#: has none of this kind.
 LOCAL_RULES = Registry('local rule', scope=SCOPE, locations=[f'{SCOPE}.rules'])
 #: Second losses of local rules, named in a plan.
 LOCAL_LOSSES = Registry('local loss', scope=SCOPE, locations=[f'{SCOPE}.losses'])

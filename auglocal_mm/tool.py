@@ -1,4 +1,4 @@
-"""How every command line tool runs: a clean console, and faults in one line."""
+"""Runs every command-line tool with a clean console and faults in one line."""
 from __future__ import annotations
 
 import os
@@ -11,9 +11,9 @@ from contextlib import contextmanager
 def tool() -> Iterator[None]:
     """Run a tool's main function.
 
-    A fault found at the door (missing file, impossible setting, unusable
-    checkpoint) prints its message and exits with status 2; ``AUGLOCAL_TRACEBACK=1``
-    shows it whole. Anything else keeps its traceback.
+    A fault of the input (missing file, impossible setting, unusable checkpoint)
+    prints its message and exits with status 2; ``AUGLOCAL_TRACEBACK=1`` shows the
+    traceback. Any other error keeps its traceback.
     """
     try:
         from .host_chatter import import_hosts
@@ -35,7 +35,7 @@ def _is_users(error: BaseException) -> bool:
 
 
 def _raised_by_us(error: BaseException) -> bool:
-    """Whether we raised it, or a registry re-raised it while building what we refused."""
+    """Tell whether we raised it, or a registry re-raised it while building what we refused."""
     innermost = error
     while (outer := innermost.__cause__ or innermost.__context__) is not None:
         innermost = outer

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 
 class Faults:
-    """Collects what is wrong with `subject` and raises one error that lists it all.
+    """Collects the faults of `subject` and raises one error that lists all of them.
 
     Example:
         >>> faults = Faults('AugLocal')
@@ -16,16 +16,16 @@ class Faults:
         self.messages: list[str] = []
 
     def add_unless(self, holds: bool, message: str) -> None:
-        """Note `message` (value, bound, fix) where the condition does not hold."""
+        """Record `message` (value, bound, fix) if the condition does not hold."""
         if not holds:
             self.messages.append(message)
 
     def raise_if_any(self) -> None:
-        """Raise ValueError with every message, or return."""
+        """Raise a ValueError with every message, if there is any."""
         if self.messages:
             raise ValueError('\n  - '.join([f'{self.subject}:', *self.messages]))
 
 
 def is_int(value: object) -> bool:
-    """Whether `value` is an integer, a truth value not counted as one."""
+    """Tell whether `value` is an integer; booleans do not count."""
     return isinstance(value, int) and not isinstance(value, bool)

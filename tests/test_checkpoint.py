@@ -86,7 +86,7 @@ def test_a_failed_write_leaves_the_old_file(trained, tmp_path, monkeypatch):
     ('neck.', {}, "under prefix 'neck.' does not cover .*the file has nothing there"),
     ('backbone.', {'depth': 34}, r'entries missing \(layer1\.2\.'),
     ('backbone.', {'num_stages': 3, 'strides': (1, 2, 2), 'dilations': (1, 1, 1),
-                   'out_indices': (2,)}, r'of no use \(layer4\.0\.'),
+                   'out_indices': (2,)}, r'not used \(layer4\.0\.'),
     ('backbone.', {'base_channels': 16}, 'of another shape'),
 ])
 def test_a_partial_load_is_an_error_that_names_the_keys(trained, tmp_path, prefix, settings, said):
@@ -168,7 +168,7 @@ def test_a_config_in_a_checkpoint_is_not_run(tmp_path, key):
     torch.save({'state_dict': {'backbone.conv1.weight': torch.zeros(1)},
                 'meta': {key: f'import os\nos.mkdir({str(ran)!r})\nmodel=dict(backbone=dict())'}},
                tmp_path / 'evil.pth')
-    with pytest.raises(CheckpointError, match='is no dumped config'):
+    with pytest.raises(CheckpointError, match='is not a dumped config'):
         export_backbone(tmp_path / 'evil.pth', tmp_path / 'out.pth')
     assert not ran.exists()
 
@@ -204,7 +204,7 @@ def test_a_truncated_checkpoint_is_refused(trained, tmp_path):
 
 
 def test_a_missing_file_names_its_neighbours(trained):
-    with pytest.raises(CheckpointError, match=r'no checkpoint at .*there: trained\.pth'):
+    with pytest.raises(CheckpointError, match=r'no checkpoint at .*present: trained\.pth'):
         read_checkpoint(trained[1].with_name('typo.pth'))
 
 

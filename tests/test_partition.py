@@ -198,10 +198,10 @@ def test_what_a_sequential_cannot_be():
         return str(caught.value)
 
     conv = torch.nn.Conv2d(3, 4, 3)
-    assert 'move pooling, flattening and the classifier into neck and head' in refused(
+    assert 'move pooling, flattening and the classifier to the neck and the head' in refused(
         conv, torch.nn.Flatten(), torch.nn.ReLU())
     assert 'at least one child with weights' in refused(torch.nn.ReLU())
-    assert 'cannot be found' in refused(conv, torch.nn.Conv2d(5, 4, 3))
+    assert 'cannot be determined' in refused(conv, torch.nn.Conv2d(5, 4, 3))
 
 
 def test_children_of_a_sequential_without_weights_join_the_unit_before():

@@ -76,10 +76,10 @@ def test_the_name_depends_on_the_content_alone(trained, tmp_path, monkeypatch):
 @pytest.mark.parametrize(('entries', 'said'), [
     ({'backbone.conv1.weight': None}, r'1 entries missing \(backbone\.conv1\.weight\)'),
     ({'head.fc.weight': torch.zeros(1)}, r'1 of another shape \(head\.fc\.weight \(1,\)'),
-    ({'meta': None}, 'holds no config, so nobody can tell whether a weight is missing'),
+    ({'meta': None}, 'holds no config, so missing weights cannot be detected'),
     ({'meta': {'cfg': 'optim_wrapper = dict(lr=1)'}}, 'holds no model; give --config'),
     ({'meta': {'cfg': "model = dict(type='Herd')"}}, 'cannot be built here .*custom_imports'),
-    ({'meta': {'cfg': "import os\nmodel = os.getcwd()"}}, 'is no dumped config'),
+    ({'meta': {'cfg': "import os\nmodel = os.getcwd()"}}, 'is not a dumped config'),
 ])
 def test_what_cannot_be_shown_whole_is_refused(trained, tmp_path, entries, said):
     change(trained, **entries)
@@ -106,7 +106,7 @@ def test_a_file_that_was_written_wrongly_is_not_published(trained, tmp_path, mon
         content['state_dict']['head.fc.bias'] = torch.zeros(CLASSES)
 
     monkeypatch.setattr(torch, 'save', forgets)
-    with pytest.raises(CheckpointError, match=r"differs from what should be \(\['head.fc.bias'\]"):
+    with pytest.raises(CheckpointError, match=r"differs from its content \(\['head.fc.bias'\]"):
         publish_model(trained, tmp_path / 'out' / 'net')
     assert not list((tmp_path / 'out').iterdir())
 

@@ -1,4 +1,4 @@
-"""What local losses compare features and logits with."""
+"""The batch that local losses compare features and logits with."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LocalBatch:
-    """A training batch, its targets computed once, when they are first asked for.
+    """A training batch whose targets are computed once, on first use.
 
     Attributes:
         images: As the network sees them [B, 3, H, W].
@@ -26,7 +26,7 @@ class LocalBatch:
 
     @cached_property
     def labels(self) -> Tensor | None:
-        """One label an image [B]; ``None`` where images have mixed or several labels."""
+        """One label per image [B]; ``None`` where images have mixed or several labels."""
         if 'gt_score' in self.data_samples[0]:
             return None
         labels = [sample.gt_label for sample in self.data_samples]
@@ -36,10 +36,10 @@ class LocalBatch:
 
     @cached_property
     def packed_samples(self) -> Sequence[Any]:
-        """The samples as one that holds all labels, where each image has one.
+        """One sample that holds all labels, if each image has one.
 
         A ``ClsHead`` concatenates its samples' labels. Every module's loss would
-        do so anew, with a thousand small tensors at the paper's batch size.
+        repeat that, with a thousand small tensors at the paper's batch size.
         """
         if self.labels is None:
             return self.data_samples
@@ -47,7 +47,7 @@ class LocalBatch:
 
     @cached_property
     def scores(self) -> Tensor:
-        """Class scores [B, classes]: soft labels where there are any, else one-hot ones."""
+        """Class scores [B, classes]: soft labels if there are any, else one-hot labels."""
         return torch.stack([
             sample.gt_score if 'gt_score' in sample
             else label_to_onehot(sample.gt_label, self.num_classes)

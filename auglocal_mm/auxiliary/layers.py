@@ -1,4 +1,4 @@
-"""A plan's layer -> a module, by kind of layer."""
+"""From a plan's layer to a module, by kind of layer."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from auglocal_mm.partition import LocalLayer, global_pooling
 
 @dataclass(frozen=True)
 class BuildContext:
-    """What auxiliary networks are built from.
+    """What building an auxiliary network requires.
 
     Attributes:
-        backbone: The backbone they serve.
-        layers: Its local layers by name.
+        backbone: The backbone that it belongs to.
+        layers: The backbone's local layers by name.
         num_classes: Number of classes.
-        mean, std: Of the data preprocessor, in pixel values 0 … 255.
+        mean, std: The data preprocessor's, in pixel values 0 … 255.
     """
     backbone: nn.Module
     layers: Mapping[str, LocalLayer]
@@ -117,22 +117,22 @@ def _(layer: plan.Embedding, channels: int, context: BuildContext) -> tuple[nn.M
 
 
 class QuarterPool(nn.Module):
-    """Average pooling of a side s to ⌈s/4⌉, whatever the image's size."""
+    """Average pooling of a side s to ⌈s/4⌉, for any image size."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] -> [B, C, ⌈H/4⌉, ⌈W/4⌉]."""
+        """Pool [B, C, H, W] -> [B, C, ⌈H/4⌉, ⌈W/4⌉]."""
         return average_pool(x, -(-x.shape[2] // 4), -(-x.shape[3] // 4))
 
 
 class FixedPool(nn.Module):
-    """Average pooling to `height` × `width`, whatever the image's size."""
+    """Average pooling to `height` × `width`, for any image size."""
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.size = height, width
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] -> [B, C, height, width]."""
+        """Pool [B, C, H, W] -> [B, C, height, width]."""
         return average_pool(x, *self.size)
 
     def extra_repr(self) -> str:
@@ -140,10 +140,10 @@ class FixedPool(nn.Module):
 
 
 def average_pool(x: Tensor, height: int, width: int) -> Tensor:
-    """Average pooling [B, C, H, W] -> [B, C, height, width].
+    """Pool by averages: [B, C, H, W] -> [B, C, height, width].
 
-    By equal windows where they fit, as the compared methods do, else by
-    adaptive ones.
+    The windows are equal where that fits, as in the compared methods, and adaptive
+    otherwise.
     """
     rows, columns = x.shape[2] // height, x.shape[3] // width
     if (rows * height, columns * width) == tuple(x.shape[2:]):

@@ -1,4 +1,4 @@
-"""Auxiliary networks: what a plan's entry becomes."""
+"""Auxiliary networks, built from the entries of a plan."""
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -15,8 +15,8 @@ from auglocal_mm.registry import LOCAL_LOSSES
 from .batch import LocalBatch
 from .layers import BuildContext, build_layer
 
-#: Section 5 of the paper's appendix: convolutions normal with standard
-#: deviation √(2 / (k²·out)), normalisation 1 and 0, linear layers PyTorch's own.
+#: Section 5 of the paper's appendix: convolutions normal with standard deviation
+#: √(2 / (k²·out)), norms with weight 1 and bias 0, linear layers as in PyTorch.
 INIT_CFG = (
     {'type': 'Kaiming', 'layer': ['Conv2d']},
     {'type': 'Constant', 'val': 1, 'layer': ['_BatchNorm', 'GroupNorm', 'LayerNorm']},
@@ -25,11 +25,11 @@ Losses = dict[str, Tensor]
 
 
 class AuxiliaryNetwork(BaseModule):
-    """From a local layer's features to class logits, and the local loss that follows.
+    """Maps a local layer's features to class logits, and computes the local loss.
 
     Args:
-        plan: What it is.
-        layers: Its layers, applied one after the other.
+        plan: Its description.
+        layers: Its layers, applied one after another.
         second: The plan's second loss, if it has one.
     """
 
@@ -41,35 +41,35 @@ class AuxiliaryNetwork(BaseModule):
         self.layers = Sequential(OrderedDict(zip(names, layers, strict=True)))
         self.second = second
         if plan.init == 'pytorch':
-            # OpenMMLab's own convolutions start in another way, already when they are made.
+            # OpenMMLab's own convolutions are initialised differently when they are built.
             for part in self.modules():
                 if isinstance(part, (nn.modules.conv._ConvNd, nn.Linear)):
                     part.reset_parameters()
         self.contrastive = None if plan.classifies else SupervisedContrastiveLoss()
 
     def init_weights(self) -> None:
-        """Initialise as the plan says; PyTorch's default is what is there already."""
+        """Initialise as the plan says; PyTorch's default is already in place."""
         if self.plan.init == 'kaiming':
             super().init_weights()
 
     def forward(self, x: Features) -> Tensor:
-        """Features -> logits [B, classes], or embeddings [B, E] of a contrastive plan.
+        """Map features to logits [B, classes], or to embeddings [B, E] in a contrastive plan.
 
         Raises:
             ValueError: A training batch of one image meets a BatchNorm1d.
         """
         if self.training and self.plan.norms_vectors and _batch_size(x) == 1:
             raise ValueError(
-                'the BatchNorm1d before an auxiliary classifier needs at least 2 images a '
+                'the BatchNorm1d before an auxiliary classifier needs at least 2 images per '
                 'batch in training, got 1; use a larger batch, drop_last=True in the train '
                 'dataloader, or, for AugLocal, batch_norm_before_fc=False in model.local')
-        # Blocks of a transformer take its tokens, all other layers take maps.
+        # A transformer's blocks accept its tokens; all other layers accept feature maps.
         own_kind = isinstance(self.plan.layers[0], (Block, OwnPooling))
         return self.layers(x if own_kind else feature_map(x))
 
     def losses(self, x: Features, batch: LocalBatch,
                classification_loss: Callable[[Tensor], Losses]) -> tuple[Losses, Tensor | None]:
-        """The local loss: λ2 of the loss at the network's end, λ1 of the second one.
+        """Compute the local loss: λ2 times the final loss plus λ1 times the second one.
 
         Args:
             x: The local layer's features.
@@ -77,15 +77,15 @@ class AuxiliaryNetwork(BaseModule):
             classification_loss: Logits -> the head's loss dict.
 
         Returns:
-            A loss dict with graph, and logits [B, classes] without one
-            (``None`` of a contrastive plan).
+            A loss dict with graph, and logits [B, classes] without graph
+            (``None`` for a contrastive plan).
         """
         output, logits = self(x), None
         if self.contrastive is None:
             losses, logits = classification_loss(output), output.detach()
         else:
             if batch.labels is None:
-                raise ValueError('a contrastive local loss needs one label an image; use '
+                raise ValueError('a contrastive local loss needs one label per image; use '
                                  "loss='softmax' in model.local")
             losses = {'loss': self.contrastive(output, batch.labels)}
         losses = {name: value * self.plan.weight if 'loss' in name else value
@@ -101,7 +101,7 @@ def _batch_size(x: Features) -> int:
 
 
 def build_auxiliary(entry: LayerPlan, context: BuildContext) -> AuxiliaryNetwork:
-    """Build the auxiliary network that a plan gives its local layer, with fresh weights.
+    """Build the auxiliary network of a local layer's plan, with fresh weights.
 
     Raises:
         ValueError: The entry has none, or a block cannot be built for the backbone.

@@ -1,4 +1,4 @@
-"""Data sets: the embedded default, and what mmpretrain and mmdet lack."""
+"""Data sets: the embedded ones, and those that mmpretrain and mmdet lack."""
 from .check import MissingDataError, check_data
 from .digit_scenes import DigitScenesError, ensure_digit_scenes
 from .digits import Digits

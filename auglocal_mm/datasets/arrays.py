@@ -1,4 +1,4 @@
-"""Data sets whose images are one array: held once, however many workers read them."""
+"""Data sets whose images are one array, held once however many workers read them."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class ArrayDataset(BaseDataset):
     """A downloadable data set in one uint8 array; a subclass reads its files.
 
     Each sample holds ``img``, a uint8 RGB array of shape (height, width, 3), and
-    ``gt_label``, as those of mmpretrain's ``CIFAR10`` do. Checksums of the split's
+    ``gt_label``, like those of mmpretrain's ``CIFAR10``. The checksums of the split's
     files are compared each time before they are read.
 
     Args:
@@ -31,7 +31,7 @@ class ArrayDataset(BaseDataset):
         **kwargs: Other arguments of :class:`mmpretrain.datasets.BaseDataset`.
 
     Raises:
-        ValueError: For an unknown split.
+        ValueError: The split is unknown.
         DataError: Files are missing and could not be downloaded, or are damaged.
     """
 
@@ -51,7 +51,7 @@ class ArrayDataset(BaseDataset):
                          test_mode=test_mode, **kwargs)
 
     def read(self, root: Path) -> tuple[np.ndarray, np.ndarray]:
-        """The split's images, uint8 (n, height, width, 3), and labels from 0, (n,)."""
+        """Read the split's images, uint8 (n, height, width, 3), and labels from 0, (n,)."""
         raise NotImplementedError
 
     def load_data_list(self) -> list[dict[str, Any]]:
@@ -67,18 +67,18 @@ class ArrayDataset(BaseDataset):
             raise DataError(
                 f'{self.source.title}, split {self.split}, in {root.absolute()}: '
                 f'{len(self.images):,} images and {len(labels):,} labels from {labels.min()} to '
-                f'{labels.max()}, should be {expected:,} of each, from 0 to {classes - 1}')
+                f'{labels.max()}, expected {expected:,} of each, from 0 to {classes - 1}')
         return [{'image_index': index, 'gt_label': int(label)}
                 for index, label in enumerate(labels)]
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """A sample with a copy of its image."""
+        """Return a sample with a copy of its image."""
         sample = super().get_data_info(idx)
         sample['img'] = self.images[sample.pop('image_index')].copy()
         return sample
 
     def extra_repr(self) -> list[str]:
-        """Lines that ``repr`` adds to those of every data set."""
+        """Return the lines that ``repr`` adds to those of every data set."""
         return [f'Split: \t{self.split}', f'Folder: \t{self.data_root}']
 
 
@@ -86,8 +86,8 @@ def prepare_once(source: Source, root: Path) -> None:
     """Download missing files on the main rank; if that fails, it fails on every rank.
 
     Raises:
-        DataError: It could not be done, or a file is there that is not what its name
-            says: a user decides about that one.
+        DataError: The download failed, or an existing file is not what its name says;
+            the user decides what to do with that one.
     """
     fault: list[str | None] = [None]
     if dist.is_main_process():

@@ -1,4 +1,4 @@
-"""Looks for the data a config reads, and says all at once what is missing."""
+"""Checks for the data that a config reads, and reports everything missing at once."""
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,10 @@ _SCOPES = ('mmpretrain', 'mmdet', 'auglocal_mm')
 
 @dataclass(frozen=True)
 class MissingPath:
-    """A path that is not there.
+    """A path that does not exist.
 
     Attributes:
-        path: The path that was looked at.
+        path: The path that was checked.
         content: What belongs there.
         source: How to get it.
     """
@@ -46,21 +46,21 @@ class MissingDataError(FileNotFoundError):
 
 
 def check_data(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS) -> None:
-    """Check that the data sets of a config's dataloaders are in their places.
+    """Check that the data sets of a config's dataloaders are in place.
 
-    Known are mmpretrain's ``ImageNet``, ``CustomDataset``, ``CIFAR10`` and
-    ``CIFAR100``, mmdet's ``CocoDataset`` and ours, also inside wrappers; others are
-    left alone, and so is data that the data set may download or that does not
-    lie in the local file system. Folder entries are read, nothing else.
+    This covers mmpretrain's ``ImageNet``, ``CustomDataset``, ``CIFAR10`` and
+    ``CIFAR100``, mmdet's ``CocoDataset`` and ours, also inside wrappers. It skips
+    other data sets, data that a data set may download, and data outside the local
+    file system. Only folder entries are read.
 
     Args:
         cfg: A parsed config.
         splits: Which of ``train_dataloader``, ``val_dataloader`` and
-            ``test_dataloader`` to look at.
+            ``test_dataloader`` to check.
 
     Raises:
-        ValueError: For an unknown split.
-        MissingDataError: With every missing path, if there is one.
+        ValueError: A split is unknown.
+        MissingDataError: Paths are missing; the error lists all of them.
     """
     missing: dict[Path, MissingPath] = {}
     for dataset in datasets_of(cfg, splits):
@@ -71,7 +71,7 @@ def check_data(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS) -> Non
 
 
 def datasets_of(cfg: Mapping[str, Any], splits: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-    """The data sets of some dataloaders, without their wrappers."""
+    """Yield the data sets of some dataloaders, without their wrappers."""
     unknown = sorted(set(splits) - set(SPLITS))
     if unknown:
         raise ValueError(f'splits must be among {SPLITS}, got {unknown}')
@@ -81,7 +81,7 @@ def datasets_of(cfg: Mapping[str, Any], splits: Sequence[str]) -> Iterator[Mappi
 
 
 def _leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:
-    """The data sets inside any nesting of wrappers."""
+    """Yield the data sets inside any nesting of wrappers."""
     if not isinstance(dataset, Mapping):
         return
     inner = [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets')
@@ -93,7 +93,7 @@ def _leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def kind_of(dataset: Mapping[str, Any]) -> str:
-    """The data set's type without its scope; empty for one of a scope unknown here."""
+    """Return the data set's type without its scope, or an empty string if unknown here."""
     kind = dataset.get('type', '')
     if not isinstance(kind, str):
         kind = f'{kind.__module__}.{kind.__name__}'
@@ -108,7 +108,7 @@ def _missing_of(dataset: Mapping[str, Any]) -> list[MissingPath]:
 
 
 def is_remote(dataset: Mapping[str, Any]) -> bool:
-    """Whether some of the data set lies outside the local file system."""
+    """Tell whether some of the data set is outside the local file system."""
     prefix = dataset.get('data_prefix')
     places = [dataset.get('data_root'), dataset.get('ann_file'),
               *(prefix.values() if isinstance(prefix, Mapping) else [prefix])]
@@ -116,7 +116,7 @@ def is_remote(dataset: Mapping[str, Any]) -> bool:
 
 
 def _join(root: Any, path: Any) -> Path:
-    """``path`` under ``root``, as mmengine joins them: an absolute path stays."""
+    """Join ``path`` to ``root`` as mmengine does: an absolute path stays."""
     return Path(root or '').expanduser() / Path(path or '').expanduser()
 
 
@@ -126,7 +126,7 @@ def _prefix(dataset: Mapping[str, Any], key: str) -> str:
 
 
 def _absent(path: Path, *, content: str, source: str) -> list[MissingPath]:
-    """The path, unless it is a file or a folder with something in it."""
+    """Report the path, unless it is a file or a non-empty folder."""
     present = any(path.iterdir()) if path.is_dir() else path.exists()
     return [] if present else [MissingPath(path, content, source)]
 
@@ -136,7 +136,7 @@ def _missing_imagenet(dataset: Mapping[str, Any]) -> list[MissingPath]:
     folder = _join(dataset.get('data_root'), _prefix(dataset, 'img_path') or split)
     source = ('register at https://image-net.org/download, get the ILSVRC2012 images of the '
               'classification task, unpack each class into a folder named by its WordNet id, '
-              f'and link or set data_root: ln -s IMAGENET {folder.parent}; then check it by '
+              f'and link or set data_root: ln -s IMAGENET {folder.parent}; then check it with '
               f'tools/dataset_converters/prepare.py imagenet --root {folder.parent}')
     content = ('images without labels' if split == 'test' else
                'ImageNet (ILSVRC2012): 1,000 folders of images, such as n01440764/*.JPEG')
@@ -152,15 +152,15 @@ def _missing_custom(dataset: Mapping[str, Any]) -> list[MissingPath]:
 
 
 def _missing_list(dataset: Mapping[str, Any], source: str) -> list[MissingPath]:
-    """The annotation file of an image folder, if the config names one."""
+    """Report the annotation file of an image folder, if the config names one."""
     if not dataset.get('ann_file'):
         return []
     return _absent(_join(dataset.get('data_root'), dataset['ann_file']),
-                   content='a text file, an image and its class number a line', source=source)
+                   content='a text file with an image and its class number per line', source=source)
 
 
 def _missing_files(source: Source) -> Callable[[Mapping[str, Any]], list[MissingPath]]:
-    """Files of a data set that can be downloaded; none if it may do that by itself."""
+    """Find missing files of a downloadable data set, unless it may download them itself."""
     def find(dataset: Mapping[str, Any]) -> list[MissingPath]:
         if dataset.get('download', True):
             return []
@@ -173,7 +173,7 @@ def _missing_files(source: Source) -> Callable[[Mapping[str, Any]], list[Missing
 
 
 def root_of(dataset: Mapping[str, Any]) -> Path:
-    """The folder of a data set that can be downloaded."""
+    """Return the folder of a data set that can be downloaded."""
     return _join(dataset.get('data_root'), _prefix(dataset, 'root'))
 
 
@@ -195,7 +195,7 @@ def _missing_coco(dataset: Mapping[str, Any]) -> list[MissingPath]:
     root = dataset.get('data_root')
     source = ('get the 2017 train images, val images and annotations from '
               'https://cocodataset.org/#download and unpack them '
-              f'in {Path(root or ".").expanduser().absolute()}; then check them by '
+              f'in {Path(root or ".").expanduser().absolute()}; then check them with '
               'tools/dataset_converters/prepare.py coco')
     annotations = _join(root, dataset.get('ann_file'))
     images = _join(root, _prefix(dataset, 'img'))

@@ -8,7 +8,7 @@ from .scene_drawing import Instance
 
 
 def run_lengths(mask: np.ndarray) -> list[int]:
-    """Lengths of alternating runs of a mask, down its columns, zeros first.
+    """Compute the lengths of a mask's alternating runs, down its columns, zeros first.
 
     Args:
         mask: bool of shape (H, W).
@@ -18,21 +18,21 @@ def run_lengths(mask: np.ndarray) -> list[int]:
     """
     flat = np.concatenate(([False], mask.ravel(order='F'), [False]))
     changes = np.flatnonzero(flat[1:] != flat[:-1])
-    # The last run ends with the mask, where a run of ones has changed already.
+    # The last run ends with the mask; for a run of ones that change is already counted.
     if not flat[-2]:
         changes = np.append(changes, mask.size)
     return np.diff(changes, prepend=0).tolist()
 
 
 def annotate(mask: np.ndarray, *, label: int) -> dict[str, Any]:
-    """The COCO annotation of one instance, without its id and its image's.
+    """Return the COCO annotation of one instance, without its id and its image's id.
 
     Args:
         mask: The visible pixels, bool of shape (H, W), at least one true.
         label: The class, counted from 0; COCO's categories count from 1.
 
     Raises:
-        ValueError: If the mask is empty.
+        ValueError: The mask is empty.
     """
     if not mask.any():
         raise ValueError('an instance needs a mask with at least one pixel, got an empty one')

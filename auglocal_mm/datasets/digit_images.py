@@ -1,4 +1,4 @@
-"""Scikit-learn's digit images: their split and their enlargement, in integers."""
+"""Scikit-learn's digit images: their split and their enlargement in integers."""
 import numpy as np
 
 DIGIT_CLASSES = tuple('0123456789')
@@ -11,9 +11,9 @@ _TEST_STRIDE = 5
 def load_digit_images(split: str) -> tuple[np.ndarray, np.ndarray]:
     """Load one part of the 1,797 digits.
 
-    The digits are ordered by class, within a class as scikit-learn has them;
-    every fifth is a test image. This gives 360 test and 1,437 training images,
-    35 to 37 and 139 to 147 of each class. Nothing is drawn at random.
+    The digits are ordered by class, and within a class as in scikit-learn; every
+    fifth is a test image. This gives 360 test and 1,437 training images, 35 to 37
+    and 139 to 147 of each class. Nothing is drawn at random.
 
     Args:
         split: ``'train'`` or ``'test'``.
@@ -23,9 +23,9 @@ def load_digit_images(split: str) -> tuple[np.ndarray, np.ndarray]:
         labels, int64 of shape (n,).
 
     Raises:
-        ValueError: For an unknown split.
-        ModuleNotFoundError: If scikit-learn is missing.
-        RuntimeError: If scikit-learn's digits are not the 1,797 expected ones.
+        ValueError: The split is unknown.
+        ModuleNotFoundError: Scikit-learn is missing.
+        RuntimeError: Scikit-learn's digits are not the 1,797 expected ones.
     """
     if split not in SPLITS:
         raise ValueError(f'split must be one of {SPLITS}, got {split!r}')
@@ -33,7 +33,7 @@ def load_digit_images(split: str) -> tuple[np.ndarray, np.ndarray]:
     images, labels = bunch.images.astype(np.int64), bunch.target.astype(np.int64)
     if images.shape != (_DIGIT_COUNT, 8, 8) or images.min() < 0 or images.max() > 16:
         raise RuntimeError(
-            f'scikit-learn gave digits of shape {images.shape}, levels {images.min()} to '
+            f'scikit-learn returned digits of shape {images.shape}, levels {images.min()} to '
             f'{images.max()}; expected ({_DIGIT_COUNT}, 8, 8), levels 0 to 16: '
             'install another version of scikit-learn')
     order = np.argsort(labels, kind='stable')
@@ -43,7 +43,7 @@ def load_digit_images(split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def import_sklearn_datasets():  # type: ignore[no-untyped-def]
-    """Import ``sklearn.datasets``, or say how to get it."""
+    """Import ``sklearn.datasets``, or say how to install it."""
     try:
         import sklearn.datasets
     except ModuleNotFoundError as error:
@@ -68,7 +68,7 @@ def upsample(image: np.ndarray, side_px: int) -> tuple[np.ndarray, int]:
         is larger than the interpolated values.
 
     Raises:
-        ValueError: If ``side_px`` is smaller than the image's side.
+        ValueError: ``side_px`` is smaller than the image's side.
     """
     side = image.shape[0]
     if side_px < side:

@@ -1,8 +1,8 @@
-"""Digit scenes: a small COCO-style detection set, made on the spot from real images.
+"""Digit scenes: a small COCO-style detection set, generated from real images.
 
-Scikit-learn's handwritten digits lie at random sizes and places on pieces of
-its two sample photographs. Training and validation scenes share neither a
-digit nor a part of a photograph.
+Scikit-learn's handwritten digits are placed at random sizes and positions on crops of
+its two sample photographs. Training and validation scenes share neither a digit nor a
+part of a photograph.
 """
 import json
 import os
@@ -19,7 +19,7 @@ from .coco_json import to_coco
 from .digit_images import DIGIT_CLASSES, import_sklearn_datasets, load_digit_images
 from .scene_drawing import MAX_SIDE_PX, draw_scene
 
-#: Raised whenever the same parameters would draw other scenes.
+#: Incremented whenever the same parameters would draw other scenes.
 VERSION = 1
 STAMP = 'digit_scenes.json'
 
@@ -31,15 +31,15 @@ _MAX_SCENE_SIDE_PX = 640 - _PHOTOGRAPH_SPLIT_PX
 
 
 class DigitScenesError(RuntimeError):
-    """A folder stands where digit scenes belong, and holds something else."""
+    """The folder for digit scenes exists but holds something else."""
 
 
 def ensure_digit_scenes(root: str | os.PathLike[str], *, train: int = 1200, val: int = 150,
                         side_px: int = 128, seed: int = 0) -> Path:
-    """Make the digit scenes unless the folder holds them already.
+    """Make the digit scenes unless the folder already holds them.
 
-    The folder appears complete or not at all, also when several processes ask
-    for it at once. A folder that exists is never changed::
+    The folder appears complete or not at all, even if several processes request it at
+    once. An existing folder is never changed::
 
         root/annotations/instances_{train,val}.json
         root/{train,val}/000001.png …
@@ -56,10 +56,10 @@ def ensure_digit_scenes(root: str | os.PathLike[str], *, train: int = 1200, val:
         The folder's path.
 
     Raises:
-        ValueError: For a parameter out of bounds.
-        DigitScenesError: If the folder exists, but holds other or incomplete
-            scenes or anything else.
-        ModuleNotFoundError: If scikit-learn or Pillow is missing.
+        ValueError: A parameter is out of bounds.
+        DigitScenesError: The folder exists, but holds other or incomplete scenes or
+            anything else.
+        ModuleNotFoundError: Scikit-learn or Pillow is missing.
     """
     stamp = _make_stamp(train=train, val=val, side_px=side_px, seed=seed)
     root = Path(root)
@@ -97,7 +97,7 @@ def _make_stamp(*, train: int, val: int, side_px: int, seed: int) -> dict[str, A
 
 
 def _is_complete(root: Path, stamp: dict[str, Any]) -> bool:
-    """Whether the folder holds the scenes; an error if it holds anything else."""
+    """Tell whether the folder holds the scenes; raise if it holds anything else."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     advice = 'Remove the folder, or choose another one.'
@@ -131,7 +131,7 @@ def _write_part(root: Path, *, part: str, split: str, stamp: dict[str, Any]) -> 
         else slice(_PHOTOGRAPH_SPLIT_PX, None)
     photographs = import_sklearn_datasets().load_sample_images().images
     backgrounds = [photograph[:, columns] for photograph in photographs]
-    # RandomState's stream is frozen: every version of NumPy draws the same.
+    # RandomState's stream is frozen: every version of NumPy draws the same numbers.
     random = np.random.RandomState([stamp['seed'], VERSION, part == 'val'])
     (root / part).mkdir()
     scenes, names = [], []
@@ -152,7 +152,7 @@ def digit_scenes_dataset(*, data_root: str, part: str, scenes: dict[str, int] | 
                          **kwargs: Any):  # type: ignore[no-untyped-def]
     """Build mmdet's ``CocoDataset`` on the digit scenes, making them first if needed.
 
-    A function, so that mmdet is imported only where scenes are read.
+    This is a function so that mmdet is imported only where scenes are read.
 
     Args:
         data_root: The scenes' folder.
@@ -161,7 +161,7 @@ def digit_scenes_dataset(*, data_root: str, part: str, scenes: dict[str, int] | 
         **kwargs: Other arguments of :class:`mmdet.datasets.CocoDataset`.
 
     Raises:
-        ValueError: For an unknown part.
+        ValueError: The part is unknown.
     """
     if part not in ('train', 'val'):
         raise ValueError(f"part must be 'train' or 'val', got {part!r}")

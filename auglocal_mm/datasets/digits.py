@@ -23,7 +23,7 @@ class Digits(BaseDataset):
     :func:`~auglocal_mm.datasets.digit_images.load_digit_images`).
 
     Each sample holds ``img``, a uint8 array of shape (32, 32, 3) with three
-    equal channels, and ``gt_label``, 0 to 9, as mmpretrain's ``CIFAR10`` does.
+    equal channels, and ``gt_label``, 0 to 9, like those of mmpretrain's ``CIFAR10``.
 
     Args:
         split: ``'train'`` or ``'test'``.
@@ -33,8 +33,8 @@ class Digits(BaseDataset):
         **kwargs: Other arguments of :class:`mmpretrain.datasets.BaseDataset`.
 
     Raises:
-        ValueError: For an unknown split.
-        ModuleNotFoundError: If scikit-learn, which brings the data, is missing.
+        ValueError: The split is unknown.
+        ModuleNotFoundError: Scikit-learn, which contains the data, is missing.
     """
 
     METAINFO = {'classes': DIGIT_CLASSES}
@@ -57,5 +57,5 @@ class Digits(BaseDataset):
         return samples
 
     def extra_repr(self) -> list[str]:
-        """Lines that ``repr`` adds to those of every data set."""
+        """Return the lines that ``repr`` adds to those of every data set."""
         return [f'Split: \t{self.split}']

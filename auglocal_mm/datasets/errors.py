@@ -1,5 +1,5 @@
-"""The fault that a user can mend: data that is not what it should be."""
+"""The error for a fault that a user can fix: data that is not what it should be."""
 
 
 class DataError(RuntimeError):
-    """Data on disk, or on its way there, is missing, damaged or unfit."""
+    """Data on disk, or on its way there, is missing, damaged or unsuitable."""

@@ -1,4 +1,4 @@
-"""Images of each class in a folder of its own, standing in for data sets that give arrays."""
+"""Images in one folder per class, in place of data sets that hold arrays."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from auglocal_mm.validation import Faults, is_int
 from .errors import DataError
 
 EXTENSIONS = frozenset({'.jpg', '.jpeg', '.png', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp'})
-#: Each split, and the folders that may hold it: the first that is there does.
+#: Each split, and the folders that may hold it; the first that exists is used.
 SPLIT_FOLDERS = {'train': ('train',), 'test': ('test', 'val'), 'val': ('val', 'test')}
 
 
 def split_folder(root: str | Path, split: str) -> Path:
-    """The folder of a split: ``test`` and ``val`` may stand for each other.
+    """Return the folder of a split; ``test`` and ``val`` may replace each other.
 
     Raises:
-        ValueError: For an unknown split.
+        ValueError: The split is unknown.
         DataError: There is no such folder.
     """
     if split not in SPLIT_FOLDERS:
@@ -37,10 +37,10 @@ def split_folder(root: str | Path, split: str) -> Path:
 
 
 def class_names(root: str | Path, split: str) -> tuple[str, ...]:
-    """The names of a split's class folders, sorted: their places are the labels.
+    """Return the names of a split's class folders, sorted; their positions are the labels.
 
     Raises:
-        DataError: There are none, or the other split has others.
+        DataError: There are none, or the other split has different ones.
     """
     folder = split_folder(root, split)
     names = _subfolders(folder)
@@ -51,13 +51,13 @@ def class_names(root: str | Path, split: str) -> tuple[str, ...]:
     if other is not None and (others := _subfolders(other)) != names:
         here, there = sorted(set(names) - set(others)), sorted(set(others) - set(names))
         raise DataError(f'{folder.absolute()} and {other.absolute()} must have the same class '
-                        f'folders, for labels count them: only {folder.name} has '
+                        f'folders, because labels count them: only {folder.name} has '
                         f'{here or "none"}, only {other.name} has {there or "none"}')
     return names
 
 
 def class_images(folder: Path) -> list[Path]:
-    """The image files right in a class's folder, sorted by name."""
+    """Return the image files directly in a class's folder, sorted by name."""
     return sorted(path for path in folder.iterdir()
                   if path.suffix.lower() in EXTENSIONS and not path.name.startswith('.'))
 
@@ -68,7 +68,7 @@ def _subfolders(folder: Path) -> tuple[str, ...]:
 
 
 def _sibling(folder: Path) -> Path | None:
-    """The folder of the other split, where there is one."""
+    """Return the folder of the other split, if there is one."""
     for name in SPLIT_FOLDERS['test'] if folder.name == 'train' else SPLIT_FOLDERS['train']:
         if (folder.parent / name).is_dir():
             return folder.parent / name
@@ -86,7 +86,7 @@ def read_image(path: str | Path, side_px: int | None = None) -> np.ndarray:
         uint8 of shape (height, width, 3).
 
     Raises:
-        DataError: The file is no image, or is cut off.
+        DataError: The file is not an image, or is truncated.
     """
     try:
         with Image.open(path) as image:
@@ -101,32 +101,32 @@ def read_image(path: str | Path, side_px: int | None = None) -> np.ndarray:
 
 @DATASETS.register_module()
 class ImageFolder(BaseDataset):
-    """Image files as arrays, so that a folder can stand in for ``CIFAR10``.
+    """Image files as arrays, so that a folder can replace ``CIFAR10``.
 
     The folder holds ``train/<class>/*.jpg`` and ``test/<class>/*.jpg``; ``val`` may
-    stand for ``test``. Labels are the places of the class folders in sorted order,
-    which must be equal in both splits. Images lie right in the class folders.
+    replace ``test``. A label is the position of its class folder in sorted order.
+    Both splits must have the same class folders. Images lie directly in them.
 
     Each sample holds ``img``, a uint8 RGB array of shape (height, width, 3),
     ``gt_label``, and ``img_path``. Images are decoded once, when the data set is
-    built, as long as they fit into `memory_mb` of decoded pixels; larger sets are
-    decoded at each access.
+    built, if their pixels fit into `memory_mb`; images of larger sets are decoded at
+    each access.
 
     Args:
-        data_root: The folder that holds those of the splits.
+        data_root: The folder that holds the folders of the splits.
         split: ``'train'``, ``'test'`` or ``'val'``.
-        images_per_class: Use the first of each class by name, at most so many; all
-            by default.
+        images_per_class: Number of images of each class, the first by name; all by
+            default.
         side_px: Resize every image to this height and width.
-        memory_mb: What decoded images may take, in MiB; 0 decodes at each access.
+        memory_mb: Memory for decoded images, in MiB; 0 decodes at each access.
         metainfo: Meta information that overrides the class names.
         pipeline: Transforms of mmpretrain; an image needs no loading.
         test_mode: As in :class:`mmpretrain.datasets.BaseDataset`.
         **kwargs: Other arguments of :class:`mmpretrain.datasets.BaseDataset`.
 
     Raises:
-        ValueError: A setting out of bounds.
-        DataError: The folder is not laid out as said above, a class has fewer than
+        ValueError: A setting is out of bounds.
+        DataError: The folder has another layout, a class has fewer than
             `images_per_class` images or none, or an image cannot be decoded.
     """
 
@@ -170,31 +170,30 @@ class ImageFolder(BaseDataset):
     def _chosen(self, folder: Path) -> list[Path]:
         paths = class_images(folder)
         if not paths:
-            raise DataError(f'{folder.absolute()} holds no images; of every class at least one '
-                            'is needed')
+            raise DataError(f'{folder.absolute()} holds no images; every class needs at least one')
         if self.images_per_class is not None and len(paths) < self.images_per_class:
             raise DataError(f'images_per_class={self.images_per_class}, but {folder.absolute()} '
                             f'holds {len(paths)} images; ask for fewer')
         return paths[:self.images_per_class]
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """A sample, its image decoded."""
+        """Return a sample with its decoded image."""
         sample = super().get_data_info(idx)
         if 'img' not in sample:
             sample['img'] = read_image(sample['img_path'], self.side_px)
         return sample
 
     def get_gt_labels(self) -> np.ndarray:
-        """The labels of all samples, int64; no image is decoded for them."""
+        """Return the labels of all samples, int64, without decoding images."""
         return np.array([super(ImageFolder, self).get_data_info(index)['gt_label']
                          for index in range(len(self))])
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """A sample's label in a list; its image is not decoded for it."""
+        """Return a sample's label in a list, without decoding its image."""
         return [super().get_data_info(idx)['gt_label']]
 
     def extra_repr(self) -> list[str]:
-        """Lines that ``repr`` adds to those of every data set."""
+        """Return the lines that ``repr`` adds to those of every data set."""
         lines = [f'Folder: \t{self.folder}']
         if self.images_per_class is not None:
             lines.append(f'Images per class: \t{self.images_per_class}')

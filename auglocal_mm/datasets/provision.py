@@ -1,4 +1,4 @@
-"""Before a run: downloads what a config's data sets lack, and lets no unknown pickle be opened."""
+"""Before a run: downloads missing data, and refuses to open unknown pickles."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ _PICKLES = ('.pkl', '.pickle')
 
 def provide_data(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS,
                  sources: Mapping[str, Source] = SOURCES) -> None:
-    """Download what data sets with ``download=True`` lack, and verify what is there.
+    """Download what data sets with ``download=True`` lack, and verify existing files.
 
     mmpretrain's ``CIFAR10`` and ``CIFAR100`` unpickle their files, and compare checksums
-    partly by ``assert``, which ``python -O`` leaves out. Here every file is compared on
-    every rank before any is opened. Of several ranks one downloads; the others wait at
-    the folder's lock. An annotation file that is a pickle is refused, for nothing says
-    what is in it.
+    partly by ``assert``, which ``python -O`` leaves out. Here every rank compares every
+    file before any is opened. If there are several ranks, one downloads and the others
+    wait for the folder's lock. An annotation file that is a pickle is refused, because
+    its content cannot be known.
 
     Args:
         cfg: A parsed config.
-        splits: Which dataloaders to look at.
-        sources: Where data sets come from, by the lower-case name of their type.
+        splits: Which dataloaders to check.
+        sources: Sources of data sets, by the lower-case name of their type.
 
     Raises:
         DataError: A file is damaged, cannot be downloaded, or is an unverified pickle.
@@ -49,4 +49,4 @@ def _refuse_pickles(dataset: Mapping[str, Any]) -> None:
         if isinstance(value, (str, Path)) and str(value).lower().endswith(_PICKLES):
             raise DataError(f'{key}={str(value)!r} of {kind_of(dataset) or "a data set"} is a '
                             'pickle, which can run any code when it is opened; convert it to JSON '
-                            'where you trust it')
+                            'if you trust it')

@@ -1,8 +1,8 @@
-"""Draws one scene: digits at random sizes and places on a piece of a photograph.
+"""Draws one scene: digits at random sizes and positions on a crop of a photograph.
 
-Places, sizes and classes depend on the random state alone, never on the
-photograph's pixels, so that the annotations are the same wherever a JPEG
-decoder rounds differently.
+Positions, sizes and classes depend on the random state alone, never on the
+photograph's pixels, so the annotations stay the same where a JPEG decoder rounds
+differently.
 """
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,10 +11,10 @@ import numpy as np
 
 from .digit_images import upsample
 
-#: Sides in pixels between which a digit's 8x8 cells are enlarged, both included.
+#: Smallest and largest side in pixels that a digit's 8x8 cells are enlarged to.
 MIN_SIDE_PX, MAX_SIDE_PX = 24, 56
 MIN_DIGITS, MAX_DIGITS = 2, 5
-#: The part of each digit's mask that later digits must leave visible.
+#: The share of each digit's mask that later digits must leave visible.
 MIN_VISIBLE = 0.85
 
 _INK_LEVEL = 7
@@ -32,7 +32,7 @@ class Instance(NamedTuple):
 
 @dataclass(frozen=True)
 class Glyph:
-    """A digit ready to be drawn, cut to its ink: opacity and mask, both (h, w)."""
+    """A digit ready to be drawn, cropped to its ink: opacity and mask, both (h, w)."""
 
     label: int
     opacity: np.ndarray
@@ -45,8 +45,8 @@ def draw_scene(random: np.random.RandomState, *, backgrounds: list[np.ndarray],
     """Draw a square scene.
 
     Args:
-        random: The only source of chance.
-        backgrounds: Photographs, uint8 of (H, W, 3), no side under ``side_px``.
+        random: The only source of randomness.
+        backgrounds: Photographs, uint8 of (H, W, 3), no side shorter than ``side_px``.
         digits: int64 of (n, 8, 8), levels 0 to 16.
         labels: int64 of (n,).
         side_px: The scene's side.
@@ -79,10 +79,10 @@ def draw_scene(random: np.random.RandomState, *, backgrounds: list[np.ndarray],
 
 
 def make_glyph(digit: np.ndarray, *, label: int, side_px: int) -> Glyph:
-    """Enlarge a digit so that its 8x8 cells are ``side_px`` wide, cut to the ink.
+    """Enlarge a digit so that its 8x8 cells are ``side_px`` wide, and crop it to the ink.
 
-    The mask is where the interpolated level reaches that of ink; the opacity
-    passes one half there and falls to zero over about 1.5 pixels.
+    The mask covers the pixels whose interpolated level reaches that of ink. The opacity
+    passes one half at its edge and falls to zero over about 1.5 pixels.
     """
     side = digit.shape[0]
     padded = np.pad(digit, 1)
@@ -95,7 +95,7 @@ def make_glyph(digit: np.ndarray, *, label: int, side_px: int) -> Glyph:
 
 
 def _bounds(mask: np.ndarray) -> tuple[slice, slice]:
-    """The smallest box around a mask's true elements."""
+    """Return the smallest box around a mask's true elements."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
@@ -111,7 +111,7 @@ def _crop(random: np.random.RandomState, photographs: list[np.ndarray],
 
 def _find_place(random: np.random.RandomState, glyph: np.ndarray, *, masks: list[np.ndarray],
                 full_areas: list[int], side_px: int) -> tuple[slice, slice] | None:
-    """Look for a place where the glyph leaves enough of every earlier digit."""
+    """Look for a place where the glyph leaves enough of every earlier digit visible."""
     height, width = glyph.shape
     for _ in range(_PLACE_TRIALS):
         top = random.randint(side_px - height + 1)

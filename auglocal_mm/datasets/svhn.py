@@ -16,12 +16,12 @@ from .preparation.sources import SVHN as SOURCE
 class SVHN(ArrayDataset):
     """SVHN's cropped digits: 73,257 + 26,032 images of 32x32, without the extra split.
 
-    Reads ``train_32x32.mat`` and ``test_32x32.mat`` as they are published. Their label
-    10, the digit 0, is 0 here. Arguments and samples are those of
+    Reads ``train_32x32.mat`` and ``test_32x32.mat`` as published. Their label 10, the
+    digit 0, is 0 here. Arguments and samples are those of
     :class:`~auglocal_mm.datasets.arrays.ArrayDataset`.
 
     Raises:
-        ModuleNotFoundError: If scipy is missing.
+        ModuleNotFoundError: SciPy is missing.
     """
 
     METAINFO = {'classes': tuple('0123456789')}
@@ -40,16 +40,16 @@ class SVHN(ArrayDataset):
             raise DataError(f'{path.absolute()} cannot be read as SVHN\'s ({error})') from error
         if pixels.ndim != 4 or pixels.shape[:3] != (32, 32, 3) or pixels.dtype != np.uint8:
             raise DataError(f'{path.absolute()} holds pixels of shape {pixels.shape}, '
-                            f'{pixels.dtype}, should be (32, 32, 3, n), uint8')
+                            f'{pixels.dtype}, expected (32, 32, 3, n), uint8')
         labels[labels == 10] = 0
         return np.ascontiguousarray(pixels.transpose(3, 0, 1, 2)), labels
 
 
 def _import_scipy_io():  # type: ignore[no-untyped-def]
-    """Import ``scipy.io``, or say how to get it."""
+    """Import ``scipy.io``, or say how to install it."""
     try:
         import scipy.io
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError('scipy reads SVHN\'s files and is not installed: '
+        raise ModuleNotFoundError('SVHN\'s files are read by scipy, which is not installed: '
                                   'pip install scipy', name=error.name) from error
     return scipy.io

@@ -1,4 +1,4 @@
-"""Data parallel training of local modules, their gradients averaged as they come."""
+"""Data parallel training of local modules; gradients are averaged as they arrive."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -16,18 +16,19 @@ from auglocal_mm.registry import MODEL_WRAPPERS
 
 @MODEL_WRAPPERS.register_module()
 class LocalDistributedDataParallel(nn.Module):
-    """One replica a rank; a module's all-reduce starts right after its backward pass.
+    """One replica per rank; a module's all-reduce starts right after its backward pass.
 
     Gradients are averaged once in every step that updates weights, while later
-    modules still run. Buffers are not exchanged, as in mmengine's default; use its
-    ``SyncBuffersHook`` or ``sync_bn`` where running statistics must agree.
+    modules are still running. Like mmengine's default, it does not synchronise
+    buffers; use mmengine's ``SyncBuffersHook`` or ``sync_bn`` if running statistics
+    must agree.
 
     Args:
         module: A :class:`LocalImageClassifier` on its device.
 
     Raises:
-        TypeError: Another model.
-        RuntimeError: No process group, or a parameter that got no gradient.
+        TypeError: The model is not a ``LocalImageClassifier``.
+        RuntimeError: There is no process group, or a parameter got no gradient.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -45,23 +46,23 @@ class LocalDistributedDataParallel(nn.Module):
                 dist.broadcast(tensor, src=0)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
-        """The model's training step, with gradients averaged over ranks."""
+        """Run the model's training step, with gradients averaged over ranks."""
         return self.module.train_step(data, optim_wrapper, sync=GradientAverage(self.module))
 
     def val_step(self, data: Any) -> Any:
-        """The model's validation step."""
+        """Run the model's validation step."""
         return self.module.val_step(data)
 
     def test_step(self, data: Any) -> Any:
-        """The model's test step."""
+        """Run the model's test step."""
         return self.module.test_step(data)
 
     def forward(self, inputs: Any, data_samples: Any = None, mode: str = 'tensor') -> Any:
-        """The model's forward.
+        """Run the model's forward pass.
 
         Raises:
-            RuntimeError: A loss with graph is asked for: its backward pass
-                would happen out of sight, and ranks would drift apart.
+            RuntimeError: A loss with graph is requested. Its backward pass would go
+                unnoticed, and the ranks would drift apart.
         """
         if mode == 'loss' and torch.is_grad_enabled():
             raise RuntimeError('LocalDistributedDataParallel trains through train_step only; a '
@@ -71,21 +72,21 @@ class LocalDistributedDataParallel(nn.Module):
 
 @dataclass
 class _Bucket:
-    """Gradients of one dtype on their way."""
+    """Gradients of one dtype that are being reduced."""
     work: dist.Work
     flat: Tensor
     gradients: list[Tensor]
 
 
 class GradientAverage:
-    """Averages gradients over ranks, module by module; one object a training step."""
+    """Averages gradients over ranks, module by module; one object per training step."""
 
     def __init__(self, model: LocalImageClassifier) -> None:
         self._model = model
         self._buckets: list[_Bucket] = []
 
     def start(self, module: int) -> None:
-        """Begin to sum one module's gradients over ranks."""
+        """Start to sum one module's gradients over ranks."""
         gradients = []
         for parameter in self._model.module_parameters(module):
             if parameter.grad is None:

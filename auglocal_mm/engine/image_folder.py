@@ -1,4 +1,4 @@
-"""What ``--image-folder`` means: a folder of images in place of a config's data set."""
+"""The option ``--image-folder``: a folder of images in place of a config's data set."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -11,21 +11,20 @@ from auglocal_mm.datasets.image_folder import class_images, class_names, read_im
 
 #: Data sets whose samples hold an RGB array, so that no pipeline loads a file.
 ARRAY_DATASETS = frozenset({'CIFAR10', 'CIFAR100', 'SVHN', 'STL10', 'Digits', 'ImageFolder'})
-#: Settings of those that say where their files are.
+#: Their settings that say where their files are.
 _PLACES = frozenset({'type', 'data_root', 'data_prefix', 'ann_file', 'download'})
 SPLITS = ('train', 'val', 'test')
 
 
 def use_image_folder(cfg: Config, path: str) -> None:
-    """Let every dataloader of a config read ``PATH/{train,test}/<class>/*`` instead.
+    """Make every dataloader of a config read ``PATH/{train,test}/<class>/*``.
 
     Pipelines, splits and everything else stay as they are.
 
     Raises:
-        ValueError: A detection config, a data set that gives no arrays, another
-            number of classes than the model's, images of another size than the
-            pipeline crops.
-        DataError: The folder is not laid out so.
+        ValueError: It is a detection config, a data set holds no arrays, or the number
+            of classes or the size of the images does not fit the config.
+        DataError: The folder has another layout.
     """
     if cfg.get('default_scope') != 'mmpretrain':
         raise ValueError('--image-folder is for classification configs; this one has '
@@ -36,16 +35,16 @@ def use_image_folder(cfg: Config, path: str) -> None:
             kind = str(dataset.get('type')).rpartition('.')[2]
             if kind not in ARRAY_DATASETS:
                 raise ValueError(
-                    f'--image-folder stands in for data sets that give arrays '
+                    f'--image-folder replaces data sets that hold arrays '
                     f'({", ".join(sorted(ARRAY_DATASETS))}), but {key}.type is {kind!r}, whose '
-                    f'pipeline loads files: set {key}.data_root by --cfg-options instead')
+                    f'pipeline loads files; set {key}.data_root by --cfg-options instead')
             _replace(dataset, path)
             _check_classes(cfg, path, dataset)
             _check_size(cfg, path, dataset)
 
 
 def _leaves(parent: Any, place: Any, key: str) -> Iterator[tuple[str, dict]]:
-    """The data sets inside any nesting of wrappers, each with its dotted key."""
+    """Yield the data sets inside any nesting of wrappers, each with its dotted key."""
     node = parent.get(place) if isinstance(parent, dict) else None
     if not isinstance(node, dict):
         return
@@ -79,7 +78,7 @@ def _check_classes(cfg: Config, path: str, dataset: dict) -> None:
 
 
 def _check_size(cfg: Config, path: str, dataset: dict) -> None:
-    """Compare the first image with what the pipelines crop, before anything is built."""
+    """Compare the first image with the pipelines' crop before anything is built."""
     pipelines = [each.get('pipeline') or () for name in SPLITS
                  for _, each in _leaves(cfg.get(f'{name}_dataloader'), 'dataset', name)]
     crop = next((crop for crop in map(_crop_of, pipelines) if crop), None)
@@ -89,8 +88,7 @@ def _check_size(cfg: Config, path: str, dataset: dict) -> None:
     first = split_folder(path, split) / class_names(path, split)[0]
     images = class_images(first)
     if not images:
-        raise DataError(f'{first.absolute()} holds no images; of every class at least one is '
-                        'needed')
+        raise DataError(f'{first.absolute()} holds no images; every class needs at least one')
     found = read_image(images[0]).shape[:2]
     if found != crop:
         options = ' '.join(f'{name}_dataloader.dataset.side_px={crop[0]}' for name in SPLITS

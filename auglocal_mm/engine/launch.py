@@ -1,4 +1,4 @@
-"""From a config file and a tool's options to a runner: what the tools share."""
+"""From a config file and a tool's options to a runner; shared by the tools."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -62,10 +62,10 @@ def load_config(path: str, *, work_dir: str | None = None, cfg_options: dict | N
 
 
 def use_mixed_precision(cfg: Config) -> None:
-    """What ``--amp`` means: float16 on an accelerator, bfloat16 on the CPU.
+    """Apply ``--amp``: float16 on an accelerator, bfloat16 on the CPU.
 
     Raises:
-        ValueError: The optimizer wrapper cannot do it here.
+        ValueError: The optimizer wrapper does not support it here.
     """
     wrapper = cfg.optim_wrapper
     kind = wrapper.get('type', 'OptimWrapper')
@@ -85,22 +85,22 @@ def use_mixed_precision(cfg: Config) -> None:
 
 
 def scale_learning_rate(cfg: Config) -> None:
-    """What ``--auto-scale-lr`` means: as ``auto_scale_lr.base_batch_size`` says.
+    """Apply ``--auto-scale-lr``, based on ``auto_scale_lr.base_batch_size``.
 
     Raises:
-        ValueError: The config names no base batch size.
+        ValueError: The config states no base batch size.
     """
     if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
         raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=…) in the '
-                         'config: the total batch size its learning rate was chosen for')
+                         'config: the total batch size that its learning rate was chosen for')
     cfg.auto_scale_lr.enable = True
 
 
 def use_test_time_augmentation(cfg: Config) -> None:
-    """What ``--tta`` means: ``tta_model`` and ``tta_pipeline`` of the config, else flipped images.
+    """Apply ``--tta``: the config's ``tta_model`` and ``tta_pipeline``, else flipped images.
 
     Raises:
-        ValueError: A detection config that states neither.
+        ValueError: It is a detection config without them, or its pipeline is hidden.
     """
     pipeline = cfg.test_dataloader.dataset.get('pipeline')
     if pipeline is None:
@@ -113,23 +113,23 @@ def use_test_time_augmentation(cfg: Config) -> None:
         cfg.setdefault('tta_pipeline', [*pipeline[:-1], {
             'type': 'TestTimeAug', 'transforms': [flips, [pipeline[-1]]]}])
     if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
-        raise ValueError('--tta needs tta_model and tta_pipeline in a detection config; the host '
-                         'knows no way to average masks by itself')
+        raise ValueError('--tta needs tta_model and tta_pipeline in a detection config; mmdet '
+                         'has no default for averaging masks')
     cfg.model = {**cfg.tta_model, 'module': cfg.model}
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
 
 
 def resume_from(cfg: Config, path: str) -> None:
-    """What ``--resume [PATH]`` means; ``auto`` finds the latest in the work_dir."""
+    """Apply ``--resume [PATH]``; ``auto`` finds the latest checkpoint in the work_dir."""
     cfg.resume = True
     cfg.load_from = None if path == 'auto' else path
 
 
 def starting_checkpoint(cfg: Config) -> str | None:
-    """The file that mmengine will load or resume from, read and checked first.
+    """Check the file that mmengine will load or resume from, and return its path.
 
     Raises:
-        CheckpointError: It cannot be read, or is to be resumed and no training state.
+        CheckpointError: It cannot be read, or is to be resumed but has no training state.
     """
     path = cfg.get('load_from')
     if path is None and cfg.get('resume'):
@@ -140,25 +140,25 @@ def starting_checkpoint(cfg: Config) -> str | None:
     missing = {'meta', 'optimizer', 'message_hub'} - set(content)
     if cfg.get('resume') and missing:
         raise CheckpointError(f'{path} cannot be resumed: it holds no '
-                              f'{", ".join(sorted(missing))}. To start from its weights set '
+                              f'{", ".join(sorted(missing))}. To start from its weights, set '
                               'load_from in the config, without resume')
     return path
 
 
 def drop_validation(cfg: Config) -> None:
-    """What ``--no-validate`` means."""
+    """Apply ``--no-validate``."""
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
 
 
 def start_process_group(cfg: Config) -> None:
-    """Let a launcher's ranks meet over gloo where there is no accelerator.
+    """Connect a launcher's ranks over gloo if there is no accelerator.
 
-    mmengine's own start asks for a CUDA device whatever the backend.
+    mmengine's own function asks for a CUDA device whatever the backend.
     """
     if cfg.launcher == 'none' or torch.cuda.is_available() or dist.is_initialized():
         return
     if cfg.launcher != 'pytorch':
-        raise ValueError(f'launcher {cfg.launcher!r} needs accelerators; without any use '
+        raise ValueError(f'launcher {cfg.launcher!r} needs accelerators; without any, use '
                          'tools/dist_train.sh (launcher pytorch)')
     dist.init_process_group('gloo')
     wrapper = cfg.get('model_wrapper_cfg') or {
@@ -171,7 +171,7 @@ def start_process_group(cfg: Config) -> None:
 
 
 def add_host_defaults(cfg: Config) -> None:
-    """What mmpretrain's own tools add to every dataloader that does not say otherwise."""
+    """Add what mmpretrain's own tools set in every dataloader that does not set it."""
     if cfg.get('default_scope') != 'mmpretrain':
         return
     for split in ('train', 'val', 'test'):
@@ -182,10 +182,10 @@ def add_host_defaults(cfg: Config) -> None:
 
 
 def require_backends(cfg: Config) -> None:
-    """Refuse a visualizer backend whose package is missing, which mmengine finds out late.
+    """Refuse a visualizer backend whose package is missing; mmengine would notice it late.
 
     Raises:
-        ValueError: Names each, and what to install.
+        ValueError: Packages are missing; the message says what to install.
     """
     packages = {'TensorboardVisBackend': 'tensorboard', 'WandbVisBackend': 'wandb'}
     named = [str(each.get('type')).rpartition('.')[2]
@@ -197,15 +197,15 @@ def require_backends(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
-    """Check or download data, check every checkpoint that will be read, then build the runner.
+    """Check or download data, check every checkpoint to be read, then build the runner.
 
     Args:
         cfg: The whole config.
         splits: Dataloaders that will be used: ``train``, ``val``, ``test``.
 
     Raises:
-        FileNotFoundError, DataError, CheckpointError, ValueError: Something the config names is
-            missing or impossible; no checkpoint or result was touched.
+        FileNotFoundError, DataError, CheckpointError, ValueError: Something that the config names
+            is missing or impossible; no checkpoint or result was touched.
     """
     require_backends(cfg)
     check_data(cfg, splits=splits)
@@ -230,7 +230,7 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
 
 
 def load_for_test(cfg: Config, checkpoint: str) -> Runner:
-    """A runner about to test `checkpoint`, which must have every weight of the model."""
+    """Build a runner to test `checkpoint`, which must have every weight of the model."""
     cfg.load_from, cfg.resume = checkpoint, False
     runner = build_runner(cfg, splits=('test',))
     verify_complete(bare_model(runner), read_checkpoint(checkpoint), checkpoint)
@@ -238,7 +238,7 @@ def load_for_test(cfg: Config, checkpoint: str) -> Runner:
 
 
 def bare_model(runner: Runner) -> nn.Module:
-    """The model without its wrapper of data parallel or test time augmentation."""
+    """Return the model without its wrapper for data parallel or test time augmentation."""
     wrapped = is_model_wrapper(runner.model) or isinstance(runner.model, BaseTTAModel)
     return runner.model.module if wrapped else runner.model
 

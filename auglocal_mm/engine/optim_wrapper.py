@@ -20,20 +20,20 @@ DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
 class AugLocalOptimWrapper(OptimWrapper):
     """Optimizer wrapper for local learning, in full or mixed precision.
 
-    A training step has one backward pass for each local module and one optimizer
-    step: the wrapper scales every local loss alike and moves its count once. With
-    any other model it behaves as mmengine's ``OptimWrapper``.
+    A training step has one backward pass per local module and one optimizer step.
+    The wrapper scales every local loss alike and increments its count once. With any
+    other model it behaves like mmengine's ``OptimWrapper``.
 
     Args:
         optimizer: The optimizer over all parameters.
         dtype: ``None`` for full precision, ``'bfloat16'`` or ``'float16'`` for
             autocast, on an accelerator or on the CPU.
-        loss_scale: For ``'float16'`` only: ``'dynamic'`` (default there), a
+        loss_scale: For ``'float16'`` only: ``'dynamic'`` (its default), a
             fixed factor, or a dict of ``torch.amp.GradScaler`` settings.
-        **kwargs: ``accumulative_counts`` and ``clip_grad``, as mmengine's.
+        **kwargs: ``accumulative_counts`` and ``clip_grad``, as in mmengine.
 
     Raises:
-        ValueError: Unknown dtype, or a loss scale without float16.
+        ValueError: The dtype is unknown, or there is a loss scale without float16.
     """
 
     def __init__(self, optimizer: Optimizer, *, dtype: str | torch.dtype | None = None,
@@ -66,29 +66,29 @@ class AugLocalOptimWrapper(OptimWrapper):
             self.device_type, enabled=self.dtype is torch.float16, **settings)
 
     def precision(self) -> AbstractContextManager:
-        """The context of a forward computation; backward passes stay outside of it."""
+        """Return the context of a forward computation; backward passes stay outside it."""
         if self.dtype is None:
             return nullcontext()
         return torch.autocast(self.device_type, dtype=self.dtype)
 
     def backward_local(self, loss: Tensor) -> None:
-        """Backward pass of one local loss (a scalar); the step's count does not move."""
+        """Run the backward pass of one local loss (a scalar) without counting a step."""
         self.loss_scaler.scale(self.scale_loss(loss)).backward()
 
     def finish_step(self) -> None:
-        """Count the step whose backward passes are done; update weights where due."""
+        """Count the step whose backward passes are done; update the weights if due."""
         self._inner_count += 1
         if self.should_update():
             self.step()
             self.zero_grad()
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
-        """Backward pass of a whole step, as hosts with a single loss call it."""
+        """Run the backward pass of a whole step, for models with a single loss."""
         self.loss_scaler.scale(loss).backward(**kwargs)
         self._inner_count += 1
 
     def step(self, **kwargs: Any) -> None:
-        """Clip gradients where configured and step the optimizer; see mmengine's."""
+        """Clip gradients if configured and step the optimizer, as in mmengine."""
         if self.clip_grad_kwargs:
             self.loss_scaler.unscale_(self.optimizer)
             self._clip_grad()
@@ -97,19 +97,19 @@ class AugLocalOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Context of a whole forward pass, as hosts with a single loss enter it."""
+        """Enter the context of a whole forward pass, for models with a single loss."""
         with super().optim_context(model), self.precision():
             yield
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimizer's state, with the loss scaler's where one is in use."""
+        """Return the optimizer's state, with the loss scaler's if one is in use."""
         state = super().state_dict()
         if self.loss_scaler.is_enabled():
             state['loss_scaler'] = self.loss_scaler.state_dict()
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load what :meth:`state_dict` returned; precision may differ from then."""
+        """Load what :meth:`state_dict` returned; the precision may have changed since."""
         state = dict(state_dict)
         scaler = state.pop('loss_scaler', None)
         if scaler and self.loss_scaler.is_enabled():

@@ -11,16 +11,16 @@ from auglocal_mm.registry import FUNCTIONS
 
 @FUNCTIONS.register_module()
 def seed_worker(worker_id: int) -> None:
-    """Give a worker random numbers of its own that differ from epoch to epoch.
+    """Give a worker its own random numbers, which differ from epoch to epoch.
 
-    torch has seeded the worker from one number that the main process drew for
-    this epoch, the same on every rank; here the rank joins in, and all generators
-    follow. mmengine's default gives a worker the same seed in every epoch. Use it with
-    ``persistent_workers=False``, so that an epoch starts from the main process's
-    state alone and a resumed run repeats it.
+    torch has seeded the worker from one number that the main process drew for this
+    epoch, the same on every rank. This function mixes in the rank and seeds all
+    generators. mmengine's default gives a worker the same seed in every epoch. Use
+    this one with ``persistent_workers=False``, so that an epoch depends only on the
+    main process's state and a resumed run repeats it.
 
     Args:
-        worker_id: Number of the worker, which torch's seed already includes.
+        worker_id: Number of the worker, already part of torch's seed.
     """
     rank = int(os.environ.get('RANK', 0))
     seeds = np.random.SeedSequence([torch.initial_seed(), rank]).generate_state(3)

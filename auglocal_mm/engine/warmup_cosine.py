@@ -13,9 +13,9 @@ from auglocal_mm.validation import Faults, is_int
 
 def warmup_cosine(epoch: int, *, lr: float, epochs: int, warmup_epochs: int,
                   warmup_lr: float) -> float:
-    """Learning rate of epoch e = 1 … E (the paper's appendix, training set-up).
+    """Return the learning rate of epoch e = 1 … E (the paper's appendix, training set-up).
 
-    ½·lr·(1 + cos(πe/E)); in the first W epochs mixed with `warmup_lr`, whose
+    It is ½·lr·(1 + cos(πe/E)), mixed in the first W epochs with `warmup_lr`, whose
     share falls from 1 at e = 1 to 1/W at e = W.
     """
     cosine = 0.5 * lr * (1 + math.cos(math.pi * epoch / epochs))
@@ -36,7 +36,7 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
         **kwargs: As for mmengine's schedulers.
 
     Raises:
-        ValueError: Impossible lengths, or stepped by iteration.
+        ValueError: A length is impossible, or the schedule is stepped by iteration.
     """
 
     def __init__(self, optimizer: Any, epochs: int, warmup_epochs: int = 10,

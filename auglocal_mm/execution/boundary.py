@@ -6,7 +6,7 @@ class Detachable(Protocol):
     """A tensor, or a record of tensors such as :class:`~auglocal_mm.partition.Tokens`."""
 
     def detach(self: 'T') -> 'T':
-        """The same values without their history."""
+        """Return the same values without their history."""
         ...
 
 
@@ -14,7 +14,7 @@ T = TypeVar('T', bound=Detachable)
 
 
 def boundary(x: T) -> T:
-    """The same values without their history: no gradient crosses.
+    """Return the same values without their history, so that no gradient crosses.
 
     The only ``detach`` on the training path.
     """

@@ -11,35 +11,35 @@ from .local_model import LocalModel
 
 @runtime_checkable
 class LocalOptimizer(Protocol):
-    """What immediate execution asks of an optimizer wrapper (``AugLocalOptimWrapper``)."""
+    """What immediate execution requires of an optimizer wrapper (``AugLocalOptimWrapper``)."""
 
     def precision(self) -> AbstractContextManager:
-        """The context of a forward computation."""
+        """Return the context of a forward computation."""
 
     def backward_local(self, loss: Tensor) -> None:
-        """Backward pass of one local loss."""
+        """Run the backward pass of one local loss."""
 
     def should_sync(self) -> bool:
-        """Whether this step will update weights."""
+        """Tell whether this step will update weights."""
 
     def finish_step(self) -> None:
-        """Count the step and update weights where due."""
+        """Count the step and update the weights if due."""
 
 
 class GradientSync(Protocol):
     """Averages gradients over ranks, module by module."""
 
     def start(self, module: int) -> None:
-        """Begin with one module's gradients; called right after its backward pass."""
+        """Start averaging one module's gradients, right after its backward pass."""
 
     def finish(self) -> None:
-        """Wait for all that was started; called once, before the optimizer steps."""
+        """Wait for everything that was started, once, before the optimizer steps."""
 
 
 def train_step(model: LocalModel, inputs: Any, data_samples: Any,
                optim_wrapper: LocalOptimizer, sync: GradientSync | None = None,
                ) -> dict[str, Tensor]:
-    """One training step; every graph is freed before the next module runs.
+    """Run one training step; every graph is freed before the next module runs.
 
     Args:
         model: The classifier, in training mode.
@@ -49,8 +49,8 @@ def train_step(model: LocalModel, inputs: Any, data_samples: Any,
         sync: Averages gradients over ranks, in steps that update weights.
 
     Returns:
-        Values for the log, without graph: the head's own, and ``local_loss``,
-        the sum of the auxiliary networks' losses, where there are any.
+        Values for the log, without graph: the head's own and, if there are
+        auxiliary networks, ``local_loss``, the sum of their losses.
     """
     if sync is not None and not optim_wrapper.should_sync():
         sync = None

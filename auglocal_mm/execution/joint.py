@@ -1,9 +1,9 @@
 """Joint execution: one backward pass through the sum of all local losses.
 
-For hosts that call ``model(mode='loss')`` and run the backward pass themselves
-(a plain ``OptimWrapper``, upstream's data parallel). Boundaries stand where they
-stand in immediate execution, so the gradients are the same; but all modules'
-graphs live until the one backward pass, so no memory is saved.
+For code that calls ``model(mode='loss')`` and runs the backward pass itself
+(a plain ``OptimWrapper``, upstream's data parallel wrapper). Boundaries are where
+they are in immediate execution, so the gradients are the same. But all modules'
+graphs live until the single backward pass, so no memory is saved.
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .local_model import LocalModel
 
 def joint_losses(model: LocalModel, inputs: Any, data_samples: Any,
                  ) -> dict[str, Tensor]:
-    """The head's losses and ``local_loss``, the sum of the auxiliary networks' losses.
+    """Return the head's losses and ``local_loss``, the sum of the auxiliary networks' losses.
 
     Args:
         model: The classifier.

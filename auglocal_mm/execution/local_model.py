@@ -1,4 +1,4 @@
-"""What execution asks of a model that is trained locally."""
+"""What execution requires of a model that is trained locally."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -13,13 +13,13 @@ from .local_step import LocalStep
 
 
 class Metrics(Protocol):
-    """Where the values of a training step are noted."""
+    """A record of the values of a training step."""
 
     def update(self, step: LocalStep, loss: Tensor) -> None:
-        """Note one module's loss and accuracy."""
+        """Record one module's loss and accuracy."""
 
     def total_loss(self) -> Tensor:
-        """Sum of the auxiliary networks' losses."""
+        """Return the sum of the auxiliary networks' losses."""
         ...
 
 
@@ -32,9 +32,9 @@ class LocalModel(Protocol):
     def local_steps(self, inputs: Any, data_samples: Any,
                     precision: Callable[[], AbstractContextManager] = nullcontext,
                     ) -> Iterator[LocalStep]:
-        """The local modules in depth order, a boundary after each."""
+        """Run the local modules in depth order, with a boundary after each."""
         ...
 
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """A loss dict -> the loss to train by and values for the log."""
+        """Turn a loss dict into the loss to train by and values for the log."""
         ...

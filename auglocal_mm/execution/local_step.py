@@ -15,7 +15,7 @@ class LocalStep:
         losses: Its loss dict with graph, as a head returns it. Empty for a
             module with nothing to train.
         logits: Class logits [B, classes] without graph, or ``None``.
-        labels: Labels [B], or ``None`` where images have mixed or several.
+        labels: Labels [B], or ``None`` where images have mixed or several labels.
     """
     module: int
     losses: dict[str, Tensor]

@@ -1,4 +1,4 @@
-"""Losses of local learning beside the head's own."""
+"""Losses of local learning in addition to the head's own."""
 from .base import FeatureLoss
 from .contrastive import SupervisedContrastiveLoss
 from .reconstruction import ReconstructionLoss

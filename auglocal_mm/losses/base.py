@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class FeatureLoss(nn.Module, ABC):
-    """A loss on a local layer's features, with trainable parts of its own if it needs any.
+    """A loss on a local layer's features, possibly with trainable parts of its own.
 
     Attributes:
         target: What it compares the features with: ``'images'`` [B, 3, H, W] as the
@@ -18,7 +18,7 @@ class FeatureLoss(nn.Module, ABC):
 
     Args:
         channels: Channels C of the features.
-        mean, std: Of the data preprocessor, in pixel values 0 … 255.
+        mean, std: The data preprocessor's, in pixel values 0 … 255.
     """
 
     target: ClassVar[Literal['images', 'labels', 'scores']]
@@ -28,4 +28,4 @@ class FeatureLoss(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, features: Tensor, target: Tensor) -> Tensor:
-        """Features [B, C, H, W] and the target -> loss, a scalar."""
+        """Map features [B, C, H, W] and the target to the loss, a scalar."""

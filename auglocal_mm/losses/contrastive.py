@@ -11,10 +11,10 @@ from .precision import at_least_float32, without_autocast
 class SupervisedContrastiveLoss(nn.Module):
     """Pulls embeddings of one class together and the others apart.
 
-    For every image that has another of its class in the batch: the mean of
-    −log softmax(z_i·z_p / T) over those others p, the softmax over all images
-    but i itself; embeddings z have unit length. A batch in which no class
-    appears twice has loss 0.
+    For every image i that shares its class with others in the batch: the mean of
+    −log softmax(z_i·z_p / T) over those others p, where the softmax runs over all
+    images but i. Embeddings z have unit length. A batch in which no class appears
+    twice has loss 0.
 
     Args:
         temperature: T; 0.07 in InfoPro (section 4 of the appendix).
@@ -25,7 +25,7 @@ class SupervisedContrastiveLoss(nn.Module):
         self.temperature = temperature
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Embeddings [B, E] and labels [B] -> loss, a scalar in float32 at least."""
+        """Map embeddings [B, E] and labels [B] to the loss, a scalar in at least float32."""
         with without_autocast(embeddings):
             return self._loss(F.normalize(at_least_float32(embeddings), dim=1), labels)
 

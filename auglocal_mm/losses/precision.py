@@ -1,4 +1,4 @@
-"""Similarities of a whole batch are computed in full precision, autocast or not."""
+"""Full precision for the similarities of a batch, whether or not autocast is on."""
 from __future__ import annotations
 
 import torch
@@ -6,10 +6,10 @@ from torch import Tensor
 
 
 def without_autocast(x: Tensor) -> torch.autocast:
-    """The context in which nothing on `x`'s device is cast down."""
+    """Return a context in which autocast is off for `x`'s device."""
     return torch.autocast(x.device.type, enabled=False)
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """`x` in float32, or in float64 as it is."""
+    """Return `x` in float32; float64 stays float64."""
     return x if x.dtype is torch.float64 else x.float()

@@ -14,7 +14,7 @@ from .base import FeatureLoss
 
 @LOCAL_LOSSES.register_module(name='reconstruction')
 class ReconstructionLoss(FeatureLoss):
-    """Binary cross entropy between the image and what a small decoder makes of the features.
+    """Binary cross entropy between the image and a small decoder's output for the features.
 
     The decoder (``12C3-3C3`` in section 4 of the appendix): bilinear upsampling to
     the image's size, 3×3 convolution to 12 channels, BatchNorm2d, ReLU, 3×3
@@ -22,8 +22,8 @@ class ReconstructionLoss(FeatureLoss):
 
     Args:
         channels: Channels C of the local layer's features.
-        mean, std: Of the data preprocessor, in pixel values 0 … 255: with them
-            the normalisation is undone.
+        mean, std: The data preprocessor's, in pixel values 0 … 255; they serve to
+            undo the normalisation.
     """
 
     target = 'images'
@@ -40,7 +40,7 @@ class ReconstructionLoss(FeatureLoss):
             self.register_buffer(name, pixels, persistent=False)
 
     def forward(self, features: Tensor, images: Tensor) -> Tensor:
-        """Features [B, C, h, w] and normalised images [B, 3, H, W] -> loss, a scalar."""
+        """Map features [B, C, h, w] and normalised images [B, 3, H, W] to the loss, a scalar."""
         features = F.interpolate(features, images.shape[-2:], mode='bilinear', align_corners=True)
         target = ((images * self.std + self.mean) / 255).clamp(0, 1)
         # Sigmoid and binary cross entropy in one, which autocast allows.

@@ -14,11 +14,11 @@ from .precision import at_least_float32, without_autocast
 
 @LOCAL_LOSSES.register_module(name='similarity')
 class SimilarityMatchingLoss(FeatureLoss):
-    """Makes images as similar to each other as their labels are.
+    """Makes features as similar to each other as their labels are.
 
-    Mean squared difference of two cosine similarity matrices [B, B]: of the
-    spatial standard deviations of every channel behind a 3×3 convolution, and
-    of the labels' scores. Section 4 of the appendix.
+    The mean squared difference of two cosine similarity matrices [B, B]: one of
+    every channel's spatial standard deviation after a 3×3 convolution, one of the
+    labels' scores. Section 4 of the appendix.
 
     Args:
         channels: Channels C of the local layer's features.
@@ -33,15 +33,15 @@ class SimilarityMatchingLoss(FeatureLoss):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
 
     def forward(self, features: Tensor, scores: Tensor) -> Tensor:
-        """Features [B, C, H, W] and class scores [B, classes] -> loss, a scalar."""
+        """Map features [B, C, H, W] and class scores [B, classes] to the loss, a scalar."""
         maps = at_least_float32(self.conv(features)).flatten(2)
-        # One position alone has no spread: 0, where the unbiased estimate is 0/0.
+        # A single position has no spread: 0, where the unbiased estimate would be 0/0.
         spread = maps.std(dim=2, correction=min(1, maps.shape[2] - 1))
         with without_autocast(maps):
             return F.mse_loss(similarity_matrix(spread), similarity_matrix(scores.to(spread)))
 
 
 def similarity_matrix(vectors: Tensor) -> Tensor:
-    """Cosine similarity of every pair, each vector centred first: [B, C] -> [B, B]."""
+    """Compute the cosine similarity of every pair of centred vectors: [B, C] -> [B, B]."""
     centred = F.normalize(vectors - vectors.mean(dim=1, keepdim=True), dim=1)
     return (centred @ centred.T).clamp(-1, 1)

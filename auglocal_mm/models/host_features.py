@@ -1,4 +1,4 @@
-"""What local learning asks of the host's heads and preprocessors when a model is built."""
+"""What local learning requires of heads and preprocessors when a model is built."""
 from __future__ import annotations
 
 from typing import Any
@@ -8,21 +8,21 @@ from torch import nn
 
 from auglocal_mm.plan import LocalPlan
 
-#: Heads whose loss is a function of logits and labels alone.
+#: Heads whose loss depends on logits and labels only.
 LOGIT_HEADS = (ClsHead, MultiLabelClsHead)
 
 
 def fits(head: nn.Module | None) -> bool:
-    """Whether a head's loss is a function of logits and labels alone."""
+    """Tell whether a head's loss depends on logits and labels only."""
     return any(isinstance(head, kind) and (type(head).loss, type(head)._get_loss) == (
         kind.loss, kind._get_loss) for kind in LOGIT_HEADS)
 
 
 def require_fitting_head(head: nn.Module | None) -> None:
-    """Refuse a head whose loss auxiliary networks cannot be given.
+    """Refuse a head whose loss auxiliary networks cannot use.
 
     Raises:
-        TypeError: No head, or one with a loss of its own.
+        TypeError: There is no head, or it has a loss of its own.
     """
     if fits(head):
         return
@@ -33,10 +33,10 @@ def require_fitting_head(head: nn.Module | None) -> None:
 
 
 def classes_of(head: nn.Module, backbone: nn.Module, preprocessor: Any) -> int:
-    """Number of classes: the head's, the backbone's (a VGG) or the data preprocessor's.
+    """Return the number of classes: the head's, the backbone's (VGG) or the preprocessor's.
 
     Raises:
-        TypeError: None of them says.
+        TypeError: None of them states it.
     """
     for owner in (head, backbone, preprocessor):
         number = getattr(owner, 'num_classes', None)
@@ -48,10 +48,10 @@ def classes_of(head: nn.Module, backbone: nn.Module, preprocessor: Any) -> int:
 
 def image_statistics(preprocessor: nn.Module, backbone: nn.Module,
                      ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What a preprocessor normalises with, in pixel values: mean and standard deviation.
+    """Return the mean and standard deviation of the normalisation, in pixel values.
 
-    One of each for every channel of the backbone's images; 0 and 1 where
-    nothing is normalised.
+    There is one of each per channel of the backbone's images; 0 and 1 if images are
+    not normalised.
     """
     channels = next((part.in_channels for part in backbone.modules()
                      if isinstance(part, nn.Conv2d)), 3)
@@ -64,10 +64,10 @@ def image_statistics(preprocessor: nn.Module, backbone: nn.Module,
 
 
 def require_hard_labels(plan: LocalPlan, head: nn.Module, preprocessor: Any) -> None:
-    """Refuse labels that are no single class where a contrastive loss needs one.
+    """Refuse labels that are not a single class where a contrastive loss needs one.
 
     Raises:
-        ValueError: Mixup, CutMix or several labels an image meet such a loss.
+        ValueError: Mixup, CutMix or several labels per image meet such a loss.
     """
     contrastive = [layer.name for layer in plan.layers
                    if layer.auxiliary is not None and not layer.auxiliary.classifies]
@@ -76,8 +76,8 @@ def require_hard_labels(plan: LocalPlan, head: nn.Module, preprocessor: Any) -> 
     fix = "use loss='softmax' in model.local"
     if getattr(preprocessor, 'batch_augments', None) is not None:
         raise ValueError(f'a contrastive local loss ({contrastive[0]} and others) needs one label '
-                         'an image, but the data preprocessor mixes images (train_cfg.augments); '
+                         'per image, but the data preprocessor mixes images (train_cfg.augments); '
                          f'{fix} or leave the augments out')
     if isinstance(head, MultiLabelClsHead):
         raise ValueError(f'a contrastive local loss ({contrastive[0]} and others) needs one label '
-                         f'an image, but {type(head).__name__} has several; {fix}')
+                         f'per image, but {type(head).__name__} has several; {fix}')

@@ -35,17 +35,17 @@ from .local_metrics import LocalMetrics
 class LocalImageClassifier(ImageClassifier):
     """mmpretrain's classifier, trained by local losses.
 
-    ``backbone.*``, ``neck.*`` and ``head.*`` are the plain classifier's own
-    modules and state-dict keys; auxiliary networks live under ``auxiliary.*``.
-    Inference is the plain classifier's.
+    ``backbone.*``, ``neck.*`` and ``head.*`` are the plain classifier's own modules
+    and state-dict keys; auxiliary networks are under ``auxiliary.*``. Inference is
+    that of the plain classifier.
 
     Args:
         backbone: Config or module, as for ``ImageClassifier``.
         local: The learning rule, e.g.
             ``dict(type='auglocal_mm.AugLocal', depth=2, tau=0.5)``.
-        neck, head, **kwargs: As for ``ImageClassifier``. The head takes its loss
-            from logits alone, as ``ClsHead`` and ``MultiLabelClsHead`` do; it is also
-            the loss of every auxiliary network.
+        neck, head, **kwargs: As for ``ImageClassifier``. The head computes its loss
+            from logits alone, as ``ClsHead`` and ``MultiLabelClsHead`` do; every
+            auxiliary network uses the same loss.
 
     Attributes:
         plan: The :class:`~auglocal_mm.plan.LocalPlan` that was built.
@@ -53,8 +53,8 @@ class LocalImageClassifier(ImageClassifier):
         local_metrics: Losses and accuracies of the latest training step.
 
     Raises:
-        TypeError: The backbone cannot be partitioned, or the head's loss
-            cannot be given to auxiliary networks.
+        TypeError: The backbone cannot be partitioned, or auxiliary networks cannot
+            use the head's loss.
         ValueError: The rule's settings are impossible for this backbone.
     """
 
@@ -62,7 +62,7 @@ class LocalImageClassifier(ImageClassifier):
                  head: dict | None = None, **kwargs: Any) -> None:
         rule = build_rule(local)
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
-        # Most backbones freeze their stages only when they are put into a mode.
+        # Most backbones freeze their stages only when train() is called.
         self.backbone.train(self.backbone.training)
         layers = partition(self.backbone)
         if not layers[-1].outputs:
@@ -81,7 +81,7 @@ class LocalImageClassifier(ImageClassifier):
         self._warned_joint = False
         self._require_all_parameters_owned()
         if self.plan.modules > 1 and getattr(self.backbone, 'with_cp', False):
-            print_log('with_cp=True recomputes nothing in the first layer after a boundary, whose '
+            print_log('with_cp=True has no effect on the first layer after a boundary, because its '
                       'input needs no gradient; local learning saves that memory by itself, so '
                       'leave it out.', logger='current', level=logging.WARNING)
 
@@ -107,7 +107,7 @@ class LocalImageClassifier(ImageClassifier):
                             f'{type(self.backbone).__name__} leaves them out')
 
     def module_parameters(self, module: int) -> list[nn.Parameter]:
-        """Trainable parameters of local module `module`: layers, auxiliary, head."""
+        """Return the trainable parameters of local module `module`: layers, auxiliary, head."""
         layers = self._local_modules[module]
         parameters = [p for layer in layers for p in layer.parameters(self.backbone)]
         owners = [self.auxiliary_of(module)]
@@ -119,7 +119,7 @@ class LocalImageClassifier(ImageClassifier):
         return [parameter for parameter in parameters if parameter.requires_grad]
 
     def auxiliary_of(self, module: int) -> AuxiliaryNetwork | None:
-        """The auxiliary network at the end of local module `module`, if it has one."""
+        """Return the auxiliary network at the end of local module `module`, if it has one."""
         key = auxiliary_key(self._local_modules[module][-1].name)
         return self.auxiliary[key] if key in self.auxiliary else None
 
@@ -129,11 +129,11 @@ class LocalImageClassifier(ImageClassifier):
         return self._local_modules
 
     def check_batch_size(self, size: int | None, *, images: int | None = None) -> None:
-        """Check that no training batch will hold a single image where that cannot be.
+        """Check that no training batch will hold a single image if BatchNorm1d forbids it.
 
         Args:
-            size: Images a batch and rank, ``None`` if unknown.
-            images: Images an epoch and rank, where a last batch may be smaller.
+            size: Images per batch and rank, ``None`` if unknown.
+            images: Images per epoch and rank, if the last batch may be smaller.
 
         Raises:
             ValueError: A BatchNorm1d of an auxiliary network would see one image.
@@ -144,7 +144,7 @@ class LocalImageClassifier(ImageClassifier):
         if normed and 1 in (size, last):
             which = 'batches' if size == 1 else f'the last batch of {images} images'
             raise ValueError(
-                f'{which} would hold 1 image (batch_size={size} a rank), but {len(normed)} '
+                f'{which} would hold 1 image (batch_size={size} per rank), but {len(normed)} '
                 f'auxiliary networks (first: {normed[0]}) have a BatchNorm1d, which needs at least '
                 '2; raise batch_size, set drop_last=True in train_dataloader, or set '
                 'batch_norm_before_fc=False in model.local (AugLocal)')
@@ -152,16 +152,16 @@ class LocalImageClassifier(ImageClassifier):
     def local_steps(self, inputs: Tensor, data_samples: Sequence[Any],
                     precision: Callable[[], AbstractContextManager] = nullcontext,
                     ) -> Iterator[LocalStep]:
-        """Run the local modules in depth order, a boundary after each.
+        """Run the local modules in depth order, with a boundary after each.
 
-        Whoever iterates may run a module's backward pass before asking for the
-        next: no graph is held here across a boundary.
+        The caller may run a module's backward pass before it asks for the next
+        module: no graph is held here across a boundary.
 
         Args:
             inputs: Preprocessed images [B, C, H, W].
             data_samples: B data samples with labels.
-            precision: Makes the context of every forward computation, such as
-                autocast. It is never entered while the caller has control.
+            precision: Returns the context of every forward computation, such as
+                autocast. It is never active while the caller has control.
         """
         batch = LocalBatch(inputs, data_samples, self.num_classes)
         x: Features = inputs
@@ -195,7 +195,7 @@ class LocalImageClassifier(ImageClassifier):
         return auxiliary.losses(x, batch, classification_loss)
 
     def head_logits(self, outputs: tuple[Tensor, ...]) -> Tensor:
-        """The backbone's outputs through neck and head: logits [B, classes]."""
+        """Pass the backbone's outputs through neck and head: logits [B, classes]."""
         return self.head(self._neck_features(outputs))
 
     def _neck_features(self, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -203,13 +203,13 @@ class LocalImageClassifier(ImageClassifier):
 
     @torch.no_grad()
     def local_logits(self, inputs: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Class logits at every depth, for analysis; the last is named ``head``.
+        """Yield class logits at every depth, for analysis; the last entry is named ``head``.
 
         Args:
             inputs: Preprocessed images [B, C, H, W].
 
         Yields:
-            Name of the local layer at a module's end and logits [B, classes];
+            The name of the local layer at a module's end, and logits [B, classes];
             modules that learn an embedding are left out.
         """
         x: Features = inputs
@@ -223,27 +223,27 @@ class LocalImageClassifier(ImageClassifier):
         yield 'head', self.head_logits(tuple(outputs))
 
     def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Any:
-        """As the plain classifier's; a plain ``nn.Sequential`` counts as a backbone, too."""
+        """Extract features like the plain classifier, also from a plain ``nn.Sequential``."""
         if not isinstance(self.backbone, nn.Sequential):
             return super().extract_feat(inputs, stage)
-        # torch's Sequential returns a tensor where OpenMMLab's parts expect a tuple.
+        # torch's Sequential returns a tensor, but OpenMMLab's parts expect a tuple.
         features = (self.backbone(inputs),)
         if stage != 'backbone' and self.with_neck:
             features = self.neck(features)
         return self.head.pre_logits(features) if stage == 'pre_logits' else features
 
     def loss(self, inputs: Tensor, data_samples: Sequence[Any]) -> dict[str, Tensor]:
-        """All losses with their graphs, for hosts that run one backward pass themselves."""
+        """Return all losses with their graphs, for callers that run one backward pass."""
         return execution.joint_losses(self, inputs, data_samples)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper,
                    sync: GradientSync | None = None) -> dict[str, Tensor]:
-        """One training step, immediate wherever the optimizer wrapper allows it.
+        """Run one training step, immediate if the optimizer wrapper allows it.
 
         Args:
             data: A batch as the dataloader yields it.
-            optim_wrapper: An ``AugLocalOptimWrapper``. With another wrapper the
-                step is joint: the same gradients, no memory saved.
+            optim_wrapper: An ``AugLocalOptimWrapper``. With any other wrapper, the
+                step is joint: the same gradients, but no memory saved.
             sync: Averages gradients over ranks.
 
         Returns:
@@ -262,7 +262,7 @@ class LocalImageClassifier(ImageClassifier):
             self._warned_joint = True
             print_log(
                 f'{type(optim_wrapper).__name__} runs one backward pass for all local modules: '
-                'gradients are right, but memory is not saved. Set optim_wrapper.type='
+                'gradients are correct, but memory is not saved. Set optim_wrapper.type='
                 "'auglocal_mm.AugLocalOptimWrapper' to free each module's graph at once.",
                 logger='current', level=logging.WARNING)
 
@@ -273,5 +273,5 @@ _NEEDS_WRAPPER = (
 
 
 def auxiliary_key(name: str) -> str:
-    """Key of a layer's auxiliary network in ``model.auxiliary`` (no dots allowed there)."""
+    """Return the key of a layer's auxiliary network in ``model.auxiliary`` (without dots)."""
     return name.replace('.', '_')

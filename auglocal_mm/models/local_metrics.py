@@ -12,8 +12,8 @@ from auglocal_mm.execution.local_step import LocalStep
 class LocalMetrics:
     """Holds the latest step's values on the device they were computed on.
 
-    Reading them is what synchronises with the device, so whoever reads (the
-    logging hook) decides how often that happens.
+    Only reading them synchronises with the device, so the reader (the logging hook)
+    decides how often that happens.
 
     Args:
         names: Name of the local layer at the end of each module.
@@ -25,10 +25,10 @@ class LocalMetrics:
         self.accuracies: dict[str, Tensor] = {}
 
     def update(self, step: LocalStep, loss: Tensor) -> None:
-        """Note one module's loss (a scalar) and its top-1 accuracy in percent.
+        """Record one module's loss (a scalar) and its top-1 accuracy in percent.
 
-        Mixed labels (Mixup, CutMix) and several labels an image have no top-1
-        accuracy; none is noted.
+        With mixed labels (Mixup, CutMix) or several labels per image there is no top-1
+        accuracy, and none is recorded.
         """
         name = self.names[step.module]
         if step.module == 0:
@@ -39,6 +39,6 @@ class LocalMetrics:
             self.accuracies[name] = 100 * hits.float().mean()
 
     def total_loss(self) -> Tensor:
-        """Sum of the auxiliary networks' losses, the head's not included."""
+        """Return the sum of the auxiliary networks' losses, without the head's."""
         local = [loss for name, loss in self.losses.items() if name != self.names[-1]]
         return torch.stack(local).sum() if local else torch.zeros(())

@@ -1,4 +1,4 @@
-"""Backbone -> ordered local layers: one function a family, chosen by class."""
+"""From a backbone to ordered local layers: one function per family, chosen by class."""
 from . import (  # noqa: F401  (each registers its family)
     convnext,
     inverted_residual,

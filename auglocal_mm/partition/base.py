@@ -1,9 +1,9 @@
-"""Backbone -> ordered local layers, by class.
+"""From a backbone to ordered local layers, by class.
 
 A partition lists callables that, chained, are the backbone's own forward pass.
-It holds no module: every callable finds the modules it applies by their dotted
-path in the backbone it is given, so a copied model (EMA) or one whose
-normalisation was exchanged (SyncBN) keeps working.
+It holds no modules. Every callable looks up the modules that it applies by their
+dotted path in the backbone that it is given, so a copied model (EMA) or one whose
+norms were replaced (SyncBN) keeps working.
 """
 from __future__ import annotations
 
@@ -28,40 +28,40 @@ class BlockFactory(Protocol):
 
 
 class PoolingFactory(Protocol):
-    """Builds what turns features of `channels` channels into vectors [B, channels]."""
+    """Builds the step from features with `channels` channels to vectors [B, channels]."""
 
     def __call__(self, backbone: nn.Module, *, channels: int) -> nn.Module:
         ...
 
 
 def global_pooling(backbone: nn.Module | None = None, *, channels: int = 0) -> nn.Module:
-    """Average over all positions: [B, C, H, W] -> [B, C]."""
+    """Build the average over all positions: [B, C, H, W] -> [B, C]."""
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1))
 
 
 @dataclass(frozen=True)
 class LocalLayer:
-    """The smallest part of a backbone that is trained by itself (a unit).
+    """The smallest part of a backbone that can be trained on its own (a unit).
 
     Attributes:
         name: Dotted path, or ``stem``.
         channels: Channels of its output.
         stride: Factor by which it shrinks each side of its input.
-        paths: Dotted paths of the modules and parameters it owns.
-        forward: ``forward(backbone, x) -> y``: feature maps [B, C, H, W], or
-            tokens, to those of the next layer.
+        paths: Dotted paths of the modules and parameters that it owns.
+        forward: ``forward(backbone, x) -> y``, from feature maps [B, C, H, W] or
+            tokens to the input of the next layer.
         outputs: What the backbone's forward returns from y, in order:
             callables ``(backbone, y) -> output``.
-        build_block: Builds an auxiliary block like this layer; ``None`` where
-            none can be, as for a stem.
-        build_pooling: Builds the way from features like y to a vector that the
-            backbone and its neck take before a classifier.
+        build_block: Builds an auxiliary block like this layer; ``None`` if that is
+            impossible, as for a stem.
+        build_pooling: Builds the step from features like y to a vector, as the
+            backbone and its neck take it before a classifier.
         stage: Number of its stage, from 1.
-        symbol: What a block like it is called in a plan.
+        symbol: Name of a block like it in a plan.
         granularity: Channels of a block like it are a multiple of this.
         halves_with_width: Whether auxiliary networks halve the resolution once at
             every change of channels.
-        pooling: What `build_pooling` is called in a plan.
+        pooling: Name of `build_pooling` in a plan.
     """
     name: str
     channels: int
@@ -78,7 +78,7 @@ class LocalLayer:
     pooling: str = 'AP'
 
     def parameters(self, backbone: nn.Module) -> list[nn.Parameter]:
-        """The layer's parameters in `backbone`."""
+        """Return the layer's parameters in `backbone`."""
         found: list[nn.Parameter] = []
         for path in self.paths:
             owner, _, name = path.rpartition('.')
@@ -87,7 +87,7 @@ class LocalLayer:
         return found
 
     def spec(self, backbone: nn.Module) -> LayerSpec:
-        """The layer's shape, for planning."""
+        """Return the layer's shape, for planning."""
         return LayerSpec(
             self.name, self.channels, self.stride,
             trainable=any(parameter.requires_grad for parameter in self.parameters(backbone)),
@@ -98,7 +98,7 @@ class LocalLayer:
 
 @dataclass(frozen=True)
 class Chain:
-    """Applies the modules at these dotted paths one after the other."""
+    """Applies the modules at these dotted paths one after another."""
     paths: tuple[str, ...]
 
     def __call__(self, backbone: nn.Module, x: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ class Chain:
 
 
 def as_it_is(backbone: nn.Module, y: Tensor) -> Tensor:
-    """An output that is the local layer's own."""
+    """Return the local layer's own features as an output."""
     return y
 
 
@@ -128,7 +128,7 @@ def forward_layers(layers: Sequence[LocalLayer], backbone: nn.Module, x: Any,
 
 
 def join(layers: Sequence[LocalLayer], backbone: nn.Module) -> Callable[[Tensor], Any]:
-    """The inverse of :func:`partition`: one callable that equals ``backbone.forward``."""
+    """Invert :func:`partition`: return one callable that equals ``backbone.forward``."""
     def forward(x: Tensor) -> Any:
         outputs = forward_layers(layers, backbone, x)[1]
         # torch's own Sequential returns a tensor, OpenMMLab's backbones a tuple.
@@ -140,7 +140,7 @@ def join(layers: Sequence[LocalLayer], backbone: nn.Module) -> Callable[[Tensor]
 def partition(backbone: nn.Module) -> tuple[LocalLayer, ...]:
     """Cut a backbone into its local layers, in the order of the forward pass.
 
-    Another family is added by registering a function for its class
+    To add another family, register a function for its class
     (``docs/backbones.md``)::
 
         @partition.register
@@ -154,20 +154,20 @@ def partition(backbone: nn.Module) -> tuple[LocalLayer, ...]:
 
 
 def require_forward(backbone: nn.Module, *known: type[nn.Module]) -> None:
-    """Refuse a subclass whose forward pass is none of the `known` classes'.
+    """Refuse a subclass whose forward pass differs from those of the `known` classes.
 
     Raises:
-        TypeError: The forward pass is its own.
+        TypeError: The subclass has its own forward pass.
     """
     if type(backbone).forward not in [cls.forward for cls in known]:
         raise unsupported(backbone)
 
 
 def unsupported(backbone: nn.Module) -> TypeError:
-    """The error for a backbone that cannot be cut."""
+    """Return the error for a backbone that cannot be cut."""
     classes = sorted(cls.__name__ for cls in partition.registry if cls is not object)
     return TypeError(
         f'local learning does not know how to cut {type(backbone).__name__} into local layers; '
-        f'supported are {", ".join(classes)} and what inherits their stages and forward. Register '
-        'yours with @auglocal_mm.partition.partition.register, a function that returns its '
-        'LocalLayers (docs/backbones.md)')
+        f'supported are {", ".join(classes)} and what inherits their stages and forward. Write a '
+        'function that returns its LocalLayers and register it with '
+        '@auglocal_mm.partition.partition.register (docs/backbones.md)')

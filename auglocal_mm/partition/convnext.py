@@ -1,4 +1,4 @@
-"""ConvNeXt: a patchify stem, then blocks; a downsampling layer joins the block behind it."""
+"""ConvNeXt: a patchify stem, then blocks; a downsampling layer joins the block after it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from .fresh import fresh_like
 
 @dataclass(frozen=True)
 class ConvNeXtBlocks:
-    """Builds a block like the one at `path`, behind a norm and a convolution where shapes change.
+    """Builds a block like the one at `path`, after a norm and a convolution if shapes change.
 
-    The convolution is the backbone's own kind of downsampling, 2×2 of stride 2,
-    or 1×1 where only channels change.
+    The convolution is the backbone's own kind of downsampling, 2×2 with stride 2, or
+    1×1 where only the channels change.
     """
     path: str
 
@@ -36,7 +36,7 @@ class ConvNeXtBlocks:
 
 @dataclass(frozen=True)
 class StageOutput:
-    """A stage's output as ConvNeXt returns it: normalised, averaged first where it does so."""
+    """A stage's output as ConvNeXt returns it: averaged first if configured, then normalised."""
     stage: int
 
     def __call__(self, backbone: Any, y: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Tokens:
-    """A transformer's tokens, with what it takes to see a feature map in them.
+    """A transformer's tokens, with what is needed to view them as a feature map.
 
     Attributes:
         values: Tokens [B, L, C].
@@ -21,11 +21,11 @@ class Tokens:
     extra: int
 
     def detach(self) -> Tokens:
-        """The same values without their history."""
+        """Return the same values without their history."""
         return replace(self, values=self.values.detach())
 
     def feature_map(self) -> Tensor:
-        """The patches' tokens [B, C, H, W]."""
+        """Return the patches' tokens as [B, C, H, W]."""
         batch, _, channels = self.values.shape
         patches = self.values[:, self.extra:].reshape(batch, *self.resolution, channels)
         return patches.permute(0, 3, 1, 2)
@@ -35,5 +35,5 @@ Features: TypeAlias = Tensor | Tokens
 
 
 def feature_map(x: Features) -> Tensor:
-    """Features as a map [B, C, H, W]."""
+    """Return features as a map [B, C, H, W]."""
     return x.feature_map() if isinstance(x, Tokens) else x

@@ -1,4 +1,4 @@
-"""Fresh modules like others: the same kind and settings, new weights."""
+"""Fresh copies of modules: the same kind and settings, new weights."""
 from __future__ import annotations
 
 import copy
@@ -11,10 +11,10 @@ Module = TypeVar('Module', bound=nn.Module)
 
 
 def fresh_like(module: Module) -> Module:
-    """A copy with new weights, trainable, without stochastic depth or checkpointing.
+    """Return a trainable copy with new weights, without stochastic depth or checkpointing.
 
     Parameters that no layer initialises by itself, such as layer scales, keep
-    the values they have in a network that was just built.
+    their values from a newly built network.
     """
     twin = copy.deepcopy(module).train()
     part: Any

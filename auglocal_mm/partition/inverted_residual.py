@@ -39,7 +39,7 @@ class PointwiseConv:
 
 @dataclass(frozen=True)
 class EfficientNetBlock:
-    """Builds an MBConv, or for EdgeTPU networks an edge residual, of these settings."""
+    """Builds an MBConv, or for EdgeTPU networks an edge residual, with these settings."""
     kernel_size: int
     se_ratio: int
     expand_ratio: int
@@ -83,7 +83,7 @@ def _partition_mobilenet(backbone: MobileNetV2) -> tuple[LocalLayer, ...]:
 
 @partition.register
 def _partition_efficientnet(backbone: EfficientNet) -> tuple[LocalLayer, ...]:
-    """The last 1×1 convolution belongs to the last block, as the paper counts (N = 17)."""
+    """Cut an EfficientNet; its last 1×1 convolution joins the last block (N = 17, as printed)."""
     require_forward(backbone, EfficientNet)
     last = len(backbone.layers) - 1
     stem = backbone.layers[0].conv

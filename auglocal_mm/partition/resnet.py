@@ -1,4 +1,4 @@
-"""ResNets and their kin: a stem, then residual blocks."""
+"""ResNets and related networks: a stem, then residual blocks."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class ResNetBlock:
     def __call__(self, backbone: Any, *, in_channels: int, out_channels: int,
                  stride: int) -> nn.Module:
         # The backbone's own factory knows what its family adds to a block
-        # (groups of ResNeXt, squeeze ratio of SE-ResNet, ...).
+        # (ResNeXt's groups, SE-ResNet's squeeze ratio, ...).
         stage = backbone.make_res_layer(
             block=backbone.block, num_blocks=1, in_channels=in_channels,
             out_channels=out_channels, expansion=backbone.expansion, stride=stride,

@@ -1,4 +1,4 @@
-"""Plain ``nn.Sequential``: every child with weights, joined by those without that follow it."""
+"""Plain ``nn.Sequential``: each child with weights plus the weightless ones that follow."""
 from __future__ import annotations
 
 import copy
@@ -11,15 +11,15 @@ from torch import nn
 from .base import Chain, LocalLayer, as_it_is, partition, require_forward
 from .fresh import fresh_like
 
-#: Sides of the square image a network's shapes are probed with, until one fits.
+#: Sides of the square images that probe a network's shapes, until one fits.
 PROBES = (224, 96, 64, 32)
-#: Children with weights that are no unit of their own.
+#: Children with weights that do not form a unit of their own.
 JOINING = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.PReLU)
 
 
 @dataclass(frozen=True)
 class SequentialBlock:
-    """Builds a unit that starts with a Conv2d anew; its other parts keep their settings."""
+    """Builds a fresh unit that starts with a Conv2d; its other parts keep their settings."""
     paths: tuple[str, ...]
 
     def __call__(self, backbone: Any, *, in_channels: int, out_channels: int,
@@ -38,7 +38,7 @@ class SequentialBlock:
 
 
 def _shrinks(part: nn.Module) -> bool:
-    """Whether it is a pooling, whose halving the block's stride stands for."""
+    """Tell whether it is a pooling, which the block's stride replaces."""
     return isinstance(part, (nn.MaxPool2d, nn.AvgPool2d))
 
 
@@ -74,7 +74,7 @@ def _has_weights(backbone: Any, paths: list[str]) -> bool:
 
 def _shapes(backbone: nn.Sequential, groups: list[list[str]],
             ) -> list[tuple[tuple[str, ...], int, int]]:
-    """Each unit's paths, channels and stride, found without computing anything."""
+    """Find each unit's paths, channels and stride without computing anything."""
     probe = copy.deepcopy(backbone).to('meta').eval()
     first = next((part for part in probe.modules() if isinstance(part, nn.Conv2d)), None)
     if first is None:
@@ -91,13 +91,13 @@ def _shapes(backbone: nn.Sequential, groups: list[list[str]],
                     x = probe.get_submodule(path)(x)
                 if x.ndim != 4:
                     raise ValueError(
-                        f'unit {paths[0]} of the Sequential backbone gives {x.ndim} dimensions, '
-                        'local learning needs feature maps [B, C, H, W]; move pooling, flattening '
-                        'and the classifier into neck and head')
+                        f'unit {paths[0]} of the Sequential backbone outputs {x.ndim} dimensions, '
+                        'but local learning needs feature maps [B, C, H, W]; move pooling, '
+                        'flattening and the classifier to the neck and the head')
                 found.append((tuple(paths), x.shape[1], max(1, round(before / x.shape[-1]))))
         except RuntimeError as error:
             errors.append(f'{side}: {error}')
             continue
         return found
-    raise ValueError('the shapes of the Sequential backbone cannot be found; images of side '
+    raise ValueError('the shapes of the Sequential backbone cannot be determined; images of side '
                      + '; '.join(errors))

@@ -16,7 +16,7 @@ from .fresh import fresh_like
 
 
 def _embed(backbone: Any, images: Tensor) -> Tokens:
-    """Everything before the first encoder layer."""
+    """Run everything before the first encoder layer."""
     x, resolution = backbone.patch_embed(images)
     if backbone.cls_token is not None:
         x = torch.cat((backbone.cls_token.expand(len(x), -1, -1), x), dim=1)
@@ -44,7 +44,7 @@ class OnTokens(BaseModule):
 
 @dataclass(frozen=True)
 class EncoderLayer:
-    """Runs the encoder layer at `path`; builds fresh ones like it."""
+    """Runs the encoder layer at `path` and builds fresh layers like it."""
     path: str
 
     def __call__(self, backbone: Any, x: Tokens) -> Tokens:
@@ -62,7 +62,7 @@ class EncoderLayer:
 
 @dataclass(frozen=True)
 class Output:
-    """Tokens as the transformer returns them, normalised first if they are the last layer's."""
+    """Tokens as the transformer returns them; those of the last layer are normalised."""
     last: bool
 
     def __call__(self, backbone: Any, x: Tokens) -> Tensor:
@@ -73,7 +73,7 @@ class Output:
 
 
 class TokenPooling(nn.Module):
-    """Tokens to a vector [B, C] as the backbone does it.
+    """Pools tokens to a vector [B, C] as the backbone does.
 
     Args:
         norm: Norm of all tokens, or identity.

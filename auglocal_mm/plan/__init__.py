@@ -1,7 +1,7 @@
-"""What will be trained by what, decided before any network is built.
+"""Plans: what trains which layer, decided before any network is built.
 
 A plan can be printed, compared and tested without a tensor: this package
-imports neither torch nor the rest of ours.
+imports neither torch nor our other packages.
 """
 from .layers import (
     AuxiliaryLayer,

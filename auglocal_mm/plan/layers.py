@@ -1,9 +1,9 @@
-"""The words of a plan: shapes of local layers, and the layers of auxiliary networks.
+"""The vocabulary of a plan: shapes of local layers, and the layers of auxiliary networks.
 
 An auxiliary network is a sequence of these layers. Each prints itself in the
 notation of the paper's appendix: ``64R`` a residual block of 64 channels,
 ``32C3`` a 3×3 convolution to 32 channels, ``AP`` average pooling, ``10FC`` a
-linear layer to 10 values. Strides and norms of vectors are not part of it.
+linear layer to 10 values. The notation leaves out strides and norms of vectors.
 """
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class LayerSpec:
         name: Dotted path of the layer in its backbone, e.g. ``layer1.0``.
         channels: Channels of the layer's output.
         stride: Factor by which the layer shrinks each side of its input.
-        trainable: Whether any of its parameters is to be trained.
-        stage: Number of its stage, from 1; a stem counts to the first.
-        symbol: What a block like it is called in a plan, e.g. ``R``.
+        trainable: Whether any of its parameters is trained.
+        stage: Number of its stage, from 1; a stem belongs to the first.
+        symbol: Name of a block like it in a plan, e.g. ``R``.
         repeatable: Whether an auxiliary block can be built like it.
         granularity: Channels of a block like it are a multiple of this.
         halves_with_width: Whether auxiliary networks halve the resolution once at
             every change of channels (VGG), however large it is.
-        pooling: What its network's own way from features to a vector is called.
+        pooling: Name of its network's own step from features to a vector.
     """
     name: str
     channels: int
@@ -64,7 +64,7 @@ class Conv:
 
 @dataclass(frozen=True)
 class OwnPooling:
-    """Features to a vector as the backbone's own head does it, as after layer `source`."""
+    """The step from features to a vector that the backbone itself takes after `source`."""
     source: str
     symbol: str = 'AP'
 
@@ -125,7 +125,7 @@ class BatchNorm:
 
 @dataclass(frozen=True)
 class Linear:
-    """Linear layer, BatchNorm1d if `norm`, and ReLU. With a norm it has a bias only if asked."""
+    """Linear layer (with a bias if `bias`), BatchNorm1d (if `norm`), and ReLU."""
     features: int
     norm: bool = True
     bias: bool = True

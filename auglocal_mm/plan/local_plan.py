@@ -1,4 +1,4 @@
-"""What will be trained by what: local plans, pure data."""
+"""Local plans: what trains which layer, as pure data."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,21 +20,21 @@ from .layers import (
 
 @dataclass(frozen=True)
 class SecondLoss:
-    """A registered loss beside the classification loss, with its weight λ1."""
+    """A registered loss in addition to the classification loss, with its weight λ1."""
     name: str
     weight: float
 
 
 @dataclass(frozen=True)
 class AuxiliaryPlan:
-    """An auxiliary network and the local loss it serves.
+    """An auxiliary network and its local loss.
 
     Attributes:
-        layers: From the local layer's features to logits or an embedding.
+        layers: The layers, from the local layer's features to logits or an embedding.
         weight: Weight λ2 of the loss at the network's end.
         second: A second loss on the local layer's features.
-        init: How its weights start: ``'kaiming'`` (section 5 of the paper's
-            appendix) or ``'pytorch'``.
+        init: How its weights are initialised: ``'kaiming'`` (section 5 of the
+            paper's appendix) or ``'pytorch'``.
     """
     layers: tuple[AuxiliaryLayer, ...]
     weight: float = 1.0
@@ -43,7 +43,7 @@ class AuxiliaryPlan:
 
     @property
     def depth(self) -> int:
-        """Number of layers with weights, the classifier included (the paper's d)."""
+        """Number of layers with weights, including the classifier (the paper's d)."""
         return sum(isinstance(layer, COUNTED) for layer in self.layers)
 
     @property
@@ -53,25 +53,25 @@ class AuxiliaryPlan:
 
     @property
     def classifies(self) -> bool:
-        """Whether it ends in class logits, not in an embedding."""
+        """Whether it ends in class logits rather than an embedding."""
         return isinstance(self.layers[-1], Classifier)
 
     @property
     def batch_norm_before_fc(self) -> bool:
-        """Whether a BatchNorm1d stands before the last linear layer."""
+        """Whether a BatchNorm1d comes before the last linear layer."""
         return any(isinstance(layer, BatchNorm) for layer in self.layers)
 
     @property
     def norms_vectors(self) -> bool:
-        """Whether a BatchNorm1d needs training batches of two images at least."""
+        """Whether a BatchNorm1d needs training batches of at least two images."""
         return any(isinstance(layer, BatchNorm) or (isinstance(layer, Linear) and layer.norm)
                    for layer in self.layers)
 
     def notation(self, classes: int | None = None) -> str:
-        """As the paper's appendix writes it, e.g. ``64R-AP-10FC``.
+        """Return the notation of the paper's appendix, e.g. ``64R-AP-10FC``.
 
         Args:
-            classes: Number of classes, where it is known.
+            classes: Number of classes, if known.
         """
         return '-'.join(f'{classes or ""}FC' if isinstance(layer, Classifier) else str(layer)
                         for layer in self.layers if not isinstance(layer, BatchNorm))
@@ -89,7 +89,7 @@ class AuxiliaryPlan:
         return tuple(strides)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, numbers and strings."""
+        """Return plain dicts, lists, numbers and strings."""
         return dict(
             notation=self.notation(), depth=self.depth,
             blocks=[asdict(block) for block in self.blocks],
@@ -102,7 +102,7 @@ class AuxiliaryPlan:
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """One local layer's place: its module, and its auxiliary network if it ends one."""
+    """One local layer: its module, and its auxiliary network if it ends a module."""
     name: str
     channels: int
     stride: int
@@ -112,13 +112,13 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class LocalPlan:
-    """The whole decision: every local layer in the order of the forward pass."""
+    """The whole plan: every local layer in the order of the forward pass."""
     layers: tuple[LayerPlan, ...]
 
     @classmethod
     def assemble(cls, layers: Sequence[LayerSpec], modules: Sequence[int],
                  auxiliaries: dict[int, AuxiliaryPlan]) -> LocalPlan:
-        """A plan from each unit's module and the auxiliary networks by unit."""
+        """Assemble a plan from each unit's module and the auxiliary networks by unit."""
         return cls(tuple(
             LayerPlan(layer.name, layer.channels, layer.stride, module, auxiliaries.get(unit))
             for unit, (layer, module) in enumerate(zip(layers, modules, strict=True))))
@@ -130,11 +130,11 @@ class LocalPlan:
 
     @property
     def modules(self) -> int:
-        """Number of local modules (K), the last one with the real head included."""
+        """Number of local modules (K), including the last one with the real head."""
         return self.layers[-1].module + 1
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists and numbers, as ``show_plan.py --json`` prints them."""
+        """Return plain dicts, lists and numbers, as ``show_plan.py --json`` prints them."""
         layers = [dict(name=layer.name, channels=layer.channels, stride=layer.stride,
                        module=layer.module,
                        auxiliary=layer.auxiliary.to_dict() if layer.auxiliary else None)
@@ -142,7 +142,7 @@ class LocalPlan:
         return dict(units=self.units, modules=self.modules, layers=layers)
 
     def describe_auxiliary(self, layer: LayerPlan, classes: int | None = None) -> str:
-        """One layer's auxiliary network for a table's cell."""
+        """Describe one layer's auxiliary network for a table cell."""
         if layer.auxiliary is not None:
             plan = layer.auxiliary
             norm = ' (BN)' if plan.batch_norm_before_fc else ''
@@ -165,7 +165,7 @@ class LocalPlan:
 
 def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *,
                 right: Sequence[int] = ()) -> list[str]:
-    """The lines of a text table: header, rule, rows; the columns `right` are right-aligned."""
+    """Return a text table's lines: header, rule, rows; columns in `right` are right-aligned."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     lines = ['  '.join(cell.rjust(width) if column in right else cell.ljust(width)
                        for column, (cell, width) in enumerate(zip(row, widths, strict=True))

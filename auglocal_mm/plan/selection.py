@@ -1,4 +1,4 @@
-"""Which units an auxiliary network is built like, how many, and where it halves resolution.
+"""Which units an auxiliary network copies, how many, and where it halves the resolution.
 
 Section numbers refer to the AugLocal paper (ICLR 2024).
 """
@@ -10,7 +10,7 @@ from .layers import LayerSpec
 
 
 def uniform_selection(unit: int, blocks: int, units: int) -> tuple[int, ...]:
-    """Units that the auxiliary network of `unit` is built like (section 3.2).
+    """Select the units that the auxiliary network of `unit` is built like (section 3.2).
 
     Args:
         unit: Index l of the local layer, 0 ≤ l < N − 1.
@@ -18,8 +18,8 @@ def uniform_selection(unit: int, blocks: int, units: int) -> tuple[int, ...]:
         units: Number N of local layers.
 
     Returns:
-        Increasing unit indices: all later ones where fewer than b + 1 remain,
-        else the b units spread evenly up to the last, rounded half to even.
+        Increasing unit indices: all later units if at most b remain, else b units
+        spread evenly up to the last, rounded half to even.
     """
     later = units - 1 - unit
     if blocks >= later:
@@ -28,21 +28,21 @@ def uniform_selection(unit: int, blocks: int, units: int) -> tuple[int, ...]:
 
 
 def sequential_selection(unit: int, blocks: int, units: int) -> tuple[int, ...]:
-    """The `blocks` units right behind `unit`, or as many as there are."""
+    """Select the `blocks` units right after `unit`, or as many as there are."""
     return tuple(range(unit + 1, min(unit + blocks, units - 1) + 1))
 
 
 def pyramidal_blocks(blocks: int, tau: float, modules: int) -> tuple[int, ...]:
-    """Blocks of each auxiliary network, first to last (section 3.3).
+    """Return the number of blocks of each auxiliary network, first to last (section 3.3).
 
     The count falls linearly from b towards b(1 − τ) + τ. The published formula
-    divides by K − 2; with two modules there is one auxiliary network and it
+    divides by K − 2; with two modules there is one auxiliary network, which
     keeps all b blocks.
 
     Args:
         blocks: Number b of blocks of the first one, d − 1.
         tau: Pyramidal coefficient τ in [0, 1]; 0 keeps b everywhere.
-        modules: Number K of modules, the last, which has no auxiliary, included.
+        modules: Number K of modules, including the last, which has no auxiliary network.
     """
     if modules <= 2:
         return (blocks,) * (modules - 1)
@@ -54,11 +54,11 @@ def pyramidal_blocks(blocks: int, tau: float, modules: int) -> tuple[int, ...]:
 
 
 def downsampling_levels(layers: Sequence[LayerSpec]) -> tuple[int, ...]:
-    """How often resolution has been halved at each unit, as the stride rule counts.
+    """Count the halvings of the resolution at each unit, as the stride rule does.
 
     ResNets double their width where they halve their resolution, and the paper
-    counts the doublings. Where no width grows, or one is not the first one times
-    a power of two, the halvings themselves are counted.
+    counts the doublings. Where no width grows, or a width is not the first one
+    times a power of two, the halvings themselves are counted.
     """
     first = layers[0].channels
     ratios = [layer.channels // first for layer in layers]
@@ -74,15 +74,15 @@ def downsampling_levels(layers: Sequence[LayerSpec]) -> tuple[int, ...]:
 
 
 def block_strides(unit: int, chosen: Sequence[int], levels: Sequence[int]) -> tuple[int, ...]:
-    """Stride of each auxiliary block: owed halvings are paid one a block.
+    """Return the stride of each auxiliary block, which makes at most one halving.
 
     Args:
         unit: Index of the local layer.
         chosen: Indices of the units the blocks are built like.
-        levels: Halvings at every unit, of :func:`downsampling_levels`.
+        levels: Halvings at every unit, from :func:`downsampling_levels`.
 
     Returns:
-        1 or 2 for each block. What is still owed after the last one is dropped.
+        1 or 2 for each block. Halvings still due after the last one are dropped.
     """
     owed, level, strides = 0, levels[unit], []
     for index in chosen:

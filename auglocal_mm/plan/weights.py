@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 
 def linear_weights(ends: Sequence[float], count: int) -> tuple[float, ...]:
-    """Weights of `count` local losses, linear in depth (section 4 of the appendix).
+    """Return the weights of `count` local losses, linear in depth (section 4 of the appendix).
 
     The weight of auxiliary network i = 0 … K − 2 is first + (last − first)·i/(K − 2).
-    With a single one, where that divides by zero, it is the first.
+    With a single network, where that would divide by zero, it is the first weight.
 
     Args:
         ends: First and last weight.

@@ -44,45 +44,46 @@ from .settings import (
 
 SELECTIONS = ('uniform', 'sequential', 'repetitive', 'dgl')
 BLOCKS = ('same', 'conv3x3')
-#: Values of the hidden layers of the paper's VGG heads, which were 4,096 in the network.
+#: Size of the hidden layers in the paper's VGG heads; VGG itself has 4,096.
 MLP = 512
 
 
 @LOCAL_RULES.register_module()
 class AugLocal(LocalRule):
-    """Each local layer learns through a shallow copy of the network behind it.
+    """Each local layer learns through a shallow copy of the network after it.
 
     The auxiliary network of a unit is built like layers chosen evenly from the
     ones that follow it (section 3.2), and gets shallower with depth (section
     3.3). Every local loss is the head's own loss with weight 1.
 
-    `selection`, `downsample` and `block` take one value, or one for each stage of the
+    `selection`, `downsample` and `block` take one value, or one per stage of the
     backbone (Table 5).
 
     Args:
-        depth: Layers d of the first auxiliary network, its classifier
-            included, so d − 1 blocks; at least 2.
+        depth: Number d of layers in the first auxiliary network, including its
+            classifier, so d − 1 blocks; at least 2.
         tau: Pyramidal coefficient τ in [0, 1]; 0 keeps every network at `depth`.
         modules: Number K of local modules. ``None`` isolates every unit but
             the last d, which form the last module (the paper's CIFAR
             set-up, K = N − d + 1). A number from 2 to N splits the N units
             evenly; N isolates all (the paper's ImageNet set-up).
         batch_norm_before_fc: Whether auxiliary networks planned with one block
-            have a BatchNorm1d before their classifier, as the paper's CIFAR
-            runs had and its ImageNet runs had not.
-        selection: What blocks are built like: ``'uniform'``, units spread evenly up
-            to the last; ``'sequential'``, the next units; ``'repetitive'``, the
-            unit itself; or ``'dgl'``, DGL's auxiliary network instead.
+            have a BatchNorm1d before their classifier, as in the paper's CIFAR
+            runs but not in its ImageNet runs.
+        selection: Which units blocks are built like: ``'uniform'``, units spread
+            evenly up to the last; ``'sequential'``, the next units;
+            ``'repetitive'``, the unit itself. Or ``'dgl'``, DGL's auxiliary
+            network instead.
         downsample: Whether blocks halve the resolution where the units they
             stand for do; with ``'repetitive'``, whether the first block does.
         block: ``'same'``, blocks of the units' own kind, or ``'conv3x3'``,
-            convolutions of their channels, behind 2×2 average pooling where they
+            convolutions with their channels, after 2×2 average pooling where they
             halve the resolution.
         width: Factor on the blocks' channels.
-        head: ``'linear'``, or ``'mlp'``: two hidden layers of 512, as the paper's
-            auxiliary networks of VGG on ImageNet have.
-        init: ``'kaiming'``, section 5 of the appendix, or ``'pytorch'``, as the
-            paper's auxiliary networks of VGG on ImageNet start.
+        head: ``'linear'``, or ``'mlp'``: two hidden layers of 512, as in the
+            paper's auxiliary networks for VGG on ImageNet.
+        init: ``'kaiming'``, section 5 of the appendix, or ``'pytorch'``, as in
+            the paper's auxiliary networks for VGG on ImageNet.
         second_loss: ``None``, ``'reconstruction'`` (Table 8) or ``'similarity'``.
         lambda1: Weight of the second loss, (first module, last one).
         lambda2: Weight of the head's own loss, (first module, last one).
@@ -157,7 +158,7 @@ class AugLocal(LocalRule):
             value = getattr(self, name)
             faults.add_unless(
                 not isinstance(value, (list, tuple)) or len(value) == stages,
-                f'{name} must be one value or {stages}, one for each stage, got {value!r}')
+                f'{name} must be one value or {stages}, one per stage, got {value!r}')
         faults.raise_if_any()
 
     def _network(self, unit: int, count: int,
@@ -179,7 +180,7 @@ class AugLocal(LocalRule):
     def _blocks(self, unit: int, count: int, layers: Sequence[LayerSpec], selection: str,
                 downsample: bool) -> list[Block]:
         if selection == 'repetitive':
-            # A stem is no block: what it repeats is the first block behind it.
+            # A stem is no block: it repeats the first block after it instead.
             source = next((layer for layer in layers[unit:] if layer.repeatable), layers[unit])
             channels = self._scaled(layers[unit], source)
             return [Block(source.name, channels, 2 if downsample and not number else 1,
@@ -196,14 +197,14 @@ class AugLocal(LocalRule):
                 for index, stride in zip(chosen, strides, strict=True)]
 
     def _scaled(self, layer: LayerSpec, source: LayerSpec) -> int:
-        """Channels of a block like `source` that stands for `layer`."""
-        # Convolutions can have any number of channels, whatever stands in the backbone.
+        """Return the channels of a block like `source` that stands for `layer`."""
+        # Convolutions can have any number of channels, whatever the backbone has.
         free = _of_stage(self.block, layer.stage) == 'conv3x3'
         granularity = 1 if free else source.granularity
         channels = scaled(layer.channels, self.width, granularity)
         if self.width != 1 and channels == layer.channels and granularity > 1:
             raise ValueError(
-                f'width={self.width} leaves a block like {source.name} as it is: its channels come '
+                f'width={self.width} does not change a block like {source.name}: its channels come '
                 f'in steps of {granularity} and it has {layer.channels}; use width=1.0 or '
                 "block='conv3x3' in model.local")
         return channels

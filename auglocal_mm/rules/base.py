@@ -14,14 +14,16 @@ class LocalRule(ABC):
     A rule only plans; building and running the plan is the same for all rules.
 
     Attributes:
-        modules: Number K of local modules the units are split into evenly, or
-            ``None`` for the rule's own split (by default one for each unit).
+        modules: Number K of local modules that the units are split into evenly, or
+            ``None`` for the rule's own split (by default one module per unit).
     """
 
     modules: int | None = None
 
     def plan(self, layers: Sequence[LayerSpec]) -> LocalPlan:
-        """Plan for a backbone with these local layers. Frozen modules get no auxiliary network.
+        """Plan for a backbone with these local layers.
+
+        Frozen modules get no auxiliary network.
 
         Raises:
             ValueError: A setting of the rule does not fit the backbone.
@@ -35,7 +37,7 @@ class LocalRule(ABC):
         return LocalPlan.assemble(layers, modules, dict(zip(taught, auxiliaries, strict=True)))
 
     def assign_modules(self, units: int) -> tuple[int, ...]:
-        """Module of each of `units` units."""
+        """Return the module of each of `units` units."""
         faults = Faults(f'{type(self).__name__} on a backbone of {units} local layers')
         faults.add_unless(self.modules is None or self.modules <= units,
                           f'modules must be at most {units}, one per layer, got {self.modules}')

@@ -12,7 +12,7 @@ from .base import LocalRule
 
 
 def build_rule(cfg: dict[str, Any] | LocalRule) -> LocalRule:
-    """The rule that ``model.local`` names, its keys checked first.
+    """Return the rule that ``model.local`` names, after checking its keys.
 
     Raises:
         TypeError: `cfg` is neither a rule nor a dict.
@@ -24,11 +24,11 @@ def build_rule(cfg: dict[str, Any] | LocalRule) -> LocalRule:
         raise TypeError(f'model.local must be a dict with a type, got {cfg!r}; '
                         "fix: local=dict(type='auglocal_mm.AugLocal', depth=2)")
     settings = dict(cfg)
-    settings.pop('_scope_', None)  # mmengine's mark on what came by `auglocal_mm::…`
+    settings.pop('_scope_', None)  # mmengine's mark on what was inherited by `auglocal_mm::…`
     name = settings.pop('type', None)
     rule = _find(name)
     parameters = inspect.signature(rule).parameters.values()
-    # A rule that hands **settings on to the one it extends checks them there.
+    # A rule that passes **settings on to the rule it extends checks them there.
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     named = [parameter for parameter in parameters
              if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)]
@@ -54,7 +54,7 @@ def _find(name: object) -> type[LocalRule]:
         # A rule of another project, by its full import path.
         found = LOCAL_RULES.get(name) if isinstance(name, str) and '.' in str(short) else None
         if found is None:
-            raise ValueError(f'model.local.type is {name!r}, which is no learning rule; '
+            raise ValueError(f'model.local.type is {name!r}, which is not a learning rule; '
                              f'choose one of {", ".join(f"auglocal_mm.{rule}" for rule in known)}')
         return found
     return LOCAL_RULES.module_dict[short]

@@ -29,13 +29,13 @@ class DGL(LocalRule):
     the appendix). Every local loss is the head's own loss with weight 1.
 
     Args:
-        depth: Layers of each auxiliary network, the classifier included. The
-            paper's has 6: three convolutions, two linear layers, the
-            classifier. Fewer lose convolutions first, down to one; more gain
-            convolutions.
+        depth: Number of layers in each auxiliary network, including the classifier.
+            The paper's has 6: three convolutions, two linear layers, the
+            classifier. Smaller depths drop convolutions first, down to one;
+            larger depths add convolutions.
         kernel_size: Side of the convolutions' kernels; 3 in Table 4.
         width: Factor on the hidden channels (Table 4).
-        modules: Number K of local modules, or ``None`` for one for each unit.
+        modules: Number K of local modules, or ``None`` for one per unit.
 
     Raises:
         ValueError: A value out of its bound; all faults are listed.
@@ -63,7 +63,7 @@ class DGL(LocalRule):
 
 def dgl_layers(channels: int, depth: int = 6, kernel_size: int = 1,
                width: float = 1.0) -> tuple[AuxiliaryLayer, ...]:
-    """DGL's auxiliary network for features of `channels` channels."""
+    """Return DGL's auxiliary network for features of `channels` channels."""
     linears = min(2, depth - 2)
     hidden = scaled(channels, width)
     return (QuarterPooling(), *[Conv(hidden, kernel_size)] * (depth - 1 - linears),

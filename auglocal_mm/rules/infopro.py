@@ -29,31 +29,31 @@ from .settings import (
     second_losses,
 )
 
-#: Values of the hidden linear layer and of a contrastive embedding.
+#: Size of the hidden linear layer and of a contrastive embedding.
 HIDDEN = 128
 
 
 @LOCAL_RULES.register_module()
 class InfoPro(LocalRule):
-    """Each local layer learns classes and keeps what it takes to reconstruct the image.
+    """Each local layer learns classes and keeps what is needed to reconstruct the image.
 
-    A 3×3 convolution to twice the channels and half the side (in the last stage to the
-    same), global pooling, a hidden linear layer of 128 values, and a classifier
-    or an embedding; beside it reconstruction (section 4 of the appendix).
+    A 3×3 convolution to twice the channels and half the side (unchanged in the last
+    stage), global pooling, a hidden linear layer of 128 values, and a classifier
+    or an embedding; in addition, reconstruction (section 4 of the appendix).
 
     Args:
         loss: ``'softmax'``, the head's own loss, or ``'contrast'``, a
             supervised contrastive loss of temperature 0.07.
         lambda1: Weight of reconstruction, (first module, last one). The paper
-            has (5, 0.5) for ResNet-110 and (5, 0.2) for ResNet-32.
-        lambda2: Weight of `loss`, (first module, last one): (0, 1) and
-            (0.05, 0.5) there.
-        depth: Layers of each auxiliary network, the last linear one included.
-            The paper's has 3; 2 leaves out the hidden linear layer, more gain
-            convolutions (Table 4).
+            uses (5, 0.5) for ResNet-110 and (5, 0.2) for ResNet-32.
+        lambda2: Weight of `loss`, (first module, last one). The paper uses (0, 1)
+            and (0.05, 0.5).
+        depth: Number of layers in each auxiliary network, including the last linear
+            one. The paper's has 3; 2 leaves out the hidden linear layer, larger
+            depths add convolutions (Table 4).
         kernel_size: Side of the convolutions' kernels.
         width: Factor on their channels (Table 4).
-        modules: Number K of local modules, or ``None`` for one for each unit.
+        modules: Number K of local modules, or ``None`` for one per unit.
 
     Raises:
         ValueError: A value out of its bound; all faults are listed.

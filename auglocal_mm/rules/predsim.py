@@ -25,26 +25,26 @@ from .settings import (
     second_losses,
 )
 
-#: Values that a flattened feature map is pooled to at most.
+#: Largest number of values that a feature map is pooled to.
 FLATTENED = 512
 
 
 @LOCAL_RULES.register_module()
 class PredSim(LocalRule):
-    """Each local layer learns to predict classes linearly and to match labels' similarities.
+    """Each local layer learns to predict classes linearly and to match label similarities.
 
-    Average pooling to 512 values and a linear classifier; beside it similarity
+    Average pooling to 512 values and a linear classifier; in addition, similarity
     matching through a 3×3 convolution (section 4 of the appendix).
 
     Args:
         lambda1: Weight of similarity matching, (first module, last one).
         lambda2: Weight of the head's own loss, (first module, last one).
-        depth: Layers of each auxiliary network, the classifier included. The
-            paper's has 1; more put convolutions with BatchNorm2d and ReLU before it
-            (Table 4).
+        depth: Number of layers in each auxiliary network, including the classifier.
+            The paper's has 1; larger depths add convolutions with BatchNorm2d and
+            ReLU before the classifier (Table 4).
         kernel_size: Side of those convolutions' kernels.
         width: Factor on their channels.
-        modules: Number K of local modules, or ``None`` for one for each unit.
+        modules: Number K of local modules, or ``None`` for one per unit.
 
     Raises:
         ValueError: A value out of its bound; all faults are listed.
@@ -84,10 +84,10 @@ class PredSim(LocalRule):
 
 
 def pooling_to_fit(channels: int) -> FixedPooling:
-    """Pooling to the largest powers of two whose product with `channels` is at most 512.
+    """Return a pooling to the largest powers of two that leave at most 512 values.
 
-    The paper's windows of 8×4, 4×4 and 4×2 pixels leave 4×8, 4×4 and 2×4
-    positions of 16, 32 and 64 channels at 32×32; from 257 channels on 1×1 are left.
+    The paper's windows of 8×4, 4×4 and 4×2 pixels leave 4×8, 4×4 and 2×4 positions
+    for 16, 32 and 64 channels at 32×32. From 257 channels on, 1×1 is left.
     """
     doublings = max(0, (FLATTENED // channels).bit_length() - 1)
     return FixedPooling(2 ** (doublings // 2), 2 ** (doublings - doublings // 2))

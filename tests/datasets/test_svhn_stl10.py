@@ -133,7 +133,7 @@ def test_counts_and_sources_are_those_of_the_published_files():
 def test_another_number_of_images_is_refused(made, monkeypatch):
     kind, root, _ = made
     monkeypatch.setattr(kind, 'counts', {'train': 13, 'test': 5})
-    with pytest.raises(DataError, match='12 images and 12 labels from 0 to 9, should be 13 of'):
+    with pytest.raises(DataError, match='12 images and 12 labels from 0 to 9, expected 13 of'):
         kind(data_root=root)
     kind(data_root=root, split='test')
 

@@ -157,7 +157,7 @@ def test_a_last_batch_of_one_is_refused_before_training(root, tmp_path):
 def test_batches_of_one_are_refused_when_the_runner_is_built(root, tmp_path):
     cfg = config(root, tmp_path, **{'model.local.depth': 2, 'train_dataloader.batch_size': 1})
     cfg.custom_hooks = []
-    with pytest.raises(ValueError, match=r'batches would hold 1 image \(batch_size=1 a rank\)'):
+    with pytest.raises(ValueError, match=r'batches would hold 1 image \(batch_size=1 per rank\)'):
         build_runner(cfg, splits=('train', 'val'))
 
 

@@ -204,7 +204,7 @@ def test_test_time_augmentation():
 
 @pytest.mark.parametrize(('model', 'said'), [
     ({'data_preprocessor': {**NORMALISED, 'batch_augments': MIX}},
-     r'needs one label an image.*mixes images.*loss=.softmax.'),
+     r'needs one label per image.*mixes images.*loss=.softmax.'),
     ({'head': {'type': 'MultiLabelLinearClsHead', 'num_classes': 4, 'in_channels': 16}},
      'MultiLabelLinearClsHead has several'),
 ])
@@ -216,8 +216,8 @@ def test_a_contrastive_loss_refuses_labels_it_cannot_use(model, said):
 @pytest.mark.parametrize(('network', 'local', 'said'), [
     ('VisionTransformer', auglocal(3, selection='repetitive'), 'downsample=False'),
     ('VisionTransformer', auglocal(3, width=2), 'width=1.0'),
-    ('VisionTransformer', auglocal(3, width=0.5), 'width=0.5 leaves a block like'),
-    ('Sequential', auglocal(3, width=1.3), 'width=1.3 leaves a block like'),
+    ('VisionTransformer', auglocal(3, width=0.5), 'width=0.5 does not change a block like'),
+    ('Sequential', auglocal(3, width=1.3), 'width=1.3 does not change a block like'),
     ('ConvNeXt', auglocal(3, width=2, selection='repetitive'), 'width=1.0'),
     ('Sequential', auglocal(3, width=2), "width=1.0 or block='conv3x3'"),
 ])

@@ -140,7 +140,7 @@ def test_metrics_hold_every_module_and_the_log_stays_short():
 def test_a_batch_of_one_before_a_batch_norm_is_refused():
     model = classifier(auglocal(2)).train()
     wrapper = AugLocalOptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
-    with pytest.raises(ValueError, match='at least 2 images a batch in training, got 1'):
+    with pytest.raises(ValueError, match='at least 2 images per batch in training, got 1'):
         model.train_step(batch(1), wrapper)
 
 

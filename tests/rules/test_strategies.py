@@ -135,5 +135,5 @@ def test_impossible_settings_are_refused(settings, said):
 
 
 def test_settings_for_each_stage_must_be_as_many_as_stages():
-    with pytest.raises(ValueError, match='selection must be one value or 3, one for each stage'):
+    with pytest.raises(ValueError, match='selection must be one value or 3, one per stage'):
         AugLocal(depth=3, selection=('uniform', 'repetitive')).plan(resnet_cifar(32))

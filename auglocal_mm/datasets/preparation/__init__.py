@@ -1,4 +1,4 @@
-"""Getting data sets: official places, downloads, checks of what is there."""
+"""Preparing data sets: official sites, downloads, checks of existing files."""
 from .download import Patience
 from .folder import check, prepare, refuse_damaged, verify
 from .progress import Progress

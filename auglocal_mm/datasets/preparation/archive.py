@@ -1,4 +1,4 @@
-"""The wanted files out of a tar archive, and nothing else."""
+"""Unpacks the wanted files of a tar archive, and nothing else."""
 from __future__ import annotations
 
 import os
@@ -19,19 +19,19 @@ from .writing import writing
 def unpack(archive: Path, folder: Path, files: Sequence[DataFile]) -> None:
     """Unpack `files` of a ``.tar.gz`` into a folder, all of them or none.
 
-    They are written to a hidden folder beside, checked, and moved only when all are
-    there. Members that are not wanted are passed over; links and devices are never
-    made, and no member can lie outside the folder. The caller holds the folder's lock.
+    The files are written to a hidden folder inside it, checked, and moved only when all
+    are complete. Other members are skipped. Links and devices are never created, and no
+    member can be written outside the folder. The caller holds the folder's lock.
 
     Raises:
-        DataError: The archive is damaged or lacks a file, has a member that leaves
-            the folder, or a wanted one that is no plain file or has another checksum;
-            a link stands in the folder's way; the disk cannot be written to.
+        DataError: The archive is damaged or lacks a file; a member would leave the
+            folder; a wanted member is not a plain file or has another checksum; a link
+            is in the way; or the disk cannot be written to.
     """
     for file in files:
         _refuse_links(folder, file)
     with writing(folder):
-        for left in folder.glob(f'.{archive.name}.unpacking-*'):  # by a process that was killed
+        for left in folder.glob(f'.{archive.name}.unpacking-*'):  # of a process that was killed
             shutil.rmtree(left)
         staging = Path(tempfile.mkdtemp(prefix=f'.{archive.name}.unpacking-', dir=folder))
     try:
@@ -50,7 +50,7 @@ def unpack(archive: Path, folder: Path, files: Sequence[DataFile]) -> None:
 
 
 def _refuse_links(folder: Path, file: DataFile) -> None:
-    """No part of a file's place below the folder may be a link: it would be followed."""
+    """Refuse links in a file's path below the folder, because they would be followed."""
     place = folder
     for part in PurePosixPath(file.path).parts[:-1]:
         place = place / part
@@ -69,8 +69,8 @@ def _unpack_into(archive: Path, staging: Path, wanted: dict[str, DataFile]) -> N
                     continue
                 content = tar.extractfile(member) if member.isreg() else None
                 if content is None or name not in missing:
-                    raise DataError(f'{archive.absolute()}: {name} is no plain file or stands '
-                                    'there twice; nothing was unpacked')
+                    raise DataError(f'{archive.absolute()}: {name} is not a plain file or '
+                                    'occurs twice; nothing was unpacked')
                 with writing(staging):
                     _copy(content, staging / name)
                 missing.remove(name)
@@ -82,7 +82,7 @@ def _unpack_into(archive: Path, staging: Path, wanted: dict[str, DataFile]) -> N
 
 
 def _safe_name(member: tarfile.TarInfo, archive: Path) -> str:
-    """A member's path in plain form; an error if it leaves the folder."""
+    """Return a member's path in plain form; raise if it leaves the folder."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or '..' in path.parts:
         raise DataError(f'{archive.absolute()} holds {member.name!r}, which leaves the folder; '

@@ -1,4 +1,4 @@
-"""Checksums of files, and what is wrong with a file that should have one."""
+"""Checksums of files, and descriptions of files that fail them."""
 from __future__ import annotations
 
 import hashlib
@@ -9,7 +9,7 @@ _CHUNK_BYTES = 2**20
 
 
 def md5_of(path: Path) -> str:
-    """The MD5 of a file's content, 32 hexadecimal digits."""
+    """Return the MD5 of a file's content, 32 hexadecimal digits."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open('rb') as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -18,15 +18,15 @@ def md5_of(path: Path) -> str:
 
 
 def damage_of(path: Path, *, md5: str, size_bytes: int | None = None) -> str | None:
-    """What is wrong with a file that exists, in a few words; None if nothing is.
+    """Describe what is wrong with an existing file; return None if nothing is.
 
     Raises:
         OSError: The file is missing or cannot be read.
     """
     found_bytes = os.stat(path).st_size
     if not path.is_file():
-        return 'is no file'
+        return 'is not a file'
     if size_bytes is not None and found_bytes != size_bytes:
-        return f'has {found_bytes:,} bytes, should have {size_bytes:,}'
+        return f'has {found_bytes:,} bytes, expected {size_bytes:,}'
     found = md5_of(path)
-    return None if found == md5 else f'has md5 {found}, should have {md5}'
+    return None if found == md5 else f'has md5 {found}, expected {md5}'

@@ -1,4 +1,4 @@
-"""A user's own copy of COCO 2017: is it whole, and do its images open?"""
+"""Checks a user's own copy of COCO 2017: is it complete, and can its images be opened?"""
 from __future__ import annotations
 
 import json
@@ -20,7 +20,7 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class CocoCounts:
-    """How much there must be.
+    """The expected amounts.
 
     Attributes:
         images: Images of each split, in the folder and in the annotations.
@@ -32,7 +32,7 @@ class CocoCounts:
 
 
 def check_coco(root: str | os.PathLike[str], counts: CocoCounts | None = None) -> Report:
-    """Read the annotations, look for every image that they name, and open some.
+    """Read the annotations, check for every image that they name, and open some.
 
     Raises:
         DataError: A folder cannot be read.
@@ -49,7 +49,7 @@ def check_coco(root: str | os.PathLike[str], counts: CocoCounts | None = None) -
 
 
 def _read(path: Path, expected: int) -> tuple[tuple[str, str], list[str] | None]:
-    """The state of an annotation file, and the images that it names."""
+    """Return the state of an annotation file, and the images that it names."""
     if not path.is_file():
         return (MISSING, ''), None
     try:
@@ -59,15 +59,15 @@ def _read(path: Path, expected: int) -> tuple[tuple[str, str], list[str] | None]
     except OSError as error:
         raise DataError(f'cannot read {path.absolute()}: {error.strerror or error}') from error
     except (ValueError, KeyError, TypeError):
-        return (DAMAGED, 'is not in COCO\'s JSON format, or is cut off'), None
+        return (DAMAGED, 'is not in COCO\'s JSON format, or is truncated'), None
     if len(names) != expected:
-        return (DAMAGED, f'names {len(names):,} images, should be {expected:,}'), names
+        return (DAMAGED, f'names {len(names):,} images, expected {expected:,}'), names
     return (PRESENT, f'{boxes:,} objects of {categories} categories in {len(names):,} '
                      'images'), names
 
 
 def _look_at(folder: Path, names: list[str] | None, expected: int, opened: int) -> Finding:
-    """The state of a folder of images."""
+    """Return the state of a folder of images."""
     if not folder.is_dir():
         return Finding(folder.name, MISSING)
     try:
@@ -75,11 +75,11 @@ def _look_at(folder: Path, names: list[str] | None, expected: int, opened: int) 
     except OSError as error:
         raise DataError(f'cannot read {folder.absolute()}: {error.strerror or error}') from error
     if len(files) != expected:
-        return Finding(folder.name, DAMAGED, f'{len(files):,} images, should be {expected:,}')
+        return Finding(folder.name, DAMAGED, f'{len(files):,} images, expected {expected:,}')
     absent = sorted(set(names or ()) - set(files))
     if absent:
         return Finding(folder.name, DAMAGED, f'{len(absent):,} images that the annotations name '
-                       f'are not there, the first is {absent[0]}')
+                       f'are missing, the first is {absent[0]}')
     fault = first_unreadable(folder, files, opened)
     return Finding(folder.name, DAMAGED, fault) if fault else Finding(
         folder.name, PRESENT, f'{len(files):,} images, {min(opened, len(files))} of them opened')

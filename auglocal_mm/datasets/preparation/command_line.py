@@ -12,26 +12,26 @@ from .imagenet import check_imagenet
 from .report import Report
 from .sources import SOURCES
 
-#: Data that must not be handed on by download: a user's own copy is looked at.
+#: Data that may not be redistributed, so a user's own copy is checked.
 OWN_COPIES: dict[str, Callable[[Path], Report]] = {'imagenet': check_imagenet, 'coco': check_coco}
 
 
 def main(arguments: Sequence[str] | None = None, *, description: str | None = None) -> int:
-    """Prepare or check one data set and print what is there.
+    """Prepare or check one data set and print its state.
 
     Returns:
         The exit status: 0 if the data set is complete, 1 if not, 130 if stopped by Ctrl-C.
 
     Raises:
-        DataError: A download failed, or a folder cannot be read or written to.
+        DataError: A download failed, or a folder cannot be read or written.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', choices=[*SOURCES, *OWN_COPIES], help='which data set')
     parser.add_argument('--root', type=Path, metavar='DIR',
-                        help='where it belongs (default: data/<name>, where the configs look)')
+                        help='its folder (default: data/<name>, where the configs look)')
     parser.add_argument('--check', action='store_true',
-                        help='change nothing, only say what is there; status 1 if not all is')
+                        help='change nothing, only print the state; status 1 if incomplete')
     args = parser.parse_args(arguments)
     root = args.root or Path('data') / args.name
     if args.name in OWN_COPIES:

@@ -1,4 +1,4 @@
-"""One file from a server: continued where it broke off, checked, then given its name."""
+"""Downloads one file: an interrupted transfer continues, and the result is verified."""
 from __future__ import annotations
 
 import http.client
@@ -24,12 +24,12 @@ _USER_AGENT = 'auglocal_mm'
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a server is waited for.
+    """How long to wait for a server.
 
     Attributes:
-        timeout_seconds: Without a byte for so long, a connection is given up.
-        retries: So often it is tried again without any byte gained.
-        wait_seconds: Pause before the first retry; doubles with each.
+        timeout_seconds: Time without a byte after which a connection is given up.
+        retries: Number of retries that gain no byte before the download is given up.
+        wait_seconds: Pause before the first retry; it doubles with each.
     """
 
     timeout_seconds: float = 30.0
@@ -42,19 +42,19 @@ class _BrokenTransferError(Exception):
 
 
 def partial_path(download: Download, folder: Path) -> Path:
-    """Where the bytes lie until all have come."""
+    """Return the path of an incomplete download."""
     return folder / f'.{download.name}.partial'
 
 
 def fetch(download: Download, folder: Path, *, progress: Progress,
           patience: Patience | None = None) -> Path:
-    """Download a file into a folder, unless it lies there already.
+    """Download a file into a folder, unless it is already there.
 
-    What was transferred before, by this process or another, is continued if the
-    server can do so. The file gets its name only after its checksum was found right.
+    An earlier transfer, by this process or another, is continued if the server allows
+    it. The file gets its final name only after its checksum was verified.
 
     Returns:
-        The file.
+        The file's path.
 
     Raises:
         DataError: The server cannot be reached or sends something else; the disk is
@@ -72,8 +72,8 @@ def fetch(download: Download, folder: Path, *, progress: Progress,
     damage = damage_of(partial, md5=download.md5, size_bytes=download.size_bytes)
     if damage is not None:
         partial.unlink()
-        raise DataError(f'what came from {download.url} {damage}; it was removed. Run this again; '
-                        f'if that does not help, put the right file at {target.absolute()}')
+        raise DataError(f'the file from {download.url} {damage}; it was removed. Run this again; '
+                        f'if that does not help, put the correct file at {target.absolute()}')
     with writing(target):
         os.replace(partial, target)
     return target
@@ -99,7 +99,7 @@ def _transfer_all(download: Download, partial: Path, *, progress: Progress,
 
 
 def _size(partial: Path) -> int:
-    """How many bytes are here; a link in this place is never followed."""
+    """Return the number of bytes that have arrived; a link is never followed."""
     if partial.is_symlink():
         raise DataError(f'{partial.absolute()} is a link; remove it')
     return partial.stat().st_size if partial.exists() else 0
@@ -115,14 +115,14 @@ def _check_space(partial: Path, needed_bytes: int) -> None:
 
 def _transfer(download: Download, partial: Path, have: int, *, progress: Progress,
               patience: Patience) -> None:
-    """Append what one connection gives."""
+    """Append the bytes of one connection."""
     request = urllib.request.Request(download.url, headers={
         'User-Agent': _USER_AGENT, **({'Range': f'bytes={have}-'} if have else {})})
     try:
         with urllib.request.urlopen(request, timeout=patience.timeout_seconds) as answer:
             start = _start_of(answer, have, download)
             if have and not start:
-                progress.say('the server cannot continue a transfer; starting anew')
+                progress.say('the server cannot continue a transfer; starting again')
             _append(answer, partial, start=start, download=download, progress=progress)
     except urllib.error.HTTPError as error:
         if error.code in (408, 429) or error.code >= 500:
@@ -140,27 +140,27 @@ def _transfer(download: Download, partial: Path, have: int, *, progress: Progres
 
 
 def _start_of(answer: Any, have: int, download: Download) -> int:
-    """At which byte the answer begins: the one asked for, or the first.
+    """Return the byte at which the answer starts: the requested one, or the first.
 
     Raises:
-        DataError: The file on the server has another size than it should.
+        DataError: The file on the server has an unexpected size.
     """
     if answer.status == 206:
         match = re.fullmatch(r'bytes (\d+)-\d+/(\d+|\*)', answer.headers.get('Content-Range', ''))
         start, total = (int(match[1]), match[2]) if match else (-1, '*')
         if start != have:
-            raise _BrokenTransferError('the server continued at another place than asked')
+            raise _BrokenTransferError('the server continued at another position than requested')
     else:
         start, total = 0, answer.headers.get('Content-Length') or '*'
     if total != '*' and int(total) != download.size_bytes:
-        raise DataError(f'{download.url} is {int(total):,} bytes long, should be '
+        raise DataError(f'{download.url} is {int(total):,} bytes long, expected '
                         f'{download.size_bytes:,}: it is another file, perhaps a page of a proxy')
     return start
 
 
 def _append(answer: Any, partial: Path, *, start: int, download: Download,
             progress: Progress) -> None:
-    """Write an answer's bytes from `start` on, never more than the file should have."""
+    """Write an answer's bytes from `start` on, never more than the expected size."""
     progress.start(start)
     with writing(partial):
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
@@ -182,7 +182,7 @@ def _append(answer: Any, partial: Path, *, start: int, download: Download,
 
 
 def _write_all(file: Any, chunk: bytes) -> None:
-    """An unbuffered file may take a part of a chunk, as a disk does that gets full."""
+    """Write a whole chunk; an unbuffered file may accept only a part at once."""
     view = memoryview(chunk)
     while view:
         view = view[file.write(view):]

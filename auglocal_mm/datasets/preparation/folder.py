@@ -1,4 +1,4 @@
-"""The folder of a data set that can be downloaded: looked at, and filled."""
+"""The folder of a data set that can be downloaded: checked, and filled."""
 from __future__ import annotations
 
 import os
@@ -17,7 +17,7 @@ from .writing import writing
 
 
 def command(source: Source, root: str | os.PathLike[str]) -> str:
-    """What to type to fill a data set's folder."""
+    """Return the command that fills a data set's folder."""
     usual = Path(root) == Path('data') / source.name
     return (f'tools/dataset_converters/prepare.py {source.name}'
             + ('' if usual else f' --root {Path(root).expanduser().absolute()}'))
@@ -29,7 +29,7 @@ def check(source: Source, root: str | os.PathLike[str], *, split: str | None = N
     Args:
         source: The data set.
         root: Its folder.
-        split: Look at what this split needs; at everything for None.
+        split: Check only what this split needs; None checks everything.
 
     Raises:
         DataError: The folder cannot be read.
@@ -45,7 +45,7 @@ def _look_at(file: DataFile, folder: Path) -> Finding:
         damage = damage_of(path, md5=file.md5, size_bytes=file.size_bytes)
         if damage is not None:
             return Finding(file.path, DAMAGED, damage)
-        return Finding(file.path, PRESENT, f'{path.stat().st_size:,} bytes, md5 as it should be')
+        return Finding(file.path, PRESENT, f'{path.stat().st_size:,} bytes, md5 correct')
     except (FileNotFoundError, NotADirectoryError):
         return Finding(file.path, MISSING)
     except OSError as error:
@@ -53,10 +53,10 @@ def _look_at(file: DataFile, folder: Path) -> Finding:
 
 
 def verify(source: Source, root: str | os.PathLike[str], *, split: str | None = None) -> None:
-    """Refuse a folder that is not complete or holds other files than it should.
+    """Refuse a folder that is incomplete or holds damaged files.
 
     Raises:
-        DataError: With all that is missing or damaged.
+        DataError: Files are missing or damaged; the error lists all of them.
     """
     report = check(source, root, split=split)
     if not report.is_complete:
@@ -65,13 +65,13 @@ def verify(source: Source, root: str | os.PathLike[str], *, split: str | None = 
 
 def prepare(source: Source, root: str | os.PathLike[str], *, progress: Progress | None = None,
             patience: Patience | None = None) -> Report:
-    """Fill a folder with what it lacks, and say what is in it.
+    """Fill a folder with what it lacks, and report its content.
 
-    Files whose checksums are right stay as they are; damaged ones are replaced. Of
-    several processes that call this at once, one downloads and the others wait.
+    Files with correct checksums are left alone; damaged files are replaced. If several
+    processes call this at once, one downloads and the others wait.
 
     Raises:
-        DataError: It could not be done; nothing incomplete has a file's final name.
+        DataError: It failed; no incomplete file has a final name.
     """
     report = check(source, root)
     if report.is_complete:
@@ -95,7 +95,7 @@ def prepare(source: Source, root: str | os.PathLike[str], *, progress: Progress 
 
 def _supply(download: Download, folder: Path, *, progress: Progress,
             patience: Patience | None) -> None:
-    """Download, and of an archive unpack what is wanted; an archive that came goes again."""
+    """Download a file; unpack an archive, and delete it unless it was there before."""
     was_there = (folder / download.name).exists()
     path = fetch(download, folder, progress=progress, patience=patience)
     if not download.is_archive:
@@ -108,10 +108,10 @@ def _supply(download: Download, folder: Path, *, progress: Progress,
 
 
 def refuse_damaged(reports: Sequence[Report]) -> None:
-    """Refuse files that stand under a known name and have another checksum.
+    """Refuse files that have a known name but another checksum.
 
     Raises:
-        DataError: With all of them.
+        DataError: There are some; the error lists all of them.
     """
     lines = [f'  {(report.folder / finding.path).absolute()} {finding.detail}\n'
              f'    how to get it: {report.advice}'

@@ -1,4 +1,4 @@
-"""A user's own copy of ImageNet: is it whole, and do its images open?"""
+"""Checks a user's own copy of ImageNet: is it complete, and can its images be opened?"""
 from __future__ import annotations
 
 import os
@@ -21,7 +21,7 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class ImageNetCounts:
-    """How much there must be.
+    """The expected amounts.
 
     Attributes:
         classes: Class folders in each split.
@@ -54,13 +54,13 @@ def _look_at(folder: Path, expected: int, counts: ImageNetCounts) -> Finding:
     entries = _list(folder)
     classes = [name for name in entries if _CLASS.fullmatch(name) and (folder / name).is_dir()]
     if not classes and sum(name.endswith('.JPEG') for name in entries):
-        return Finding(folder.name, DAMAGED, 'images lie in one heap; move each into the folder '
-                       'of its class')
+        return Finding(folder.name, DAMAGED, 'images are not sorted into class folders; move '
+                       'each into the folder of its class')
     images = [os.path.join(name, file) for name in classes
               for file in _list(folder / name) if file.upper().endswith('.JPEG')]
     if len(classes) != counts.classes or len(images) != expected:
         return Finding(folder.name, DAMAGED,
-                       f'{len(classes):,} class folders with {len(images):,} images, should be '
+                       f'{len(classes):,} class folders with {len(images):,} images, expected '
                        f'{counts.classes:,} with {expected:,}')
     fault = first_unreadable(folder, images, counts.opened)
     return Finding(folder.name, DAMAGED, fault) if fault else Finding(
@@ -76,14 +76,14 @@ def _list(folder: Path) -> list[str]:
 
 
 def evenly(items: Sequence[str], count: int) -> list[str]:
-    """At most `count` of the items, evenly spread, the first and the last among them."""
+    """Select at most `count` items, evenly spread, including the first and the last."""
     if len(items) <= count:
         return list(items)
     return [items[round(index * (len(items) - 1) / max(count - 1, 1))] for index in range(count)]
 
 
 def first_unreadable(folder: Path, images: Sequence[str], count: int) -> str | None:
-    """What is wrong with the first of `count` images that cannot be decoded."""
+    """Describe the fault of the first of `count` images that cannot be decoded."""
     for name in evenly(images, count):
         try:
             read_image(folder / name)

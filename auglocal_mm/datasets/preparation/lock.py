@@ -1,4 +1,4 @@
-"""A lock on a folder: of several processes or ranks one fills it, the others wait."""
+"""A lock on a folder: one process or rank fills it, the others wait."""
 from __future__ import annotations
 
 import fcntl
@@ -14,7 +14,7 @@ LOCK_NAME = '.prepare.lock'
 
 @contextmanager
 def locked(folder: Path, *, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the folder's lock; the system frees it when the process ends, however it ends.
+    """Hold the folder's lock; the system releases it however the process ends.
 
     Raises:
         DataError: The folder cannot be written to.

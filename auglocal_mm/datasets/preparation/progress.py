@@ -1,4 +1,4 @@
-"""How far a download is: a line that renews itself, or a few lines in a log."""
+"""The progress of a download: a line that updates in place, or a few lines in a log."""
 from __future__ import annotations
 
 import sys
@@ -12,7 +12,7 @@ class Progress:
     """Prints to a stream, standard error by default.
 
     Args:
-        stream: A terminal gets one line that renews itself, anything else a line
+        stream: A terminal gets one line that updates in place, anything else one line
             every fifteen seconds.
     """
 
@@ -24,17 +24,17 @@ class Progress:
         self._open_line = False
 
     def say(self, message: str) -> None:
-        """Print a line of its own."""
+        """Print a separate line."""
         self._end_line()
         print(message, file=self.stream, flush=True)
 
     def start(self, done_bytes: int) -> None:
-        """A transfer begins with so many bytes already there."""
+        """Start a transfer of which `done_bytes` have already arrived."""
         self._started = self._printed = time.monotonic()
         self._first_bytes = done_bytes
 
     def update(self, name: str, done_bytes: int, total_bytes: int) -> None:
-        """So many bytes of a transfer are there."""
+        """Report that `done_bytes` of a transfer have arrived."""
         now = time.monotonic()
         done = done_bytes >= total_bytes
         if not done and now - self._printed < _SECONDS_BETWEEN[self.is_terminal]:

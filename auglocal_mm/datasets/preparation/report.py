@@ -1,4 +1,4 @@
-"""What is there of a data set and what is not."""
+"""What is present of a data set, and what is not."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Finding:
     """One file, or one folder of them.
 
     Attributes:
-        path: Its place below the data set's folder.
+        path: Its path below the data set's folder.
         state: ``'present'``, ``'missing'`` or ``'damaged'``.
         detail: What is wrong, or how much there is.
     """
@@ -28,8 +28,8 @@ class Report:
 
     Attributes:
         title: The data set.
-        folder: Where it was looked for.
-        findings: One an entry.
+        folder: The folder that was checked.
+        findings: One per file or folder.
         advice: How to get what is missing.
     """
 
@@ -40,12 +40,12 @@ class Report:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all is present."""
+        """Whether everything is present."""
         return all(finding.state == PRESENT for finding in self.findings)
 
     @property
     def damaged(self) -> tuple[Finding, ...]:
-        """What is there, but is not what it should be."""
+        """Files and folders that exist but are not what they should be."""
         return tuple(finding for finding in self.findings if finding.state == DAMAGED)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Where a data set comes from, as data: what is downloaded and which files it gives."""
+"""Where a data set comes from, as data: what is downloaded, and the files in it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ class DataFile:
     """A file that a data set is read from.
 
     Attributes:
-        path: Its place below the data set's folder, with ``/``.
+        path: Its path below the data set's folder, with ``/``.
         md5: Its checksum, 32 hexadecimal digits.
-        split: The split that it belongs to; None: needed for every split.
-        size_bytes: Its size, where known.
+        split: The split that it belongs to; None if every split needs it.
+        size_bytes: Its size, if known.
     """
 
     path: str
@@ -23,13 +23,13 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Download:
-    """One file on a server: a data file itself, or an archive of some.
+    """One file on a server: a data file, or an archive of data files.
 
     Attributes:
         url: Its address.
         md5: Its checksum, 32 hexadecimal digits.
         size_bytes: Its size.
-        files: The data files that it gives. Of an archive nothing else is unpacked.
+        files: The data files in it; nothing else is unpacked.
         is_archive: Whether it is a ``.tar.gz`` of the data files.
     """
 
@@ -50,9 +50,9 @@ class Source:
     """All downloads of a data set.
 
     Attributes:
-        name: What ``prepare.py`` calls it; ``data/<name>`` is its usual folder.
-        title: What people call it.
-        downloads: From where it comes.
+        name: Its name for ``prepare.py``; ``data/<name>`` is its usual folder.
+        title: Its common name.
+        downloads: What it is downloaded from.
     """
 
     name: str
@@ -65,5 +65,5 @@ class Source:
         return tuple(file for download in self.downloads for file in download.files)
 
     def files_of(self, split: str | None) -> tuple[DataFile, ...]:
-        """The data files that are needed to read a split; all for None."""
+        """Return the data files that are needed to read a split; all for None."""
         return tuple(file for file in self.files if split is None or file.split in (None, split))

@@ -1,7 +1,7 @@
-"""The official places of the data sets, with sizes and checksums.
+"""The official sources of the data sets, with sizes and checksums.
 
-Of the archives only what is read here is named: not CIFAR's names of classes, not
-STL-10's unlabelled images.
+Only the files that are read are listed: not CIFAR's class names, and not STL-10's
+unlabelled images.
 """
 from .source import DataFile, Download, Source
 

@@ -1,4 +1,4 @@
-"""Faults of a disk, each as one line that says what to do."""
+"""Disk errors, each as one line that says what to do."""
 from __future__ import annotations
 
 import errno
@@ -17,10 +17,10 @@ _FIXES = {
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` within into a ``DataError`` that names `path` and a remedy."""
+    """Turn an ``OSError`` inside into a ``DataError`` that names `path` and a remedy."""
     try:
         yield
     except OSError as error:
-        fix = _FIXES.get(error.errno or 0, 'choose a folder that can be written to with --root')
+        fix = _FIXES.get(error.errno or 0, 'choose a writable folder with --root')
         raise DataError(f'cannot write {path.absolute()}: {error.strerror or error}; '
                         f'{fix}') from error

@@ -1,4 +1,4 @@
-"""Shows what the auxiliary networks are and how well each local layer learns."""
+"""Shows the auxiliary networks and how well each local layer learns."""
 from __future__ import annotations
 
 from collections import Counter
@@ -24,10 +24,10 @@ class AuxiliaryHeadHook(Hook):
     """Logs local losses and local accuracies; observes, never trains.
 
     Call order: ``before_train`` checks the batch size against the plan and logs
-    the plan once; ``after_train_iter`` sums on the device and, once an interval,
+    the plan once. ``after_train_iter`` sums on the device; once per interval it
     prints one line and sends every mean to the visualizer backends as
     ``local/loss/<layer>`` and ``local/accuracy/<layer>`` (percent, on training
-    batches). Values are the logging rank's own, as mmengine's are.
+    batches). Values are the logging rank's own, as in mmengine.
 
     Args:
         interval: Iterations between two lines; ``None`` for the interval of
@@ -35,7 +35,7 @@ class AuxiliaryHeadHook(Hook):
 
     Raises:
         TypeError: The model is not a ``LocalImageClassifier``.
-        ValueError: Impossible interval, or a batch of one image would meet a
+        ValueError: The interval is impossible, or a batch of one image would meet a
             BatchNorm1d.
     """
 
@@ -60,7 +60,7 @@ class AuxiliaryHeadHook(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict | None = None) -> None:
-        """Add up this step's values; report once an interval."""
+        """Add up this step's values; report once per interval."""
         metrics = _local_model(runner).local_metrics
         for kind, values in (('loss', metrics.losses), ('accuracy', metrics.accuracies)):
             for name, value in values.items():
@@ -83,7 +83,7 @@ class AuxiliaryHeadHook(Hook):
 
 
 def describe(model: LocalImageClassifier) -> str:
-    """The plan, with the parameters of the backbone and of its auxiliary networks."""
+    """Describe the plan, with the parameters of the classifier and the auxiliary networks."""
     lines = [f'Local plan: {model.plan}']
     auxiliary = 0
     for entry in model.plan.layers:
@@ -97,7 +97,7 @@ def describe(model: LocalImageClassifier) -> str:
 
 
 def _line(scalars: dict[str, float], names: list[str]) -> str:
-    """At most six layers, evenly spread and the last one always: loss and top-1."""
+    """Show loss and top-1 of at most six layers, evenly spread and including the last."""
     if len(names) > SHOWN:
         names = [names[round(i * (len(names) - 1) / (SHOWN - 1))] for i in range(SHOWN)]
     parts = []

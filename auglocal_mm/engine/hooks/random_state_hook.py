@@ -20,11 +20,11 @@ class RandomStateHook(Hook):
     """Keeps every rank's random states in the checkpoint, epoch by epoch.
 
     Call order: ``after_train_epoch`` takes the states, ``before_save_checkpoint``
-    puts them in, ``after_load_checkpoint`` gets them out, ``before_train_epoch``
-    sets them. They are set in uninterrupted runs as well, so an epoch's random
-    numbers do not depend on what ran between it and the one before (validation,
-    a restart). Exact for epoch-based loops; others end no epoch and save no states.
-    With worker processes, use ``auglocal_mm.seed_worker``.
+    stores them, ``after_load_checkpoint`` reads them, ``before_train_epoch`` sets
+    them. They are also set in uninterrupted runs, so an epoch's random numbers do
+    not depend on what ran between it and the epoch before (validation, a restart).
+    This is exact for epoch-based loops; other loops never end an epoch and save no
+    states. With worker processes, use ``auglocal_mm.seed_worker``.
     """
 
     priority = 'VERY_HIGH'
@@ -38,17 +38,17 @@ class RandomStateHook(Hook):
         self._states = all_gather_object(take_random_state())
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Put the states into the checkpoint."""
+        """Store the states in the checkpoint."""
         if self._states is not None:
             seed = getattr(_sampler(runner), 'seed', None)
             checkpoint[KEY] = {'ranks': self._states, 'sampler_seed': seed}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Get the states out of the checkpoint, where it has them."""
+        """Read the states from the checkpoint, if it has them."""
         self._loaded = checkpoint.get(KEY)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Set this rank's states, if any were taken, or loaded by a resume."""
+        """Set this rank's states, if any were taken or loaded by a resume."""
         if self._loaded is not None:
             # A run that only starts from another's weights is at epoch 0.
             if runner.epoch > 0:
@@ -60,8 +60,8 @@ class RandomStateHook(Hook):
     def _adopt(self, runner: Runner, saved: dict[str, Any]) -> None:
         if len(saved['ranks']) != runner.world_size:
             runner.logger.warning(
-                f'The checkpoint holds random states of {len(saved["ranks"])} ranks and this run '
-                f'has {runner.world_size}: random numbers will differ from an uninterrupted run.')
+                f'The checkpoint holds random states of {len(saved["ranks"])} ranks, but this run '
+                f'has {runner.world_size}; random numbers will differ from an uninterrupted run.')
             return
         self._states = saved['ranks']
         sampler = _sampler(runner)
@@ -71,14 +71,14 @@ class RandomStateHook(Hook):
 
 
 def _sampler(runner: Runner) -> Any:
-    """The sampler that shuffles, which a batch sampler may hold."""
+    """Return the sampler that shuffles; a batch sampler may hold it."""
     loader = runner.train_dataloader
     inner = getattr(loader.batch_sampler, 'sampler', None)
     return inner if hasattr(inner, 'seed') else loader.sampler
 
 
 def take_random_state() -> dict[str, Any]:
-    """States of Python's, NumPy's and torch's generators, as tensors and plain values."""
+    """Return the states of Python's, NumPy's and torch's generators as plain values."""
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     return {
         'python': random.getstate(),
@@ -89,7 +89,7 @@ def take_random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """The inverse of :func:`take_random_state`."""
+    """Set the states that :func:`take_random_state` returned."""
     version, values, gauss = state['python']
     random.setstate((version, tuple(values), gauss))
     name, keys, *rest = state['numpy']

@@ -1,4 +1,4 @@
-"""Stops a training that would start from weights left random."""
+"""Stops a run that would start from random weights by mistake."""
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -11,9 +11,9 @@ from auglocal_mm.registry import HOOKS
 class VerifyPretrainedHook(Hook):
     """Checks that every ``init_cfg=dict(type='Pretrained', …)`` covers its module.
 
-    For train scripts other than ours, which check by themselves; it serves any
-    model, detectors too. Call order: ``before_train``, when the files have been
-    read and no step has been taken. A resumed training is checked as well.
+    It is for train scripts other than ours, which make the same check themselves, and
+    works for any model, including detectors. Call order: ``before_train``, after the
+    files were read and before the first step. A resumed run is checked as well.
 
     Raises:
         CheckpointError: A file is missing or does not cover its module.

@@ -1,4 +1,4 @@
-"""The paper's ConvNets for 32×32 images: mmpretrain's own with fewer halvings (Table 3)."""
+"""The paper's ConvNets for 32×32 images: mmpretrain's own, with fewer halvings (Table 3)."""
 from __future__ import annotations
 
 import copy
@@ -55,7 +55,7 @@ class RegNetCIFAR(RegNet):
         strides: Stride of each stage.
         zero_init_residual: Whether the last norm of each block starts at 0; the
             paper's networks start all norms at 1.
-        init_cfg: Convolutions normal by their output, where mmpretrain's has none.
+        init_cfg: Kaiming initialisation of convolutions; mmpretrain's network has none.
         **kwargs: As for mmpretrain's ``RegNet``.
     """
 

@@ -26,7 +26,7 @@ class ResNetCIFAR(ResNet_CIFAR):
         **kwargs: As for mmpretrain's ``ResNet_CIFAR``.
 
     Raises:
-        ValueError: Another depth.
+        ValueError: The depth is none of these.
     """
 
     arch_settings: ClassVar[dict] = {

@@ -33,7 +33,7 @@ def test_check_changes_nothing_and_says_what_is_missing(server, tmp_path, capsys
 def test_prepare_then_check_then_damage(server, tmp_path, capsys):
     assert command_line.main(['cifar10', '--root', 'here']) == 0
     assert command_line.main(['cifar10', '--root', 'here', '--check']) == 0
-    assert 'present  made/one  1,000 bytes, md5 as it should be' in capsys.readouterr().out
+    assert 'present  made/one  1,000 bytes, md5 correct' in capsys.readouterr().out
     (tmp_path / 'here/made/two').write_bytes(b'3')
     assert command_line.main(['cifar10', '--root', 'here', '--check']) == 1
     assert 'damaged  made/two  has md5' in capsys.readouterr().out

@@ -104,7 +104,7 @@ def test_a_missing_file_is_not_asked_for_twice(server, source, tmp_path):
 
 def test_other_bytes_of_the_same_size_are_removed(server, source, tmp_path):
     server.files['a.mat'] = bytes(reversed(CONTENT))
-    refuse(source, tmp_path, f'has md5 .*, should have {md5(CONTENT)}; it was removed')
+    refuse(source, tmp_path, f'has md5 .*, expected {md5(CONTENT)}; it was removed')
     assert {path.name for path in tmp_path.iterdir()} == {'.prepare.lock'}
     server.files['a.mat'] = CONTENT
     get(source, tmp_path)
@@ -113,7 +113,7 @@ def test_other_bytes_of_the_same_size_are_removed(server, source, tmp_path):
 @pytest.mark.parametrize('content', [CONTENT[:-1], b'<html>log in first</html>', CONTENT + b'x'])
 def test_a_file_of_another_size_is_not_fetched(server, source, tmp_path, content):
     server.files['a.mat'] = content
-    refuse(source, tmp_path, f'is {len(content):,} bytes long, should be 600,000')
+    refuse(source, tmp_path, f'is {len(content):,} bytes long, expected 600,000')
 
 
 def test_a_damaged_file_is_replaced_and_kept_until_then(server, source, tmp_path):
@@ -123,7 +123,7 @@ def test_a_damaged_file_is_replaced_and_kept_until_then(server, source, tmp_path
         get(source, tmp_path)
     assert (tmp_path / 'a.mat').read_bytes() == CONTENT[:100]
     said = get(source, tmp_path)
-    assert said.count('a.mat has 100 bytes, should have 600,000; it will be replaced') == 1
+    assert said.count('a.mat has 100 bytes, expected 600,000; it will be replaced') == 1
     assert (tmp_path / 'a.mat').read_bytes() == CONTENT
 
 
@@ -186,8 +186,8 @@ def test_a_read_only_folder_is_named(source):
                 os.setuid(65534)  # the superuser may write anywhere
             get(source, root)
         fault = run_forked(write)
-        assert fault == (f'cannot write {root}/.prepare.lock: Permission denied; choose a folder '
-                         'that can be written to with --root')
+        assert fault == (f'cannot write {root}/.prepare.lock: Permission denied; choose a '
+                         'writable folder with --root')
         root.chmod(0o755)
         (root / 'a.mat').write_bytes(CONTENT)
         root.chmod(0o555)

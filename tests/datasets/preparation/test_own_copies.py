@@ -66,10 +66,10 @@ def heap(folder):
 @pytest.mark.parametrize(('spoil', 'message'), [
     (lambda folder: (folder / 'val').rename(folder / 'validation'), 'missing  val'),
     (lambda folder: (folder / 'val/n00000001/1.JPEG').unlink(),
-     'val    3 class folders with 2 images, should be 3 with 3'),
+     'val    3 class folders with 2 images, expected 3 with 3'),
     (lambda folder: (folder / 'val/n00000001').rename(folder / 'val/cat'),
      'val    2 class folders with 2 images'),
-    (heap, 'images lie in one heap'),
+    (heap, 'images are not sorted into class folders'),
     (lambda folder: cut(folder / 'val/n00000002/2.JPEG'), r'2.JPEG cannot be decoded'),
 ])
 def test_a_faulty_imagenet_says_what_and_how(imagenet, spoil, message):
@@ -94,11 +94,11 @@ def test_a_whole_coco_passes(coco):
         folder / 'annotations/instances_val2017.json').write_text('{"images": ['),
      'annotations/instances_val2017.json', "not in COCO's JSON format"),
     (lambda folder: annotate(folder, 'val2017', ['000000000000.jpg']),
-     'annotations/instances_val2017.json', 'names 1 images, should be 2'),
+     'annotations/instances_val2017.json', 'names 1 images, expected 2'),
     (lambda folder: annotate(folder, 'val2017', ['000000000000.jpg', 'other.jpg']), 'val2017',
-     '1 images that the annotations name are not there, the first is other.jpg'),
+     '1 images that the annotations name are missing, the first is other.jpg'),
     (lambda folder: (folder / 'val2017/000000000001.jpg').unlink(), 'val2017',
-     '1 images, should be 2'),
+     '1 images, expected 2'),
     (lambda folder: cut(folder / 'val2017/000000000001.jpg'), 'val2017', 'cannot be decoded'),
 ])
 def test_a_faulty_coco_says_what_and_how(coco, spoil, path, message):
