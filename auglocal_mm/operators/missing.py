@@ -10,7 +10,6 @@ PURPOSES = {
     'active_rotated_filter': 'orientation-sensitive convolution of rotated detectors',
     'assign_score_withk': 'position-adaptive convolution on point clouds',
     'ball_query': 'neighbours within a radius in point clouds',
-    'bbox_overlaps': 'IoU of boxes',
     'bezier_align': 'pooling along Bézier curves for text spotting',
     'bias_act': 'bias and activation of generative networks',
     'border_align': 'pooling along the borders of boxes',

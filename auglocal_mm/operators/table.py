@@ -2,9 +2,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from . import attention, carafe, deformable, focal, masked_conv, regions, suppression
+from . import attention, carafe, deformable, focal, masked_conv, overlaps, regions, suppression
 
-ROOMS = (attention, carafe, deformable, focal, masked_conv, regions, suppression)
+ROOMS = (attention, carafe, deformable, focal, masked_conv, overlaps, regions, suppression)
 
 
 def get_compiler_version() -> str:

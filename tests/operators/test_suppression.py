@@ -7,7 +7,7 @@ functions and as many products of weights explain.
 import operator_references as slow
 import pytest
 import torch
-from mmcv.ops import batched_nms, nms, nms_match, soft_nms
+from mmcv.ops import batched_nms, bbox_overlaps, nms, nms_match, soft_nms
 
 SCORE_ERROR = 1e-6
 METHODS = ('naive', 'linear', 'gaussian')
@@ -142,3 +142,22 @@ def test_groups_are_those_of_the_compiled_operator(boxes, threshold, equal, by_b
     dets = torch.cat([boxes, scores[:, None]], dim=1)
     ours, theirs = by_both(lambda: [group.tolist() for group in nms_match(dets, threshold)])
     assert ours == theirs
+
+
+@pytest.mark.parametrize('offset', [0, 1])
+@pytest.mark.usefixtures('stand_ins')
+def test_overlaps_equal_a_loop(boxes, offset):
+    found = bbox_overlaps(boxes, BOXES['random'][:7], offset=offset)
+    expected = [[slow.iou(first, second, offset) for second in BOXES['random'][:7].tolist()]
+                for first in boxes.tolist()]
+    torch.testing.assert_close(found, torch.tensor(expected).view(len(boxes), 7), rtol=1e-5,
+                               atol=1e-6)
+
+
+@pytest.mark.parametrize('aligned', [False, True])
+@pytest.mark.parametrize('mode', ['iou', 'iof'])
+@pytest.mark.parametrize('offset', [0, 1])
+def test_overlaps_equal_the_compiled_ones(mode, offset, aligned, by_both):
+    ours, theirs = by_both(lambda: bbox_overlaps(
+        BOXES['random'], BOXES['whole pixels'], mode=mode, aligned=aligned, offset=offset))
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
