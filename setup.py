@@ -26,7 +26,7 @@ ONEDL = [
     'onedl-mmdetection>=3.5.1,<3.6',
     'onedl-mmpretrain>=1.3.6,<1.4',
 ]
-OPENMMLAB = ['mmengine==0.10.7', 'mmcv==2.1.0', 'mmdet==3.3.0', 'mmpretrain==1.2.0']
+OPENMMLAB = ['mmengine==0.10.7', 'mmcv-lite==2.1.0', 'mmdet==3.3.0', 'mmpretrain==1.2.0']
 DEMO = ['matplotlib', 'scikit-learn']
 TESTS = [*DEMO, 'hypothesis', 'pytest']
 DEV = [*TESTS, 'mypy', 'ruff']

@@ -20,8 +20,9 @@ ORIGINALS = {name: TESTED[name] for name in ('mmengine', 'mmcv', 'mmdet', 'mmpre
 SOUND = Facts(
     python=(3, 11, 7), implementation='CPython', versions={**BASE, **ONEDL},
     probes={'torch': {'cuda': '13.0', 'available': False, 'devices': []},
-            'mmcv.ops': {'operators': 'compiled', 'cuda': 'not available'}, 'mmengine': {}, 'mmpretrain.models': {},
-            'mmdet.models': {}, 'auglocal_mm': {'place': '/clone/auglocal_mm'}},
+            'mmcv.ops': {'operators': 'compiled', 'cuda': 'not available'}, 'mmengine': {},
+            'mmpretrain.models': {}, 'mmdet.models': {},
+            'auglocal_mm': {'place': '/clone/auglocal_mm'}},
     data={'data/cifar10': []})
 
 

@@ -80,7 +80,7 @@ def table2_entries(only: Sequence[str] | None = None) -> tuple[Entry, ...]:
         raise ValueError(f'--only must name rows of table2, got {", ".join(unknown) or "none"}; '
                          f'there are {", ".join(TABLE2)}')
     return tuple(
-        Entry(name, str(shipped_config(f'{folder}/resnet110_cifar10.py')), dict(options), paper)
+        Entry(name, str(shipped(f'configs/{folder}/resnet110_cifar10.py')), dict(options), paper)
         for name, (folder, options, paper) in TABLE2.items() if only is None or name in only)
 
 
@@ -98,15 +98,6 @@ def config_entries(paths: Sequence[str]) -> tuple[Entry, ...]:
         raise ValueError(f'each config may be given once, got {", ".join(twice)} again; two '
                          'settings of one config need two files')
     return tuple(Entry(name, path) for name, path in zip(names, paths, strict=True))
-
-
-def shipped_config(name: str) -> Path:
-    """A config that comes with the package, installed or in a clone.
-
-    Raises:
-        FileNotFoundError: There is none of this name.
-    """
-    return shipped(f'configs/{name}')
 
 
 def method_of(model: dict[str, Any]) -> str | None:

@@ -2,8 +2,9 @@
 import pytest
 
 from auglocal_mm.analysis.benchmark import TABLE2, Entry, Settings, config_entries, table2_entries
-from auglocal_mm.analysis.benchmark.entry import method_of, shipped_config
+from auglocal_mm.analysis.benchmark.entry import method_of
 from auglocal_mm.analysis.benchmark.subject import config_of
+from auglocal_mm.shipped import shipped
 
 
 def test_the_preset_is_table_2():
@@ -45,10 +46,10 @@ def test_names_of_configs(tmp_path):
 
 
 def test_shipped_configs():
-    assert all(shipped_config(f'{folder}/resnet110_cifar10.py').is_file()
+    assert all(shipped(f'configs/{folder}/resnet110_cifar10.py').is_file()
                for folder, _, _ in TABLE2.values())
-    with pytest.raises(FileNotFoundError, match=r'no config bp/absent.py in .*\.mim/configs or '):
-        shipped_config('bp/absent.py')
+    with pytest.raises(FileNotFoundError, match=r'no configs/bp/absent.py in .*\.mim or '):
+        shipped('configs/bp/absent.py')
 
 
 @pytest.mark.parametrize(('model', 'method'), [
