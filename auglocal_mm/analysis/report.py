@@ -24,7 +24,7 @@ _STEP_NAMES = {
 
 
 def draw_charts(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> dict[str, Chart]:
-    """All charts of the report, by name."""
+    """Draw all charts of the report, by name."""
     curves = {
         task: {method: Curves.from_dict(evidence['curves'][task][method]) for method in METHODS}
         for task in ('classification', 'detection')
@@ -60,14 +60,14 @@ def _task_charts(
 
 
 def render(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
-    """The whole page.
+    """Render the whole page.
 
     Args:
         results: Complete results.
         evidence: Curves, local accuracy, plan, settings and scenes.
 
     Returns:
-        HTML without a single reference outside itself.
+        HTML without references to anything outside itself.
     """
     charts = draw_charts(results, evidence)
     verdicts = judge(dict(results))
@@ -105,7 +105,7 @@ def _header(
     results: Mapping[str, Any], evidence: Mapping[str, Any], verdicts: Sequence[Verdict]
 ) -> str:
     failed = sum(not verdict.passed for verdict in verdicts)
-    outcome = ('All three acceptance limits are kept.' if not failed else
+    outcome = ('All three acceptance limits are met.' if not failed else
                f'{failed} of the {len(verdicts)} acceptance limits failed.')
     items = ''.join(
         f'<li class="{"pass" if verdict.passed else "fail"}">'

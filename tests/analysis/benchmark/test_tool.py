@@ -65,7 +65,7 @@ def test_one_that_dies(tool, tmp_path, monkeypatch, apart):
     out = tmp_path / 'new' / 'out'
     status, said, err = tool('--preset', 'table2', '--only', 'auglocal-d2,bp,dgl', '--json',
                              '--rounds', 3, '--device', 'cpu', '--out', out, *apart)
-    assert status == 1 and 'dgl falls out: its process was ended by SIGKILL' in err
+    assert status == 1 and 'dgl drops out: its process was ended by SIGKILL' in err
     rows = json.loads(said)
     assert [(row['name'], row['time_ratio'], row['reference']) for row in rows] == [
         ('bp', 1, 'bp'), ('dgl', None, 'bp'), ('auglocal-d2', 1, 'bp')]
