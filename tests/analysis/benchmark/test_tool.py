@@ -83,7 +83,7 @@ def test_one_that_dies(tool, tmp_path, monkeypatch, apart):
     (['--preset', 'table2', '--only', 'bp,auglocal'], 'got auglocal; there are bp, checkpoint'),
     (['absent.py'], 'no config at absent.py'),
     (['--preset', 'table2', '--rounds', '0'], '--rounds must be at least 1, got 0'),
-    (['--preset', 'table2', '--device', 'cuda:99'], '--device cuda:99 is not there'),
+    (['--preset', 'table2', '--device', 'cuda:99'], '--device cuda:99 does not exist'),
     (['--preset', 'table2', '--out', TOOL], '(File exists); choose another'),
     (['--preset', 'table2', '--shape', '8', '8', '8'], 'got 8 8 8')])
 def test_faults_are_told_in_a_line(tool, words, said):
