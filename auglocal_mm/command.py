@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command and its options; by default those of the process.
 
     Returns:
-        Exit status, where the tool does not exit by itself.
+        The exit status, if the tool does not exit by itself.
     """
     command, *options = (sys.argv[1:] if arguments is None else list(arguments)) or ['--help']
     if command in ('-h', '--help', 'help'):
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(tool: Path, argv: list[str]) -> None:
-    """Run a script as the main module; ``runpy`` would name it by its file in the help."""
+    """Run a script as the main module; with ``runpy``, its help would show its file name."""
     main_module = ModuleType('__main__')
     main_module.__file__ = str(tool)
     sys.argv, sys.modules['__main__'] = argv, main_module

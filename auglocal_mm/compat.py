@@ -29,7 +29,7 @@ def _history_method(owner: object, name: str) -> object:
     """Stand in for ``getattr``, by which a pickled ``HistoryBuffer`` names its own methods.
 
     Raises:
-        pickle.UnpicklingError: Anything else is asked for.
+        pickle.UnpicklingError: Anything else is requested.
     """
     if owner is not HistoryBuffer or name.startswith('_'):
         raise pickle.UnpicklingError(f'getattr of {owner!r}, {name!r} is not allowed')

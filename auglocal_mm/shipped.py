@@ -1,4 +1,4 @@
-"""Where the configs and tools are that come with the package."""
+"""Locates the configs and tools that come with the package."""
 from pathlib import Path
 
 
@@ -6,7 +6,7 @@ def shipped(name: str) -> Path:
     """Return a file that comes with the package, installed or in a clone.
 
     Args:
-        name: Such as ``'configs/auglocal/resnet32_cifar10.py'``.
+        name: A name such as ``'configs/auglocal/resnet32_cifar10.py'``.
 
     Raises:
         FileNotFoundError: There is none of this name.
@@ -16,7 +16,7 @@ def shipped(name: str) -> Path:
         if (folder / name).is_file():
             return (folder / name).resolve()
     raise FileNotFoundError(f'no {name} in {package / ".mim"} or {package.parent}; install '
-                            'auglocal_mm as a wheel or from a clone, which bring it')
+                            'auglocal_mm as a wheel or from a clone, which contain it')
 
 
 def config_path(path: str) -> Path:
@@ -37,9 +37,9 @@ def config_path(path: str) -> Path:
     else:
         found = _package_folder(package) / '.mim' / 'configs' / name
     if not found.is_file():
-        raise FileNotFoundError(f'no config at {found}; a name such as '
-                                'auglocal_mm::auglocal/resnet32_cifar10.py stands for one that '
-                                'comes with a package')
+        raise FileNotFoundError(f'no config at {found}; to use a config that '
+                                'comes with a package, give a name such as '
+                                'auglocal_mm::auglocal/resnet32_cifar10.py')
     return found
 
 

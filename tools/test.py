@@ -17,14 +17,14 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--work-dir', help='where the log goes')
-    parser.add_argument('--out', metavar='FILE.pkl', help='keep the predictions')
-    parser.add_argument('--show-dir', metavar='DIR', help='keep pictures of the predictions')
+    parser.add_argument('--work-dir', help='folder for the log')
+    parser.add_argument('--out', metavar='FILE.pkl', help='save the predictions')
+    parser.add_argument('--show-dir', metavar='DIR', help='save pictures of the predictions')
     parser.add_argument('--tta', action='store_true',
                         help="average over augmented images: the config's own, or flips")
     parser.add_argument('--image-folder', metavar='PATH',
-                        help='read PATH/{train,test}/<class>/*.jpg in place of the data set of a '
-                        'CIFAR config or its kin')
+                        help='read PATH/{train,test}/<class>/*.jpg in place of a data set of '
+                        'arrays, such as CIFAR')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')

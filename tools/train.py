@@ -15,17 +15,17 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='where logs and checkpoints go '
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints '
                         '(default: the config\'s, else work_dirs/<config name>)')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='PATH',
                         help='continue from PATH, or from the latest checkpoint in the work dir')
     parser.add_argument('--amp', action='store_true', help='mixed precision')
-    parser.add_argument('--no-validate', action='store_true', help='do not evaluate in training')
+    parser.add_argument('--no-validate', action='store_true', help='train without validation')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate from base_batch_size to this batch size')
     parser.add_argument('--image-folder', metavar='PATH',
-                        help='read PATH/{train,test}/<class>/*.jpg in place of the data set of a '
-                        'CIFAR config or its kin')
+                        help='read PATH/{train,test}/<class>/*.jpg in place of a data set of '
+                        'arrays, such as CIFAR')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings, e.g. model.local.depth=3')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')

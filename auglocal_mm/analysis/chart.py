@@ -1,7 +1,7 @@
-"""A chart: one style, one colour for each rule, written as PNG, SVG or into a page.
+"""Charts: one style, one colour per rule, written as PNG, as SVG or into a page.
 
-Colours are Okabe and Ito's, which colour-blind readers can tell apart. In an SVG
-for a page inks become CSS variables, so that it follows the page from light to dark.
+The colours are Okabe and Ito's, which colour-blind readers can tell apart. In an SVG
+for a page, inks become CSS variables, so the chart follows the page from light to dark.
 """
 import io
 import os
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-#: Inks that charts are drawn with; the variables they become stand below.
+#: Inks that charts are drawn with; CSS_VARIABLES lists the variables they become.
 INK, MUTED, GRID = '#1b1f24', '#5b6570', '#d5dae0'
 #: A rule's colour and name, the same in every picture.
 COLORS = {
@@ -72,14 +72,14 @@ class Chart:
     figure: Figure
 
     def svg(self) -> str:
-        """An ``<svg>`` element to put into a page: text stays text, inks are variables."""
+        """Return an ``<svg>`` element for a page: text stays text, inks are variables."""
         with matplotlib.rc_context({**STYLE, 'svg.hashsalt': self.name}):
             buffer = io.StringIO()
             self.figure.savefig(buffer, format='svg', transparent=True, metadata={'Date': None})
         return _inline(buffer.getvalue(), name=self.name, alt=self.alt)
 
     def save_svg(self, path: Path) -> None:
-        """Write a file of its own, on white, text as text."""
+        """Write a separate SVG file on white, with text as text."""
         with matplotlib.rc_context({**STYLE, 'svg.hashsalt': self.name}):
             self.figure.savefig(path, format='svg', facecolor='white',
                                 metadata={'Date': None, 'Title': self.alt})
@@ -93,7 +93,7 @@ class Chart:
         """Write ``<name>.png`` and ``<name>.svg``, each whole or not at all.
 
         Args:
-            folder: Made where it is missing.
+            folder: Created if it is missing.
 
         Returns:
             Both paths.
@@ -118,7 +118,7 @@ def _inline(svg: str, *, name: str, alt: str) -> str:
         rest = rest.replace(ink, f'var({variable})')
     rest = re.sub(r"font: ([^;\"]*?)'[^;\"]*", r'font: \1var(--font)', rest)
     rest = re.sub(r'font-family: [^;"]*', 'font-family: var(--font)', rest)
-    # matplotlib counts from 1 in every figure; in one page ids must differ.
+    # matplotlib numbers ids from 1 in every figure; in one page they must differ.
     rest = re.sub(r'(\bid="|url\(#|href="#)', rf'\g<1>chart-{name}-', rest)
     title_id = f'chart-{name}-title'
     title = f'<title id="{title_id}">{_escape(alt)}</title>'
@@ -130,14 +130,14 @@ def _escape(text: str) -> str:
 
 
 def new_figure(*, width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty chart; sizes in inches."""
+    """Create an empty chart; sizes are in inches."""
     figure = Figure(figsize=(width, height), layout='constrained')
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
 
 
 def new_row(columns: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """An empty figure of charts side by side; sizes of the whole in inches."""
+    """Create an empty figure of charts side by side; sizes of the whole are in inches."""
     figure = Figure(figsize=(width, height), layout='constrained')
     FigureCanvasAgg(figure)
     return figure, [figure.add_subplot(1, columns, i + 1) for i in range(columns)]

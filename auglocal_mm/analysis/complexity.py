@@ -1,4 +1,4 @@
-"""What a classifier costs: multiply-adds and parameters of its parts, by fvcore's count."""
+"""What a classifier costs: multiply-adds and parameters of its parts, counted by fvcore."""
 from __future__ import annotations
 
 import copy
@@ -26,11 +26,11 @@ class PartCount:
     """What one part of a classifier costs.
 
     Attributes:
-        name: Of the local layer, also for its auxiliary network; ``backbone`` of
-            a plain classifier; ``head`` for neck and head together.
-        kind: What part it is.
-        flops: Multiply-adds of one image's inference.
-        params: Number of parameters, frozen ones included.
+        name: The local layer's name, also for its auxiliary network; ``backbone`` for
+            a plain classifier's; ``head`` for neck and head together.
+        kind: The kind of part.
+        flops: Multiply-adds for the inference of one image.
+        params: Number of parameters, including frozen ones.
     """
     name: str
     kind: Kind
@@ -42,11 +42,11 @@ class PartCount:
 class Complexity:
     """What a classifier costs, part by part in the order of the forward pass.
 
-    FLOPs are multiply-adds of one image as fvcore counts them: convolutions,
-    linear layers, matrix products and attention, and what it adds for norms and
-    adaptive pooling. Auxiliary networks count up to their logits or embedding:
-    the networks of second losses, such as InfoPro's decoders, are no part of
-    ``flops``, as in the paper. They are trained, so they are part of ``params``.
+    FLOPs are multiply-adds for one image as fvcore counts them: convolutions, linear
+    layers, matrix products and attention, plus what it adds for norms and adaptive
+    pooling. Auxiliary networks count up to their logits or embedding. As in the paper,
+    the networks of second losses, such as InfoPro's decoders, are not part of ``flops``.
+    They are trained, so they are part of ``params``.
 
     Attributes:
         parts: Local layers, each followed by its auxiliary network; then the head.
@@ -57,17 +57,17 @@ class Complexity:
 
     @property
     def flops(self) -> int:
-        """Of one image through everything."""
+        """Multiply-adds of everything."""
         return self.backbone_flops + self.auxiliary_flops
 
     @property
     def backbone_flops(self) -> int:
-        """Of backbone, neck and head: inference, and back-propagation's forward pass."""
+        """Multiply-adds of backbone, neck and head: inference, and the forward pass of BP."""
         return sum(part.flops for part in self.parts if part.kind != 'auxiliary')
 
     @property
     def auxiliary_flops(self) -> int:
-        """Of all auxiliary networks."""
+        """Multiply-adds of all auxiliary networks."""
         return sum(part.flops for part in self.parts if part.kind == 'auxiliary')
 
     @property
@@ -82,15 +82,15 @@ class Complexity:
 
     @property
     def auxiliary_params(self) -> int:
-        """Parameters under ``auxiliary.*``, those of second losses included."""
+        """Parameters under ``auxiliary.*``, including those of second losses."""
         return sum(part.params for part in self.parts if part.kind == 'auxiliary')
 
     def find(self, kind: Kind, name: str) -> PartCount | None:
-        """The part of this kind and name, if there is one."""
+        """Return the part of this kind and name, if there is one."""
         return next((part for part in self.parts if (part.kind, part.name) == (kind, name)), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Sums as plain integers."""
+        """Return the sums as plain integers."""
         return dict(
             flops=self.flops, backbone_flops=self.backbone_flops,
             auxiliary_flops=self.auxiliary_flops, params=self.params,
@@ -113,17 +113,17 @@ class Complexity:
 
 def complexity_of_config(path: str, cfg_options: dict | None = None,
                          shape: Sequence[int] | None = None) -> Complexity:
-    """Build a config's model and count it; no data set is touched.
+    """Build a config's model and count it, without touching a data set.
 
     Args:
         path: The config.
-        cfg_options: Settings that win over it.
+        cfg_options: Settings that override it.
         shape: Height and width of the image in pixels, or one number for both;
-            ``None`` takes what the config's data pipelines make.
+            ``None`` takes the size from the config's data pipelines.
 
     Raises:
-        FileNotFoundError: No such config.
-        TypeError, ValueError: As :func:`complexity` and :func:`image_shape` say.
+        FileNotFoundError: There is no such config.
+        TypeError, ValueError: See :func:`complexity` and :func:`image_shape`.
     """
     cfg = load_config(path, cfg_options=cfg_options)
     size = image_shape(cfg, shape)
@@ -133,16 +133,16 @@ def complexity_of_config(path: str, cfg_options: dict | None = None,
 def complexity(model: Any, shape: tuple[int, int]) -> Complexity:
     """Count a classifier, plain or local, in evaluation mode.
 
-    A copy that shares the parameters is what runs: mode, buffers and random
-    states of `model` stay as they are.
+    The function runs a copy that shares the parameters, so the mode, buffers and
+    random states of `model` do not change.
 
     Args:
         model: mmpretrain's ``ImageClassifier`` or a ``LocalImageClassifier``.
         shape: Height and width of the image in pixels.
 
     Raises:
-        TypeError: The model is no such classifier.
-        ValueError: No image of this shape passes through it.
+        TypeError: The model is not such a classifier.
+        ValueError: An image of this shape does not pass through it.
     """
     if not isinstance(model, ImageClassifier):
         raise TypeError(f"the model must be a LocalImageClassifier or mmpretrain's "
@@ -168,7 +168,7 @@ def _image_channels(backbone: nn.Module) -> int:
 
 
 def _plain_parts(model: Any, images: Tensor) -> Iterator[PartCount]:
-    """Backbone in one piece; neck and head."""
+    """Count the backbone as one part, then neck and head."""
     yield _count('backbone', 'layer', model.backbone, model.backbone, images)
     ends = _ends(model)
     if len(ends):
@@ -176,7 +176,7 @@ def _plain_parts(model: Any, images: Tensor) -> Iterator[PartCount]:
 
 
 def _local_parts(model: LocalImageClassifier, images: Tensor) -> Iterator[PartCount]:
-    """Each local layer, each auxiliary network behind its layer; neck and head."""
+    """Count each local layer, followed by its auxiliary network; then neck and head."""
     x: Any = images
     outputs: list[Any] = []
     for module, layers in enumerate(model.local_modules):
@@ -204,11 +204,11 @@ def _count(name: str, kind: Kind, owner: nn.Module, call: Callable[[Any], Any], 
 
 
 def count_flops(owner: nn.Module, call: Callable[[Any], Any], x: Any) -> int:
-    """Multiply-adds of ``call(x)``.
+    """Count the multiply-adds of ``call(x)``.
 
     Args:
         owner: Holds every module and parameter that `call` uses, in evaluation mode.
-        call: What is counted.
+        call: The function to count.
         x: Tensor, :class:`~auglocal_mm.partition.Tokens`, or tuples of tensors.
     """
     analysis = FlopCountAnalysis(_Traceable(owner, call, x), (_tensors(x),))
@@ -218,36 +218,36 @@ def count_flops(owner: nn.Module, call: Callable[[Any], Any], x: Any) -> int:
 
 
 class _Traceable(nn.Module):
-    """Tensors in, tensors out, as ``torch.jit`` wants it, around a call on features.
+    """Wraps a function of features so that tensors go in and out, as ``torch.jit`` needs.
 
     Args:
         owner: Holds what `call` uses.
-        call: Anything on features.
-        like: Features; what is no tensor in them is taken for every call.
+        call: A function of features.
+        like: Features; their parts that are not tensors are used in every call.
     """
 
     def __init__(self, owner: nn.Module, call: Callable[[Any], Any], like: Any) -> None:
         super().__init__()
         self.owner = owner
-        # Not a submodule a second time, or it would be found under two names.
+        # In a tuple, so that it is not registered as a submodule a second time.
         self.calls = (call,)
         self.tokens = like if isinstance(like, Tokens) else None
 
     def forward(self, values: Any) -> Any:
-        """Nested tensors to nested tensors."""
+        """Map nested tensors to nested tensors."""
         x = values if self.tokens is None else replace(self.tokens, values=values)
         return _tensors(self.calls[0](x))
 
 
 def _tensors(x: Any) -> Any:
-    """Features as tensors, and tuples of them."""
+    """Convert features to tensors, also inside tuples."""
     if isinstance(x, (tuple, list)):
         return tuple(_tensors(part) for part in x)
     return x.values if isinstance(x, Tokens) else x
 
 
 def _attention_flops(inputs: list[Any], outputs: list[Any]) -> int:
-    """Queries by keys, then weights by values: 2·B·heads·L·L·d of self-attention."""
+    """Count queries by keys and weights by values: 2·B·heads·L·L·d in self-attention."""
     query, _, value = (part.type().sizes() for part in inputs[:3])
     *batches, queries, width = query
     keys, value_width = value[-2:]

@@ -12,7 +12,7 @@ LOCAL_ACCURACY = 'local/accuracy/'
 
 @dataclass(frozen=True)
 class Series:
-    """One quantity over steps (iterations or epochs), both in the order they were written."""
+    """One quantity over steps (iterations or epochs), in the order of writing."""
 
     steps: tuple[float, ...] = ()
     values: tuple[float, ...] = ()
@@ -32,13 +32,13 @@ class Series:
         return self.values[-1]
 
     def every(self, iterations: int | None) -> 'Series':
-        """The same values over epochs of so many iterations; as they are where it is unknown."""
+        """Return the values over epochs of `iterations` steps; unchanged if that is unknown."""
         if iterations is None:
             return self
         return Series(tuple(step / iterations for step in self.steps), self.values)
 
     def then(self, later: 'Series') -> 'Series':
-        """What was written before the later series begins, and the later series."""
+        """Return the values before the later series begins, followed by that series."""
         if not len(later):
             return self
         kept = [(step, value) for step, value in zip(self.steps, self.values, strict=True)
@@ -47,12 +47,12 @@ class Series:
                       (*(value for _, value in kept), *later.values))
 
     def to_dict(self) -> dict[str, list[float]]:
-        """Plain lists, for JSON."""
+        """Return plain lists, for JSON."""
         return {'steps': list(self.steps), 'values': list(self.values)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> 'Series':
-        """The inverse of :meth:`to_dict`."""
+        """Invert :meth:`to_dict`."""
         return cls(tuple(data['steps']), tuple(data['values']))
 
 
@@ -65,10 +65,10 @@ class Curves:
         val: Validation metrics by epoch (by iteration in iteration-based
             runs), e.g. ``accuracy/top1`` or ``coco/bbox_mAP``.
         local: ``local/loss/<unit>`` and ``local/accuracy/<unit>``, by iteration.
-        iterations_per_epoch: As far as the log tells: exact once it spans more
-            epochs than iterations between its lines, or once a line ends an epoch,
-            as :class:`auglocal_mm.AuxiliaryHeadHook` writes one. ``None`` in
-            iteration-based runs.
+        iterations_per_epoch: The best estimate from the log. It is exact once the log
+            spans more epochs than there are iterations between its lines, or once a
+            line ends an epoch, as :class:`auglocal_mm.AuxiliaryHeadHook` writes one.
+            ``None`` in iteration-based runs.
     """
 
     train: dict[str, Series] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Curves:
     iterations_per_epoch: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts and lists, for JSON."""
+        """Return plain dicts and lists, for JSON."""
         kinds = {
             kind: {name: series.to_dict() for name, series in getattr(self, kind).items()}
             for kind in _KINDS
@@ -86,38 +86,37 @@ class Curves:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> 'Curves':
-        """The inverse of :meth:`to_dict`."""
+        """Invert :meth:`to_dict`."""
         return cls(**{
             kind: {name: Series.from_dict(series) for name, series in data[kind].items()}
             for kind in _KINDS
         }, iterations_per_epoch=data.get('iterations_per_epoch'))
 
     def then(self, later: 'Curves') -> 'Curves':
-        """A run and its continuation, which replaces what it did anew."""
+        """Join a run and its continuation, which replaces the steps that it repeated."""
         joined = {
             kind: {name: getattr(self, kind).get(name, Series()).then(
                        getattr(later, kind).get(name, Series()))
                    for name in {**getattr(self, kind), **getattr(later, kind)}}
             for kind in _KINDS
         }
-        # Of two lower bounds the higher one, unless the later run stands alone.
-        begun_anew = joined['train'] == later.train
-        bounds = (0 if begun_anew else self.iterations_per_epoch, later.iterations_per_epoch)
+        # The higher one of two lower bounds, unless the later run replaces everything.
+        restarted = joined['train'] == later.train
+        bounds = (0 if restarted else self.iterations_per_epoch, later.iterations_per_epoch)
         return Curves(**joined, iterations_per_epoch=max(b or 0 for b in bounds) or None)
 
 
 _KINDS = ('train', 'val', 'local')
-#: Bookkeeping of mmengine that is no learning curve.
+#: Bookkeeping of mmengine that is not a learning curve.
 _SKIPPED = {'step', 'epoch', 'iter', 'time', 'data_time', 'memory'}
 
 
 def parse_curves(text: str) -> Curves:
-    """Curves from the text of a ``scalars.json``: one JSON object a line.
+    """Parse the text of a ``scalars.json``, which has one JSON object per line.
 
-    A line belongs to training when it holds ``loss`` or ``lr``, its ``local/``
-    entries apart; a line with none of these is a validation. Values that are not finite
-    are left out. A last line without its end, as a running job leaves it, is
-    skipped.
+    A line belongs to training if it holds ``loss`` or ``lr``; ``local/`` entries are
+    kept separately; a line with none of these is a validation. Values that are not
+    finite are left out. An incomplete last line, as in a running job, is skipped.
 
     Raises:
         ValueError: Another line is not a JSON object.
@@ -157,7 +156,7 @@ def _kind(entry: dict[str, Any]) -> str:
 
 
 def _iterations_per_epoch(entries: list[dict[str, Any]]) -> int | None:
-    """The least length with room for every line: iteration i of epoch e needs i / e."""
+    """Return the least length that fits every line: iteration i of epoch e needs i / e."""
     least, latest = 0, 0
     for entry in entries:
         kind, step = _kind(entry), int(entry.get('step', 0))
@@ -166,7 +165,7 @@ def _iterations_per_epoch(entries: list[dict[str, Any]]) -> int | None:
         if kind == 'train' and entry.get('epoch'):
             least = max(least, math.ceil(step / entry['epoch']))
         elif kind == 'val' and least and step:
-            # After an epoch's validation nothing of it can follow.
+            # An epoch's validation ends it, so no later line belongs to it.
             least = max(least, math.ceil(latest / step))
     return least or None
 
@@ -180,7 +179,7 @@ def _to_series(points: list[tuple[int, float]]) -> Series:
 
 
 def find_scalars(work_dir: Path) -> list[Path]:
-    """Every ``scalars.json`` of a run's work directory, one for each start, oldest first.
+    """Find every ``scalars.json`` in a run's work directory, one per start, oldest first.
 
     Raises:
         FileNotFoundError: There is none.
@@ -195,14 +194,14 @@ def find_scalars(work_dir: Path) -> list[Path]:
 
 
 def read_curves(work_dir: Path) -> Curves:
-    """Curves of the run in a work directory, interrupted and resumed or not.
+    """Read the curves of the run in a work directory, whether or not it was resumed.
 
-    Each start wrote a file of its own. From its first step on it replaces what
-    earlier ones wrote, so a run that began anew in a used folder stands alone.
+    Each start wrote a separate file. From its first step on, it replaces what earlier
+    ones wrote, so a run restarted in a used folder replaces everything before.
 
     Raises:
         FileNotFoundError: The run wrote no ``scalars.json``.
-        ValueError: A line of one is not a JSON object.
+        ValueError: A line of a file is not a JSON object.
     """
     curves = Curves()
     for path in find_scalars(work_dir):

@@ -1,4 +1,4 @@
-"""Accuracy by depth of a network and its checkpoints: auxiliary heads and linear probes."""
+"""Accuracy by depth of a network's checkpoints: auxiliary networks and linear probes."""
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ class DepthAccuracy:
     """Top-1 on the test split, in percent, of one checkpoint.
 
     Attributes:
-        label: What the checkpoint is called, e.g. ``epoch 24``.
-        heads: Unit name to the accuracy of its auxiliary network; the last unit's
-            is that of the classifier's own head.
+        label: Name of the checkpoint, e.g. ``epoch 24``.
+        heads: Unit name to the accuracy of its auxiliary network; for the last unit,
+            the accuracy of the classifier's own head.
         probes: Unit name to the accuracy of a linear probe.
     """
     label: str
@@ -28,7 +28,7 @@ class DepthAccuracy:
     probes: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {'label': self.label, 'heads': self.heads, 'probes': self.probes}
 
 
@@ -37,7 +37,7 @@ class DepthStudy:
     """Checkpoints of one network, measured on the same images.
 
     Attributes:
-        name: What the network is, e.g. the config's name.
+        name: Name of the network, e.g. the config's name.
         units: All units of the backbone, in depth order.
         checkpoints: One entry each, in the order given.
         test_images: Images that accuracies were measured on.
@@ -50,7 +50,7 @@ class DepthStudy:
     probe_images: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {'name': self.name, 'units': list(self.units), 'test_images': self.test_images,
                 'probe_images': self.probe_images,
                 'checkpoints': [each.to_dict() for each in self.checkpoints]}
@@ -64,15 +64,15 @@ def study_depth(config: Config, checkpoints: Sequence[str | Path], *, name: str,
     Args:
         config: Classification config, local or not.
         checkpoints: Files that were trained with it.
-        name: What to call the network.
-        probes: Fit linear probes, too. A network without auxiliary networks has
-            nothing else but its head.
-        limit: The most training images that probes are fitted to.
-        told: Is given a line after each checkpoint.
+        name: Name of the network.
+        probes: Also fit linear probes. A network without auxiliary networks has nothing
+            else but its head.
+        limit: Maximum number of training images that probes are fitted to.
+        told: Called with a line after each checkpoint.
 
     Raises:
-        CheckpointError, FileNotFoundError, TypeError, ValueError: A file or the
-            data is missing or unfit, or the backbone cannot be cut into units.
+        CheckpointError, FileNotFoundError, TypeError, ValueError: A file or the data is
+            missing or unsuitable, or the backbone cannot be cut into units.
     """
     model = build_classifier(config)
     if not probes and not getattr(model, 'auxiliary', None):
@@ -95,7 +95,7 @@ def study_depth(config: Config, checkpoints: Sequence[str | Path], *, name: str,
 
 
 def _at_units(accuracy: dict[str, float], units: Sequence[str]) -> dict[str, float]:
-    """The head's accuracy is that of the last unit."""
+    """Assign the head's accuracy to the last unit."""
     return {units[-1] if name == 'head' else name: value for name, value in accuracy.items()}
 
 
@@ -108,7 +108,7 @@ def _probe(model: Any, train: Any, test: Any) -> dict[str, float]:
 
 
 def by_epoch(checkpoints: Sequence[str]) -> list[str]:
-    """Files in the order of the numbers in their names, so that epoch 10 follows epoch 9."""
+    """Sort files by the numbers in their names, so that epoch 10 follows epoch 9."""
     return sorted(checkpoints, key=lambda path: [
         (part.isdigit(), int(part) if part.isdigit() else 0, part)
         for part in re.split(r'(\d+)', path)])

@@ -1,4 +1,4 @@
-"""Accuracy by depth as a picture: a line for each checkpoint, light to dark by epoch."""
+"""Accuracy by depth as a picture: one line per checkpoint, light to dark by epoch."""
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,16 +12,16 @@ from .line_labels import LineEnd, label_ends
 from .line_styles import rule_of, shades_of
 from .unit_axis import name_units, shown_units
 
-#: So many lines are named; of more, every so-many-th.
+#: Maximum number of named lines; of more, an even selection is named.
 _NAMED = 10
 
 
 def depth_chart(study: DepthStudy, *, color: str | None = None) -> Chart:
-    """Auxiliary heads and linear probes side by side, whichever were measured.
+    """Draw auxiliary networks and linear probes side by side, whichever were measured.
 
     Args:
         study: What was measured.
-        color: Colour of the lines; default: that of the rule that the study's name
+        color: Colour of the lines; by default, that of the rule that the study's name
             begins with.
 
     Raises:
@@ -30,10 +30,10 @@ def depth_chart(study: DepthStudy, *, color: str | None = None) -> Chart:
     panels = [(title, [getattr(each, kind) for each in study.checkpoints]) for kind, title in (
         ('heads', 'Auxiliary networks and head, top-1 (%)'),
         ('probes', f'Linear probes, top-1 (%) · {study.probe_images:,} training images'))]
-    # A head alone, as after back-propagation, is no curve.
+    # A head alone, as after back-propagation, is not a curve.
     panels = [(title, lines) for title, lines in panels if any(len(line) > 1 for line in lines)]
     if not panels:
-        raise ValueError(f'nothing was measured of {study.name}: it has no auxiliary networks; '
+        raise ValueError(f'nothing was measured for {study.name}: it has no auxiliary networks; '
                          'ask for linear probes')
     color = color or COLORS.get(rule_of(study.name) or 'auglocal', COLORS['auglocal'])
     lines_drawn = min(len(study.checkpoints), _NAMED)

@@ -1,4 +1,4 @@
-"""Learning curves of several runs in one picture, seeds as a mean with a band."""
+"""Learning curves of several runs in one picture; seeds as a mean with a band."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +12,9 @@ from .curves import Series
 from .line_labels import LineEnd, label_ends
 from .line_styles import line_styles
 
-#: A line has about so many marks, however many values.
+#: Approximate number of marks per line, whatever its number of values.
 _MARKS = 8
-#: Labels that fit beside a chart of the usual height, in lines of text.
+#: Number of labels that fit beside a chart of the usual height.
 _FITTING = 12
 
 
@@ -23,22 +23,22 @@ def learning_curves_chart(
     log: bool = False, crop: float = 0.0, colors: Mapping[str, str] | None = None,
     dashes: Mapping[str, Any] | None = None, xlabel: str = 'epoch', width: float = 6.4,
 ) -> Chart:
-    """One quantity by epoch, a line for each entry.
+    """Draw one quantity by epoch, one line per entry.
 
     Args:
         name: The chart's name.
         runs: Label to the values of its runs (seeds) over epochs; several are
             drawn as their mean with a band from the lowest to the highest. Empty
-            series are left out. Labels that begin with a rule's name have its
-            colour; see :func:`~auglocal_mm.analysis.line_styles.line_styles`.
+            series are left out. A label that begins with a rule's name gets that
+            rule's colour; see :func:`~auglocal_mm.analysis.line_styles.line_styles`.
         title: What the quantity is, with its unit.
         formatted: Format of the last value, e.g. ``{:.1f}``.
         log: Logarithmic axis; values that are not positive are left out.
-        crop: Share of the epochs, at the start, for which the axis need not have
-            room below.
-        colors, dashes: Label to colour and to dashes, where they are not to be
-            chosen here.
-        xlabel: What the steps are.
+        crop: Share of the epochs, at the start, whose low values the axis need not
+            show.
+        colors, dashes: Label to colour and to dashes, in place of the automatic
+            choice.
+        xlabel: Unit of the steps.
         width: Inches.
     """
     with matplotlib.rc_context(STYLE):
@@ -51,7 +51,7 @@ def learning_curves_chart(
 
 
 def curves_height(lines: int) -> float:
-    """Inches that a chart of so many labelled lines needs."""
+    """Return the height in inches that a chart with this many labelled lines needs."""
     return 3.6 + 0.2 * max(0, lines - _FITTING)
 
 
@@ -90,7 +90,7 @@ def draw_learning_curves(
     if log:
         _plain_log_ticks(axes)
     if ends:
-        axes.figure.canvas.figure.draw_without_rendering()  # settles what labels are placed by
+        axes.figure.canvas.figure.draw_without_rendering()  # fixes the layout for placing labels
         label_ends(axes, ends)
     return ', '.join(said)
 
@@ -98,15 +98,15 @@ def draw_learning_curves(
 def mean_and_range(
     seeds: Sequence[Series], *, positive: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
-    """Mean, lowest and highest value of several runs, over the steps that all of them span.
+    """Return mean, lowest and highest value of several runs, over their common steps.
 
     Args:
-        seeds: The runs; where their steps differ, values between are interpolated.
+        seeds: The runs; where their steps differ, values are interpolated.
         positive: Leave out values that are not above 0, which a logarithmic axis
             cannot show.
 
     Returns:
-        Steps, means, lowest and highest values, or ``None`` where there is nothing.
+        Steps, means, lowest and highest values, or ``None`` if there are no values.
     """
     points = [_points(series, positive=positive) for series in seeds]
     points = [(steps, values) for steps, values in points if len(steps)]
@@ -129,7 +129,7 @@ def _points(series: Series, *, positive: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _marked(count: int, number: int, lines: int) -> tuple[int, int]:
-    """First mark and distance, so that lines close together have theirs at different places."""
+    """Return first mark and spacing, so that marks of close lines do not coincide."""
     every = max(1, count // _MARKS)
     return number * every // max(1, lines), every
 
@@ -142,7 +142,7 @@ def _crop(axes: Axes, lowest: float) -> None:
 
 
 def _plain_log_ticks(axes: Axes) -> None:
-    """1, 0.1 and so on in plain numbers; 2 and 5 between where there is room."""
+    """Label 1, 0.1 and so on in plain numbers, with 2 and 5 between if there is room."""
     low, high = axes.get_ylim()
     subs = (1.0,) if high / low > 300 else (1.0, 2.0, 5.0) if high / low > 3 else (
         1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)

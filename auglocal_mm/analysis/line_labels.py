@@ -1,4 +1,4 @@
-"""Labels at the ends of lines: each beside its line, none on another."""
+"""Labels at the ends of lines, each beside its line and none on another."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,16 +19,16 @@ _LINE, _LEADER, _SAMPLE, _GAP = 13.5, 16.0, 30.0, 6.0
 
 
 def spread(heights: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
-    """Heights at least `gap` apart and near the given ones, order kept, inside [low, high].
+    """Move heights at least `gap` apart, in the same order, inside [low, high].
 
-    Each cluster of heights that are too close is spread evenly about its mean.
-    Where there is no room for all of them, they are spread over what there is.
+    Each cluster of heights that are too close is spread evenly about its mean. If there
+    is no room for all of them, they are spread over the whole range.
     """
     if not heights:
         return []
     gap = min(gap, (high - low) / max(1, len(heights) - 1))
     order = sorted(range(len(heights)), key=lambda i: heights[i])
-    # Without its own share of the gaps, each cluster is one height: that of its middle.
+    # Minus its own share of the gaps, each cluster is one height: that of its middle.
     clusters: list[list[float]] = []
     for rank, index in enumerate(order):
         clusters.append([heights[index] - rank * gap, 1])
@@ -51,7 +51,7 @@ class LineEnd:
     Attributes:
         x, y: The point, in the values of the axes.
         text: The label.
-        style: How the line is drawn: keywords of a matplotlib line.
+        style: The line's style: keywords of a matplotlib line.
     """
     x: float
     y: float
@@ -60,7 +60,7 @@ class LineEnd:
 
 
 def label_ends(axes: Axes, ends: Sequence[LineEnd]) -> None:
-    """Write labels in a column right of the axes, each with a sample of its line.
+    """Write labels in a column to the right of the axes, each with a sample of its line.
 
     Call it when the limits of the axes are final.
     """
@@ -83,7 +83,7 @@ def label_ends(axes: Axes, ends: Sequence[LineEnd]) -> None:
 
 
 def _right_of(axes: Axes) -> Transform:
-    """Points right of the axes, and their height as a fraction: it follows their layout."""
+    """Map points to the right of the axes and fractions of their height to pixels."""
     points = Affine2D().scale(1 / 72) + axes.figure.dpi_scale_trans
     edge = ScaledTranslation(1, 0, axes.transAxes)  # type: ignore[arg-type]
     return blended_transform_factory(points + edge, axes.transAxes)

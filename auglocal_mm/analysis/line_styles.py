@@ -1,4 +1,4 @@
-"""How lines are told apart: colour by rule; shade, dashes and marks within one rule."""
+"""Styles that tell lines apart: colour by rule; shade, dashes and marks within a rule."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -6,17 +6,17 @@ from matplotlib.colors import to_hex, to_rgb
 
 from .chart import COLORS, NAMES
 
-#: For names that are no rule's, in this order; Okabe and Ito's, too.
+#: For names that do not start with a rule, in this order; also Okabe and Ito's.
 _OTHERS = ('#56b4e9', '#009e73', '#e69f00', '#cc79a7', '#0072b2', '#d55e00', '#5b6570')
 _DASHES: tuple[Any, ...] = ('-', (0, (5, 1.8)), (0, (1.2, 1.6)), (0, (6, 1.6, 1.2, 1.6)),
                             (0, (9, 3)))
 _MARKS = ('o', 's', '^', 'D', 'v')
-#: Strongest mixture with white and with black, so that a shade is still its colour.
+#: Largest share of white and of black, so that a shade still shows its colour.
 _TINT, _SHADE = 0.45, 0.5
 
 
 def rule_of(name: str) -> str | None:
-    """The rule that a line's name begins with, e.g. ``auglocal`` of 'AugLocal d = 2'."""
+    """Return the rule that a line's name begins with: ``auglocal`` for 'AugLocal d = 2'."""
     words = {word.lower(): rule for rule in NAMES for word in (rule, NAMES[rule])}
     found = [word for word in words if name.lower().startswith(word)
              and not name[len(word):len(word) + 1].isalpha()]
@@ -27,15 +27,15 @@ def line_styles(
     names: Sequence[str], *, colors: Mapping[str, str] | None = None,
     dashes: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Keywords of a matplotlib line for each name.
+    """Return the keywords of a matplotlib line for each name.
 
-    Names that begin with a rule's name have its colour. Several of one rule go
-    from light to dark in the order given, with dashes and marks of their own.
+    Names that begin with a rule's name get its colour. Several lines of one rule go
+    from light to dark in the given order, with different dashes and marks.
 
     Args:
-        names: The lines, in the order in which they are told.
-        colors: Line to colour, where it is not to be chosen here.
-        dashes: Line to dashes, where they are not to be chosen here.
+        names: The lines, in order.
+        colors: Line to colour, in place of the automatic choice.
+        dashes: Line to dashes, in place of the automatic choice.
     """
     groups: dict[str, list[str]] = {}
     for name in names:
@@ -55,13 +55,13 @@ def line_styles(
 
 
 def shades_of(color: str, count: int) -> list[str]:
-    """So many shades of a colour, from light to dark; the colour itself if one."""
+    """Return `count` shades of a colour, from light to dark; the colour itself for one."""
     if count == 1:
         return [color]
     return [_mixed(color, 1 - 2 * i / (count - 1)) for i in range(count)]
 
 
 def _mixed(color: str, amount: float) -> str:
-    """The colour with white (amount up to 1) or with black (down to -1)."""
+    """Mix the colour with white (amount up to 1) or with black (down to -1)."""
     other, share = (1.0, _TINT * amount) if amount > 0 else (0.0, -_SHADE * amount)
     return to_hex([value + (other - value) * share for value in to_rgb(color)])

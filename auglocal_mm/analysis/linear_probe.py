@@ -1,4 +1,4 @@
-"""Linear probes: how well a linear classifier does on frozen features."""
+"""Linear probes: the accuracy of a linear classifier on frozen features."""
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ class LinearProbe:
     """Multinomial logistic regression on standardised features.
 
     Attributes:
-        mean, scale: Of the training features [C].
+        mean, scale: Mean and standard deviation of the training features [C].
         weight: [classes×C].
         bias: [classes].
     """
@@ -25,28 +25,28 @@ class LinearProbe:
     bias: Tensor
 
     def logits(self, features: Tensor) -> Tensor:
-        """Class logits [N×classes] of features [N×C]."""
+        """Compute class logits [N×classes] of features [N×C]."""
         return (features.double() - self.mean) / self.scale @ self.weight.T + self.bias
 
     def accuracy(self, features: Tensor, labels: Tensor) -> float:
-        """Top-1 in percent."""
+        """Compute the top-1 accuracy in percent."""
         return 100 * float((self.logits(features).argmax(dim=1) == labels).double().mean())
 
 
 def fit_probe(features: Tensor, labels: Tensor, *, classes: int, l2: float = L2) -> LinearProbe:
     """Fit a probe: the minimum over W, b of mean cross entropy + l2/2·‖W‖² (a convex problem).
 
-    Computed in float64 by L-BFGS from zero, so equal features give equal probes.
-    A feature that does not vary is left as it is.
+    The fit runs in float64 by L-BFGS from zero, so equal features give equal probes.
+    A feature that does not vary is only centred.
 
     Args:
-        features: Of the training images [N×C].
+        features: Features of the training images [N×C].
         labels: Class indices [N].
         classes: Number of classes.
         l2: Weight of the squared norm, above 0.
 
     Raises:
-        ValueError: Impossible weight, or features and labels that do not match.
+        ValueError: The weight is impossible, or features and labels do not match.
     """
     if not l2 > 0:
         raise ValueError(f'l2 must be above 0, so that the minimum is unique, got {l2}')

@@ -1,4 +1,4 @@
-"""Accuracy by depth: every auxiliary network of a model, asked on a test set.
+"""Accuracy by depth: every auxiliary network of a model, evaluated on a test set.
 
 ``python -m auglocal_mm.analysis.local_accuracy CONFIG CHECKPOINT`` prints a
 table; ``--out`` writes it, with the local plan, as JSON.
@@ -14,22 +14,22 @@ from torch import Tensor, nn
 
 
 def local_accuracy(model: nn.Module, loader: Iterable[Any]) -> dict[str, float]:
-    """Top-1 accuracy of every local module's classifier.
+    """Measure the top-1 accuracy of every local module's classifier.
 
-    The model is put into eval mode and left in it.
+    The model is put into eval mode and stays in it.
 
     Args:
         model: Has ``data_preprocessor`` and ``local_logits(inputs)``, which
             yields a unit's name and logits [B×C] for each local module in depth
             order, as :class:`auglocal_mm.LocalImageClassifier` does.
-        loader: Batches as an mmpretrain data loader gives them.
+        loader: Batches as an mmpretrain data loader yields them.
 
     Returns:
         Unit name to percent, in depth order; the last is the head.
 
     Raises:
         TypeError: The model has no ``local_logits``.
-        ValueError: The loader gave no sample.
+        ValueError: The loader yielded no sample.
     """
     if not hasattr(model, 'local_logits'):
         raise TypeError(
@@ -48,7 +48,7 @@ def local_accuracy(model: nn.Module, loader: Iterable[Any]) -> dict[str, float]:
                 hits = int((logits.argmax(dim=1) == labels.to(logits.device)).sum())
                 correct[name] = correct.get(name, 0) + hits
     if samples == 0:
-        raise ValueError('loader must give at least 1 sample, got 0: check the data set')
+        raise ValueError('loader must yield at least 1 sample, got 0: check the data set')
     return {name: 100 * hits / samples for name, hits in correct.items()}
 
 
@@ -57,7 +57,7 @@ def _labels(data_samples: Iterable[Any]) -> Tensor:
 
 
 def measure_checkpoint(config: Any, checkpoint: str | Path) -> dict[str, Any]:
-    """Local accuracy and plan of a trained model on its config's test set.
+    """Measure the local accuracy of a trained model on its config's test set.
 
     Returns:
         ``accuracy`` (see :func:`local_accuracy`), ``samples`` and ``plan``.
@@ -75,7 +75,7 @@ def measure_checkpoint(config: Any, checkpoint: str | Path) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Command line: measure a checkpoint, print a table, optionally write JSON."""
+    """Run the command line: measure a checkpoint, print a table, optionally write JSON."""
     from mmengine.config import Config
 
     parser = argparse.ArgumentParser(description='Accuracy of every auxiliary network')

@@ -1,4 +1,4 @@
-"""Memory that a training step keeps for its backward: saved activations.
+"""Saved activations: the memory that a training step keeps for its backward pass.
 
 ``python -m auglocal_mm.analysis.memory CONFIG`` prints the figure of a
 classification config at its own batch size.
@@ -33,19 +33,19 @@ class SavedActivations:
     """Counts, while entered, the bytes of all storages that autograd keeps.
 
     A storage counts once however many operations saved it (or views of it), from
-    the first save until the last of them is freed. The input batch counts: the
+    the first save until the last one is freed. The input batch counts, because the
     first convolution keeps it alive. Storages of ``excluded`` never count.
 
-    What checkpointing recomputes during backward counts where it is reentrant, as
-    OpenMMLab's ``with_cp`` is; torch's non-reentrant form puts hooks of its own before
-    these for that time, so only the inputs that it keeps count.
+    What gradient checkpointing recomputes during the backward pass counts if it is
+    reentrant, like OpenMMLab's ``with_cp``. During recomputation, torch's non-reentrant
+    form puts its own hooks before these, so only the inputs that it keeps count.
 
     Args:
-        excluded: Tensors whose storages are there anyway: parameters, buffers.
+        excluded: Tensors whose storages exist anyway: parameters, buffers.
 
     Attributes:
-        live_bytes: Bytes kept now.
-        peak_bytes: The most bytes that were kept at any time.
+        live_bytes: Number of bytes kept now.
+        peak_bytes: Largest number of bytes kept at any time.
     """
 
     def __init__(self, excluded: Iterable[Tensor] = ()) -> None:
@@ -99,23 +99,23 @@ def _storage_key(tensor: Tensor) -> tuple[str, int]:
 
 
 def saved_activations_mb(step: Callable[[], Any], *, exclude: nn.Module | None = None) -> float:
-    """Peak memory that autograd keeps during one training step.
+    """Measure the peak memory that autograd keeps during one training step.
 
-    This is the part of training memory that local learning shrinks: what the
-    forward saves for the backward. It does not depend on the allocator, so it
-    is the same on every machine. Gradients, optimizer state, parameters,
-    buffers and activations that nobody saved are not in it; the input batch,
-    which the first convolution saves, is.
+    This is the part of training memory that local learning reduces: what the forward
+    pass saves for the backward pass. It does not depend on the allocator, so it is the
+    same on every machine. It does not include gradients, optimizer state, parameters,
+    buffers and activations that no operation saved. It includes the input batch, which
+    the first convolution saves.
 
     Args:
         step: Runs one whole step, forward and backward, and keeps no graph.
         exclude: Model whose parameters and buffers do not count.
 
     Returns:
-        Mebibytes (2**20 bytes); the suffix ``_mb`` follows the field's habit.
+        Mebibytes (2**20 bytes); the suffix ``_mb`` is customary in the field.
 
     Raises:
-        RuntimeError: The step left a graph alive, so its peak says little.
+        RuntimeError: The step left a graph alive, so its peak would be meaningless.
     """
     excluded = [*exclude.parameters(), *exclude.buffers()] if exclude is not None else []
     counter = SavedActivations(excluded)
@@ -130,10 +130,10 @@ def saved_activations_mb(step: Callable[[], Any], *, exclude: nn.Module | None =
 
 
 def training_memory_mb(config: Any, *, batch_size: int | None = None) -> float:
-    """Saved activations of one training step of a classification config.
+    """Measure the saved activations of one training step of a classification config.
 
-    Builds the model and one batch of its training data, and takes one step with
-    its optimizer, on the CPU.
+    The function builds the model and one batch of its training data, and takes one step
+    with its optimizer, on the CPU.
 
     Args:
         config: A ``mmengine.Config`` with ``model``, ``train_dataloader`` and
@@ -141,7 +141,7 @@ def training_memory_mb(config: Any, *, batch_size: int | None = None) -> float:
         batch_size: Images in the batch; by default the config's own.
 
     Returns:
-        Mebibytes, see :func:`saved_activations_mb`.
+        Mebibytes; see :func:`saved_activations_mb`.
     """
     from mmengine.optim import build_optim_wrapper
     from mmengine.registry import MODELS, init_default_scope
@@ -161,7 +161,7 @@ def training_memory_mb(config: Any, *, batch_size: int | None = None) -> float:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Command line: measure a config, print or write JSON."""
+    """Run the command line: measure a config, print or write JSON."""
     from mmengine.config import Config
 
     parser = argparse.ArgumentParser(description='Saved activations of one training step')

@@ -1,4 +1,4 @@
-"""What a config makes, without training anything: its model, plan and size of images."""
+"""A config's model, plan and image size, without training anything."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, DefaultScope
 from auglocal_mm.engine.launch import load_config
 from auglocal_mm.plan import LocalPlan
 
-#: Transforms of mmcv, which give a size as (width, height); all others say (height, width).
+#: Transforms of mmcv that take a size as (width, height); all others take (height, width).
 WIDTH_FIRST = ('CenterCrop', 'Resize')
 
 
@@ -18,7 +18,7 @@ def plan_of_config(path: str, cfg_options: dict | None = None) -> LocalPlan:
     """Build a config's model and return its plan.
 
     Raises:
-        FileNotFoundError: No such config.
+        FileNotFoundError: There is no such config.
         ValueError: The config's model is not a ``LocalImageClassifier``.
     """
     cfg = load_config(path, cfg_options=cfg_options)
@@ -27,7 +27,7 @@ def plan_of_config(path: str, cfg_options: dict | None = None) -> LocalPlan:
 
 
 def build_model(cfg: Config, path: str) -> Any:
-    """The model of the config read from `path`, with fresh weights.
+    """Build the model of the config read from `path`, with fresh weights.
 
     Raises:
         ValueError: The config holds no model.
@@ -51,14 +51,14 @@ def require_local(cfg: Config, path: str) -> None:
 
 
 def image_shape(cfg: Config, given: Sequence[int] | None = None) -> tuple[int, int]:
-    """Height and width of the images in pixels.
+    """Return the height and width of the images in pixels.
 
     Args:
-        cfg: A config; its test pipeline is looked at first, then validation and training.
-        given: What the user asks for instead: height and width, or one number for both.
+        cfg: A config; its test pipeline comes first, then validation and training.
+        given: The user's choice instead: height and width, or one number for both.
 
     Raises:
-        ValueError: `given` is no size, or no pipeline sets one.
+        ValueError: `given` is not a size, or no pipeline sets one.
     """
     if given is not None:
         if len(given) not in (1, 2) or not all(isinstance(n, int) and n > 0 for n in given):
@@ -71,11 +71,11 @@ def image_shape(cfg: Config, given: Sequence[int] | None = None) -> tuple[int, i
             if sizes:
                 return sizes[-1]
     raise ValueError('no data pipeline of the config sets crop_size or scale, so the size of its '
-                     'images is not known; pass --shape HEIGHT [WIDTH]')
+                     'images is unknown; pass --shape HEIGHT [WIDTH]')
 
 
 def _pipelines(node: Any) -> Iterator[Any]:
-    """Every pipeline in a dataloader, those of wrapped data sets included."""
+    """Yield every pipeline in a dataloader, including those of wrapped data sets."""
     if isinstance(node, dict):
         if 'pipeline' in node:
             yield node['pipeline']
@@ -87,7 +87,7 @@ def _pipelines(node: Any) -> Iterator[Any]:
 
 
 def _size(transform: Any) -> tuple[int, int] | None:
-    """Height and width that a transform makes, if it says."""
+    """Return the height and width that a transform produces, if it states them."""
     size = transform.get('crop_size', transform.get('scale'))
     sides = [size, size] if isinstance(size, int) else size
     if not isinstance(sides, (list, tuple)) or len(sides) != 2 or not all(

@@ -1,4 +1,4 @@
-"""A local plan with what it costs, as a table to read."""
+"""A local plan with its costs, as a readable table."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ NUMBERS = (1, 2, 3, 6, 7, 8, 9, 10)
 
 @dataclass(frozen=True)
 class CountedPlan:
-    """A plan beside the count of the model that was built from it.
+    """A plan and the counts of the model built from it.
 
     Attributes:
-        plan: Which layers are trained by what.
-        counts: What each of them costs.
+        plan: Which auxiliary network trains which layer.
+        counts: The cost of each of them.
         classes: Number of classes.
     """
     plan: LocalPlan
@@ -30,7 +30,7 @@ class CountedPlan:
     classes: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The plan's dict; its layers and auxiliary networks have ``flops`` and ``params``."""
+        """Return the plan's dict, with ``flops`` and ``params`` per layer and network."""
         data = self.plan.to_dict()
         for layer in data['layers']:
             self._add_costs(layer, 'layer', layer['name'])
@@ -65,14 +65,14 @@ class CountedPlan:
         return ('neck, head', str(self.plan.modules - 1), *[''] * 4, *self._costs(head, None))
 
     def _costs(self, *parts: PartCount | None) -> tuple[str, ...]:
-        """Cells: parameters of both parts, their multiply-adds, and the share of these."""
+        """Return cells: parameters of both parts, their multiply-adds, and their share."""
         flops = sum(part.flops for part in parts if part)
         return (*(f'{part.params:,}' if part else '' for part in parts),
                 *(_mega(part.flops) if part else '' for part in parts),
                 f'{100 * flops / self.counts.flops:.2f}')
 
     def _totals(self) -> Sequence[str]:
-        """This rule beside back-propagation, with ratios."""
+        """Return lines that compare this rule with back-propagation."""
         counts = self.counts
         rows = [(name, _mega(flops), f'{flops / counts.backbone_flops:.3f}',
                  f'{params:,}', f'{params / counts.backbone_params:.3f}')
@@ -90,18 +90,18 @@ def _mega(flops: int) -> str:
 
 def counted_plan_of_config(path: str, cfg_options: dict | None = None,
                            shape: Sequence[int] | None = None) -> CountedPlan:
-    """Build a config's model, and count what its plan costs; no data set is touched.
+    """Build a config's model and count the cost of its plan, without touching a data set.
 
     Args:
         path: The config.
-        cfg_options: Settings that win over it.
+        cfg_options: Settings that override it.
         shape: Height and width of the image in pixels, or one number for both;
-            ``None`` takes what the config's data pipelines make.
+            ``None`` takes the size from the config's data pipelines.
 
     Raises:
-        FileNotFoundError: No such config.
-        ValueError: The model is not trained locally, or no image of this shape
-            passes through it.
+        FileNotFoundError: There is no such config.
+        ValueError: The model is not trained locally, or an image of this shape does
+            not pass through it.
     """
     cfg = load_config(path, cfg_options=cfg_options)
     require_local(cfg, path)

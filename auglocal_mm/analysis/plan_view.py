@@ -5,10 +5,10 @@ from typing import Any
 
 
 def plan_table(plan: Mapping[str, Any]) -> str:
-    """The table of a plan's layers.
+    """Render the table of a plan's layers.
 
     Args:
-        plan: As ``LocalPlan.to_dict()`` gives it.
+        plan: As ``LocalPlan.to_dict()`` returns it.
     """
     rows = ''.join(_row(layer, plan) for layer in plan['layers'])
     heads = ('Layer', 'Channels', 'Stride', 'Module', 'Auxiliary network')

@@ -8,9 +8,9 @@ from matplotlib.ticker import MaxNLocator
 from .chart import COLORS, NAMES, STYLE, Chart, new_figure
 from .curves import Series
 
-#: A line of at most so many values gets a mark for each.
+#: A line with at most this many values gets a mark for each.
 _FEW = 12
-#: BP lies below, wider, so that it shows where the two coincide.
+#: BP is drawn below and wider, so that it shows where the two coincide.
 LINE_WIDTHS = {'bp': 3.4, 'auglocal': 1.9}
 
 
@@ -37,15 +37,15 @@ def curves_chart(
     name: str, series: Mapping[str, Series], *, title: str, formatted: str,
     iterations_per_epoch: Mapping[str, float] | None = None, from_zero: bool = False,
 ) -> Chart:
-    """One quantity by epoch, a line for each method.
+    """Draw one quantity by epoch, one line per method.
 
     Args:
         name: The chart's name.
         series: Method to values; empty ones are left out.
         title: What the quantity is, with its unit.
         formatted: Format of the last value, e.g. ``{:.1f}``.
-        iterations_per_epoch: Method to iterations in an epoch, where the steps
-            are iterations.
+        iterations_per_epoch: Method to iterations in an epoch, if the steps are
+            iterations.
         from_zero: Let the axis begin at 0.
     """
     ends = {}
@@ -73,7 +73,7 @@ def curves_chart(
 
 
 def accuracy_by_depth(accuracy: Mapping[str, float], *, reference: float) -> Chart:
-    """Accuracy of each auxiliary network along the depth, with BP's as a line.
+    """Draw the accuracy of each auxiliary network by depth, with BP's as a line.
 
     Args:
         accuracy: Unit name to percent, in depth order; the last is the head.
@@ -101,7 +101,7 @@ def accuracy_by_depth(accuracy: Mapping[str, float], *, reference: float) -> Cha
 
 
 def memory_bars(saved_mb: Mapping[str, float]) -> Chart:
-    """Saved activations of each method as bars with their value.
+    """Draw the saved activations of each method as bars with their values.
 
     Args:
         saved_mb: Method to mebibytes.

@@ -24,7 +24,7 @@ _STEP_NAMES = {
 
 
 def draw_charts(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> dict[str, Chart]:
-    """All charts of the report, by name."""
+    """Draw all charts of the report, by name."""
     curves = {
         task: {method: Curves.from_dict(evidence['curves'][task][method]) for method in METHODS}
         for task in ('classification', 'detection')
@@ -60,14 +60,14 @@ def _task_charts(
 
 
 def render(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
-    """The whole page.
+    """Render the whole page.
 
     Args:
         results: Complete results.
         evidence: Curves, local accuracy, plan, settings and scenes.
 
     Returns:
-        HTML without a single reference outside itself.
+        HTML without references to anything outside itself.
     """
     charts = draw_charts(results, evidence)
     verdicts = judge(dict(results))
@@ -105,7 +105,7 @@ def _header(
     results: Mapping[str, Any], evidence: Mapping[str, Any], verdicts: Sequence[Verdict]
 ) -> str:
     failed = sum(not verdict.passed for verdict in verdicts)
-    outcome = ('All three acceptance limits are kept.' if not failed else
+    outcome = ('All three acceptance limits are met.' if not failed else
                f'{failed} of the {len(verdicts)} acceptance limits failed.')
     items = ''.join(
         f'<li class="{"pass" if verdict.passed else "fail"}">'
@@ -184,10 +184,10 @@ def _depth(chart: Chart, evidence: Mapping[str, Any]) -> str:
     names = list(accuracy)
     return _section(
         'depth', 'What each depth already knows',
-        '<p>Every auxiliary network is a classifier that can be asked: how well could one read '
-        f'the digits if the network ended here? At {escape(names[0])}, the first, '
-        f'{accuracy[names[0]]:.1f} %; at the head {accuracy[names[-1]]:.1f} %. The dashed line is '
-        'the whole network trained by BP.</p>' + _chart(chart)
+        '<p>Every auxiliary network is a classifier. Its accuracy shows how well the digits could '
+        f'be read if the network ended there: {accuracy[names[0]]:.1f} % at '
+        f'{escape(names[0])}, the first layer, and {accuracy[names[-1]]:.1f} % at the head. The '
+        'dashed line is the whole network trained by BP.</p>' + _chart(chart)
         + f'<p class="note">n = {samples} test digits, so one digit is '
         f'{100 / samples:.2f} points.</p>',
     )
@@ -201,9 +201,9 @@ def _memory(chart: Chart, results: Mapping[str, Any], evidence: Mapping[str, Any
         f'<p>BP keeps every layer’s activations until the backward pass. AugLocal frees a '
         f'layer’s as soon as that layer has learned, and keeps {share:.0f} % of BP’s peak.</p>'
         + _chart(chart, kind='bars')
-        + f'<p class="note">Peak of what autograd keeps alive in one step, batch of '
-        f'{evidence["batch_size"]}, each storage counted once, the input batch included; '
-        'parameters, gradients and optimizer state not.</p>',
+        + f'<p class="note">The peak of what autograd keeps alive in one step with a batch of '
+        f'{evidence["batch_size"]}. Each storage is counted once, including the input batch; '
+        'parameters, gradients and optimizer state are not counted.</p>',
     )
 
 
@@ -230,8 +230,8 @@ def _detection(
     )
     return _section(
         'detection', 'The same detector on either backbone',
-        '<p>AP is COCO’s average precision over IoU 0.50 to 0.95, AP50 the one at IoU 0.50, both '
-        'from 0 to 1.</p>' + table + _chart_pair(charts, 'detection')
+        '<p>AP is COCO’s average precision over IoU 0.50 to 0.95, and AP50 that at IoU 0.50; both '
+        'range from 0 to 1.</p>' + table + _chart_pair(charts, 'detection')
         + f'<p class="note">{escape(evidence["settings"]["detection"])}</p>',
     )
 
@@ -276,8 +276,8 @@ def _making(results: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
         '<div class="table"><table><thead><tr><th scope="col">Step</th>'
         '<th scope="col" class="right">Time</th><th scope="col" class="right">Processor time</th>'
         f'</tr></thead><tbody>{rows}</tbody></table></div>'
-        '<p class="note">BP and AugLocal run side by side, one thread each, where there are two '
-        'cores. Much less processor time than twice the time: the machine was busy.</p>'
+        '<p class="note">On two cores, BP and AugLocal run side by side, one thread each. If the '
+        'processor time is much less than twice the time, the machine was busy.</p>'
         '<h3>Commands</h3><p>The demo runs the same tools that you would:</p>' + commands,
     )
 

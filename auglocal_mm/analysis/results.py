@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 METHODS = ('bp', 'auglocal')
-#: Highest deficit of AugLocal's top-1 behind BP's, in points (percent).
+#: Largest allowed deficit of AugLocal's top-1 against BP's, in points (percent).
 TOP1_GAP = 2.0
-#: Highest deficit of AugLocal's box AP behind BP's (AP from 0 to 1).
+#: Largest allowed deficit of AugLocal's box AP against BP's (AP from 0 to 1).
 BOX_AP_GAP = 0.05
-#: Lowest box AP of either detector.
+#: Lowest allowed box AP of either detector.
 BOX_AP_FLOOR = 0.65
 
 DETECTION_KEYS = ('bbox_mAP', 'bbox_mAP_50', 'segm_mAP', 'segm_mAP_50')
 
-#: Dotted key -> (lowest, highest) of every number that must be there.
+#: Dotted key -> (lowest, highest) of every required number.
 _NUMBERS: dict[str, tuple[float, float]] = {
     **{f'classification.{method}.top1': (0, 100) for method in METHODS},
-    # pycocotools answers -1 where there is nothing to detect.
+    # pycocotools returns -1 if there is nothing to detect.
     **{f'detection.{method}.{key}': (-1, 1) for method in METHODS for key in DETECTION_KEYS},
     **{f'memory.{method}.saved_activations_mb': (0, float('inf')) for method in METHODS},
     'seconds.total': (0, float('inf')),
@@ -27,7 +27,7 @@ _OBJECTS = ('versions', 'hardware', 'seconds')
 
 
 def results_faults(results: dict[str, Any]) -> list[str]:
-    """Everything that is wrong with a result; empty when it is complete."""
+    """List everything that is wrong with a result; the list is empty if it is complete."""
     faults = []
     for dotted, (low, high) in _NUMBERS.items():
         value = _look_up(results, dotted)
@@ -45,14 +45,14 @@ def results_faults(results: dict[str, Any]) -> list[str]:
 
 
 def check_results(results: dict[str, Any]) -> dict[str, Any]:
-    """The same results, when nothing is wrong with them.
+    """Return the same results if nothing is wrong with them.
 
     Raises:
-        ValueError: Names every fault at once.
+        ValueError: There are faults; the error lists all of them.
     """
     faults = results_faults(results)
     if faults:
-        raise ValueError('results are not complete: ' + '; '.join(faults) + '. Run the demo anew.')
+        raise ValueError('results are not complete: ' + '; '.join(faults) + '. Run the demo again.')
     return results
 
 
@@ -70,7 +70,7 @@ class Verdict:
 
     Attributes:
         name: What is judged.
-        passed: Whether the limit is kept.
+        passed: Whether the limit is met.
         measured: The measured value in words.
         limit: The limit in words.
     """
@@ -85,10 +85,10 @@ class Verdict:
 
 
 def judge(results: dict[str, Any]) -> tuple[Verdict, ...]:
-    """Verdicts on the three limits; exactly at a limit passes."""
+    """Judge the three limits; a value exactly at its limit passes."""
     top1 = {method: results['classification'][method]['top1'] for method in METHODS}
     boxes = {method: results['detection'][method]['bbox_mAP'] for method in METHODS}
-    # Rounded, so that 95.3 - 93.3 is not judged by its binary dust.
+    # Rounded, so that the rounding error of 95.3 - 93.3 does not decide.
     top1_gap = round(top1['bp'] - top1['auglocal'], 6)
     box_gap = round(boxes['bp'] - boxes['auglocal'], 6)
     return (
@@ -118,7 +118,7 @@ def _behind(gap: float, unit: str) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
+    """Read a JSON object from a file.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -1,4 +1,4 @@
-"""Several training runs in one picture: training loss, and what validation measured."""
+"""Several training runs in one picture: training loss and a validation metric."""
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,24 +9,24 @@ from .curves import Curves, Series, read_curves
 from .learning_curves import curves_height, draw_learning_curves
 from .line_styles import line_styles
 
-#: Metrics that are shown when none is asked for, with title and format.
+#: Metrics that are shown if none is requested, with title and format.
 METRICS = {
     'accuracy/top1': ('Top-1 accuracy (%)', '{:.1f}'),
     'coco/bbox_mAP': ('Box AP', '{:.3f}'),
     'coco/segm_mAP': ('Mask AP', '{:.3f}'),
     'accuracy/top5': ('Top-5 accuracy (%)', '{:.1f}'),
 }
-#: The axis of a metric need not show the first quarter's low values.
+#: Share of the run, at the start, whose low values a metric's axis need not show.
 _CROP = 0.25
 
 
 def parse_runs(arguments: Sequence[str], labels: Sequence[str] | None = None,
                ) -> dict[str, list[Path]]:
-    """Work directories by label.
+    """Parse work directories by label.
 
     Args:
-        arguments: ``RUN``, or ``NAME=RUN,RUN`` for several seeds of one thing.
-        labels: A label for each argument, instead of its name or folder.
+        arguments: ``RUN``, or ``NAME=RUN,RUN`` for several seeds of one setting.
+        labels: One label per argument, instead of its name or folder.
 
     Raises:
         ValueError: A label is missing, surplus or used twice.
@@ -39,14 +39,14 @@ def parse_runs(arguments: Sequence[str], labels: Sequence[str] | None = None,
         name, paths = _split(argument)
         name = labels[number] if labels else name
         if name in runs:
-            raise ValueError(f'label {name!r} is used twice; join seeds as {name}=RUN,RUN or tell '
-                             'the entries apart with --labels')
+            raise ValueError(f'label {name!r} is used twice; join seeds as {name}=RUN,RUN or use '
+                             'different --labels')
         runs[name] = paths
     return runs
 
 
 def _split(argument: str) -> tuple[str, list[Path]]:
-    """Name and folders; both may hold an ``=``, so folders that exist decide."""
+    """Split name and folders; both may hold an ``=``, so existing folders decide."""
     whole = Path(argument)
     if '=' not in argument or whole.is_dir():
         return whole.resolve().name, [whole]
@@ -57,7 +57,7 @@ def _split(argument: str) -> tuple[str, list[Path]]:
 
 
 def read_runs(runs: Mapping[str, Sequence[Path]]) -> dict[str, list[Curves]]:
-    """Curves of every run.
+    """Read the curves of every run.
 
     Raises:
         FileNotFoundError: A run wrote no scalars.
@@ -73,10 +73,10 @@ def read_runs(runs: Mapping[str, Sequence[Path]]) -> dict[str, list[Curves]]:
 
 
 def choose_metric(curves: Iterable[Curves], asked: str | None = None) -> str | None:
-    """The validation metric to show; ``None`` where nothing was validated.
+    """Choose the validation metric to show; ``None`` if nothing was validated.
 
     Raises:
-        ValueError: No run has the metric that was asked for.
+        ValueError: No run has the requested metric.
     """
     found = sorted({name for each in curves for name in each.val})
     if asked is not None and asked not in found:
@@ -87,11 +87,11 @@ def choose_metric(curves: Iterable[Curves], asked: str | None = None) -> str | N
 
 
 def run_curves_chart(curves: Mapping[str, Sequence[Curves]], *, metric: str | None = None) -> Chart:
-    """Loss on a logarithmic axis and a validation metric, side by side.
+    """Draw the loss on a logarithmic axis and a validation metric, side by side.
 
     Args:
         curves: Label to the runs (seeds) drawn as one line with its band.
-        metric: Name of the metric; default: accuracy or AP, whatever there is.
+        metric: Name of the metric; by default accuracy or AP, whichever there is.
 
     Raises:
         ValueError: No run has the metric.

@@ -1,4 +1,4 @@
-"""Scenes as inline SVG: an image with boxes, masks and labels on it."""
+"""Scenes as inline SVG: an image with boxes, masks and labels."""
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-#: One colour a class, cycled; Okabe and Ito's without black. The label beside a
-#: box says the class, so colour is never alone.
+#: One colour per class, cycled; Okabe and Ito's without black. The label beside a
+#: box also names the class, so colour is never the only sign.
 PALETTE = ('#e69f00', '#56b4e9', '#009e73', '#f0e442', '#0072b2', '#d55e00', '#cc79a7')
 
 
 def mask_outline(mask: npt.NDArray[np.bool_]) -> str:
-    """Outline of a mask along its pixels' edges, as SVG path data.
+    """Trace the outline of a mask along its pixels' edges, as SVG path data.
 
     Args:
         mask: Booleans of shape [H×W].
@@ -39,7 +39,7 @@ def mask_outline(mask: npt.NDArray[np.bool_]) -> str:
 def _boundary_edges(
     mask: npt.NDArray[np.bool_],
 ) -> dict[tuple[int, int], list[tuple[int, int]]]:
-    """Directed edges between inside and outside: start corner to end corners."""
+    """Collect directed edges between inside and outside: start corner to end corners."""
     padded = np.pad(mask, 1)
     inside = padded[1:-1, 1:-1]
     following: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -55,7 +55,7 @@ def _boundary_edges(
 
 
 def _corners(points: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The points of a closed outline where it turns."""
+    """Keep the points where a closed outline turns."""
     kept = []
     for before, point, after in zip(
         (points[-1], *points[:-1]), points, (*points[1:], points[0]), strict=True
@@ -71,13 +71,13 @@ def scene_panel(
     scene: dict[str, Any], instances: Sequence[dict[str, Any]], *, caption: str, image_id: str,
     first: bool,
 ) -> str:
-    """One ``<figure>``: a scene with instances drawn on it.
+    """Render one ``<figure>``: a scene with instances drawn on it.
 
     Args:
         scene: ``png`` (base64), ``width`` and ``height`` in pixels.
         instances: Each with ``label``, ``box`` (x, y, width, height in pixels),
-            ``outline`` (path data) and perhaps ``score`` from 0 to 1.
-        caption: What is drawn.
+            ``outline`` (path data) and optionally ``score`` from 0 to 1.
+        caption: Description of the instances.
         image_id: Element id of the scene's image.
         first: Embed the image here; other panels of the scene refer to it.
     """
@@ -114,7 +114,7 @@ def _shape(instance: dict[str, Any]) -> str:
 
 
 def _tag(instance: dict[str, Any], *, width: float, height: float) -> str:
-    """The label on top of the box, or below it where there is no room."""
+    """Draw the label above the box, or below it if there is no room."""
     color, size = _color(instance), 0.065 * height
     x, y, _, box_height = instance['box']
     score = instance.get('score')

@@ -11,20 +11,20 @@ from torch import Tensor
 
 
 def linear_cka(k: Tensor, l: Tensor) -> float:  # noqa: E741 (the paper's letters)
-    """CKA of two centred Gram matrices [N×N] of the same images: ⟨K, L⟩ / (‖K‖·‖L‖).
+    """Compute the CKA of two centred Gram matrices [N×N]: ⟨K, L⟩ / (‖K‖·‖L‖).
 
-    That is HSIC(K, L) / √(HSIC(K, K)·HSIC(L, L)) with a linear kernel. Features
-    that do not vary resemble nothing: 0.
+    This is HSIC(K, L) / √(HSIC(K, K)·HSIC(L, L)) with a linear kernel, for the same
+    images. Features that do not vary give 0.
     """
     norms = float(k.norm() * l.norm())
     return float((k * l).sum()) / norms if norms > 0 else 0.0
 
 
 def chance_cka(k: Tensor, l: Tensor) -> float:  # noqa: E741
-    """Expected CKA if the images of one network were shuffled: tr K·tr L / ((N−1)·‖K‖·‖L‖).
+    """Compute the mean CKA over shuffled images: tr K·tr L / ((N−1)·‖K‖·‖L‖).
 
-    Only few images against many features give a high value to what is unrelated.
-    The mean over all permutations, exact for centred K and L.
+    It is the mean over all permutations of one network's images, exact for centred K and
+    L. Unrelated features get a high value only if there are few images and many features.
     """
     norms = float(k.norm() * l.norm())
     return float(k.trace() * l.trace()) / ((len(k) - 1) * norms) if norms > 0 else 0.0
@@ -48,7 +48,7 @@ class Similarity:
 
     @property
     def diagonal(self) -> dict[str, float] | None:
-        """Similarity of each unit with its namesake; ``None`` where the networks differ."""
+        """Similarity of each unit with its namesake; ``None`` if the networks differ."""
         if self.rows != self.columns:
             return None
         return {name: self.values[i][i] for i, name in enumerate(self.rows)}
@@ -60,7 +60,7 @@ class Similarity:
         return sum(values) / len(values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, for JSON."""
+        """Return plain lists, for JSON."""
         return {'rows': list(self.rows), 'columns': list(self.columns),
                 'values': [list(row) for row in self.values],
                 'chance': [list(row) for row in self.chance], 'images': self.images}
@@ -70,7 +70,7 @@ def compare(rows: Mapping[str, Tensor], columns: Mapping[str, Tensor]) -> Simila
     """Compare two networks by their units' centred Gram matrices on the same images.
 
     Raises:
-        ValueError: The matrices are of different numbers of images.
+        ValueError: The matrices belong to different numbers of images.
     """
     sizes = {len(gram) for grams in (rows, columns) for gram in grams.values()}
     if len(sizes) != 1:

@@ -10,12 +10,12 @@ _MAP = 'viridis'
 
 
 def similarity_chart(similarity: Similarity, *, rows: str, columns: str) -> Chart:
-    """The heat map, its scale, and a summary beneath.
+    """Draw the heat map, its scale, and a summary below.
 
     Args:
-        similarity: What was measured.
+        similarity: The measured values.
         rows: Name of the network whose units are the rows.
-        columns: Name of the other.
+        columns: Name of the other network.
     """
     side = 3.4 + 0.1 * min(20, max(len(similarity.rows), len(similarity.columns)))
     with matplotlib.rc_context({**STYLE, 'axes.grid': False, 'axes.spines.left': False,
@@ -38,7 +38,7 @@ def similarity_chart(similarity: Similarity, *, rows: str, columns: str) -> Char
 
 
 def summary(similarity: Similarity) -> str:
-    """The diagonal, or where the units differ each row's best match, and chance, in words."""
+    """Describe the diagonal (or each row's best match, if units differ) and the chance level."""
     pairs = similarity.diagonal
     what = 'Same unit'
     if pairs is None:

@@ -1,4 +1,4 @@
-"""Two trained networks compared on the same images."""
+"""Comparison of two trained networks on the same images."""
 from pathlib import Path
 
 from mmengine.config import Config
@@ -11,20 +11,20 @@ from .unit_features import unit_grams
 
 def compare_networks(first: tuple[Config, str | Path], second: tuple[Config, str | Path], *,
                      limit: int) -> Similarity:
-    """Linear CKA of all units of two networks.
+    """Compute the linear CKA of all units of two networks.
 
     Args:
         first, second: Config and checkpoint. Both see the test images of the first
             config, each through its own data preprocessor.
-        limit: The most images; at least 2.
+        limit: Maximum number of images, at least 2.
 
     Raises:
-        CheckpointError, FileNotFoundError, TypeError, ValueError: A file or the
-            data is missing or unfit, or a backbone cannot be cut into units.
+        CheckpointError, FileNotFoundError, TypeError, ValueError: A file or the data is
+            missing or unsuitable, or a backbone cannot be cut into units.
     """
     if limit < 2:
-        raise ValueError(f'similarity needs at least 2 images, got {limit}; a few hundred tell '
-                         'more')
+        raise ValueError(f'similarity needs at least 2 images, got {limit}; use a few '
+                         'hundred')
 
     def grams(config: Config, checkpoint: str | Path) -> dict[str, Tensor]:
         model = build_classifier(config, auxiliary=False)

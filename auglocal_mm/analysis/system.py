@@ -1,4 +1,4 @@
-"""Facts that belong beside every number: software versions and hardware."""
+"""Facts that accompany every number: software versions and hardware."""
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -20,11 +20,11 @@ DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of this toolkit and of what it stands on.
+    """Return the versions of Python, of this package and of what it depends on.
 
     Returns:
-        Name to version; a package that is not installed is left out. The name
-        of a distribution that differs from the import name is appended.
+        Name to version; packages that are not installed are left out. If the name of
+        the distribution differs from the import name, it is appended.
     """
     found = {'python': platform.python_version(), 'auglocal_mm': __version__}
     for name, distributions in DISTRIBUTIONS.items():
@@ -39,7 +39,7 @@ def versions() -> dict[str, str]:
 
 
 def cpu_model() -> str:
-    """The processor's name as the system tells it, else its architecture."""
+    """Return the processor's name as the system reports it, else its architecture."""
     try:
         text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
     except OSError:
@@ -52,21 +52,21 @@ def cpu_model() -> str:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
+    """Return the number of cores that this process may run on."""
     if hasattr(os, 'sched_getaffinity'):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def accelerator() -> str | None:
-    """Name of the first CUDA device, or None without one."""
+    """Return the name of the first CUDA device, or None without one."""
     import torch
 
     return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, usable cores, memory in GiB and accelerator; no host name, no path."""
+    """Return processor, usable cores, memory in GiB and accelerator; no host name, no path."""
     facts: dict[str, Any] = {
         'cpu': cpu_model(),
         'cores': usable_cores(),

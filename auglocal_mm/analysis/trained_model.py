@@ -1,4 +1,4 @@
-"""A trained classifier and images to ask it about, both from its config."""
+"""A trained classifier and images to evaluate it on, both from its config."""
 import copy
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from auglocal_mm.checkpoint import read_checkpoint, verify_complete
 
 
 def build_classifier(config: Config, *, auxiliary: bool = True) -> Any:
-    """The config's model with its data preprocessor, in eval mode, on the accelerator if any.
+    """Build the config's model with its data preprocessor, in eval mode, on any accelerator.
 
     Args:
         config: Classification config.
         auxiliary: Whether a local classifier is built with its auxiliary networks,
-            or as the plain one that inference needs.
+            or as the plain classifier that inference needs.
     """
     preprocessor = config.model.get('data_preprocessor', config.get('data_preprocessor'))
     cfg = copy.deepcopy(dict(config.model, data_preprocessor=preprocessor))
@@ -33,17 +33,17 @@ def build_classifier(config: Config, *, auxiliary: bool = True) -> Any:
 
 
 def load_weights(model: nn.Module, checkpoint: str | Path) -> int | None:
-    """Put a checkpoint's weights into a model; what the model does not have is left out.
+    """Load a checkpoint's weights into a model, without those that the model lacks.
 
     Args:
         model: As :func:`build_classifier` builds it.
         checkpoint: File of a training run.
 
     Returns:
-        The epoch it was saved after, if the file says so.
+        The epoch that it was saved after, if the file states it.
 
     Raises:
-        CheckpointError: Unreadable, or weights are missing.
+        CheckpointError: The file is unreadable, or weights are missing.
     """
     content = read_checkpoint(checkpoint)
     verify_complete(model, content, checkpoint, optional=('data_preprocessor.',))
@@ -54,16 +54,16 @@ def load_weights(model: nn.Module, checkpoint: str | Path) -> int | None:
 
 
 def images_of(config: Config, split: str, *, limit: int | None = None) -> DataLoader:
-    """Images of a split, as tests see them: without augmentation, in the data set's order.
+    """Load a split as in testing: without augmentation, in the data set's order.
 
     Args:
         config: Classification config.
         split: ``train`` or ``test``.
-        limit: The most images; fewer than there are, they are taken at equal
-            distances, so that a data set sorted by class gives all of them.
+        limit: Maximum number of images. If there are more, they are taken at equal
+            distances, so that a data set sorted by class still yields every class.
 
     Raises:
-        FileNotFoundError, ValueError: The data set is not there.
+        FileNotFoundError, ValueError: The data set is missing.
     """
     from auglocal_mm.datasets.check import check_data
 
@@ -87,5 +87,5 @@ def images_of(config: Config, split: str, *, limit: int | None = None) -> DataLo
 
 
 def count_images(loader: DataLoader) -> int:
-    """Images that a loader of :func:`images_of` gives."""
+    """Return the number of images that a loader of :func:`images_of` yields."""
     return len(loader.dataset)  # type: ignore[arg-type]

@@ -1,14 +1,14 @@
-"""An axis of units: their names, thinned where there are too many to read."""
+"""An axis of units: their names, thinned out if there are too many to read."""
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-#: So many names can be read along one axis.
+#: Maximum number of names that are readable along one axis.
 _READABLE = 20
 
 
 def shown_units(count: int, readable: int = _READABLE) -> list[int]:
-    """Positions whose names are written: evenly spread, the first and the last always."""
+    """Select the positions to name: evenly spread, always with the first and the last."""
     if count <= readable:
         return list(range(count))
     return sorted({round(i * (count - 1) / (readable - 1)) for i in range(readable)})

@@ -1,4 +1,4 @@
-"""What every unit of a frozen backbone makes of some images."""
+"""The output of every unit of a frozen backbone for some images."""
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,19 +22,19 @@ class PooledFeatures:
 
 
 def unit_names(model: nn.Module) -> tuple[str, ...]:
-    """Names of the units of a classifier's backbone, in depth order."""
+    """Return the names of the units of a classifier's backbone, in depth order."""
     return tuple(layer.name for layer in partition(model.backbone))  # type: ignore[arg-type]
 
 
 @torch.no_grad()
 def pooled_features(model: nn.Module, loader: Iterable[Any]) -> PooledFeatures:
-    """Every unit's output, averaged over all positions (a transformer's: over its patches).
+    """Average every unit's output over all positions (a transformer's over its patches).
 
-    The model is put into eval mode and left in it.
+    The model is put into eval mode and stays in it.
 
     Raises:
         TypeError: The backbone cannot be cut into units.
-        ValueError: The loader gave no sample.
+        ValueError: The loader yielded no sample.
     """
     layers = partition(model.backbone)  # type: ignore[arg-type]
     parts: dict[str, list[Tensor]] = {layer.name: [] for layer in layers}
@@ -53,18 +53,18 @@ def pooled_features(model: nn.Module, loader: Iterable[Any]) -> PooledFeatures:
 
 @torch.no_grad()
 def unit_grams(model: nn.Module, loader: Iterable[Any]) -> dict[str, Tensor]:
-    """Centred Gram matrix of every unit's whole output: positions and channels are features.
+    """Compute the centred Gram matrix of every unit's whole output.
 
-    All images pass through one unit before the next, so that one unit's output
-    is in memory at a time, whatever the depth.
+    Positions and channels are features. All images pass through one unit before the
+    next, so only one unit's output is in memory at a time, whatever the depth.
 
     Returns:
         Unit name to K = X̄X̄ᵀ [N×N] in float64, where X [N×P] are the flattened
-        outputs and X̄ has the mean image taken off.
+        outputs and X̄ is X minus its mean over the images.
 
     Raises:
         TypeError: The backbone cannot be cut into units.
-        ValueError: The loader gave fewer than 2 samples.
+        ValueError: The loader yielded fewer than 2 samples.
     """
     chunks: list[Features] = [x for x, _ in _batches(model, loader)]
     count = sum(len(_flat(x)) for x in chunks)
@@ -80,9 +80,9 @@ def unit_grams(model: nn.Module, loader: Iterable[Any]) -> dict[str, Tensor]:
 
 
 def centred_gram(chunks: list[Tensor]) -> Tensor:
-    """K = X̄X̄ᵀ [N×N] of features X [N×P] given in chunks of rows.
+    """Compute K = X̄X̄ᵀ [N×N] of features X [N×P] given in chunks of rows.
 
-    The mean is taken off before the product, where float32 still has the digits.
+    The mean is subtracted before the product, while float32 still has enough digits.
     """
     total = sum(len(chunk) for chunk in chunks)
     mean = sum((chunk.double().sum(dim=0) for chunk in chunks), torch.zeros((), device=(
@@ -96,7 +96,7 @@ def _flat(x: Features) -> Tensor:
 
 
 def _batches(model: nn.Module, loader: Iterable[Any]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Preprocessed images and their labels."""
+    """Yield preprocessed images and their labels."""
     model.eval()
     for batch in loader:
         data = model.data_preprocessor(batch, False)  # type: ignore[operator]
@@ -105,4 +105,4 @@ def _batches(model: nn.Module, loader: Iterable[Any]) -> Iterator[tuple[Tensor, 
 
 
 def _no_samples() -> ValueError:
-    return ValueError('loader must give at least 1 sample, got 0: check the data set')
+    return ValueError('loader must yield at least 1 sample, got 0: check the data set')

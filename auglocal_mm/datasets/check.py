@@ -147,7 +147,7 @@ def _missing_custom(dataset: Mapping[str, Any]) -> list[MissingPath]:
     folder = _join(dataset.get('data_root'), _prefix(dataset, 'img_path'))
     source = 'put the images there, or set data_root and data_prefix to where they are'
     content = ('the images that the annotation file lists' if dataset.get('ann_file')
-               else 'images, those of each class in a folder of its own')
+               else 'images, in one folder per class')
     return _absent(folder, content=content, source=source) + _missing_list(dataset, source)
 
 
@@ -187,7 +187,7 @@ def _missing_image_folder(dataset: Mapping[str, Any]) -> list[MissingPath]:
     names = SPLIT_FOLDERS.get(split, (split,))
     if any((root / name).is_dir() for name in names):
         return []
-    return [MissingPath(root / names[0], 'images, those of each class in a folder of its own',
+    return [MissingPath(root / names[0], 'images, in one folder per class',
                         'put the images there, or give another folder by --image-folder')]
 
 

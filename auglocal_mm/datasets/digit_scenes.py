@@ -109,7 +109,7 @@ def _is_complete(root: Path, stamp: dict[str, Any]) -> bool:
             'Choose another folder.') from None
     if found != stamp:
         raise DigitScenesError(f'{root} holds digit scenes made with {found}, '
-                               f'but {stamp} is asked for. {advice}')
+                               f'but {stamp} was requested. {advice}')
     for part, _ in _PARTS:
         count = len(list((root / part).glob('*.png')))
         if count != stamp[part] or not _annotation_file(root, part).is_file():

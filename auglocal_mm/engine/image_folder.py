@@ -100,7 +100,7 @@ def _check_size(cfg: Config, path: str, dataset: dict) -> None:
 
 
 def _crop_of(pipeline: Sequence[dict]) -> tuple[int, int] | None:
-    """Height and width that a pipeline crops from images as they are."""
+    """Return the height and width that a pipeline crops from unresized images."""
     if _resizes(pipeline):
         return None
     for step in pipeline:

@@ -39,16 +39,16 @@ LOCAL_WRAPPER = 'auglocal_mm.AugLocalOptimWrapper'
 
 def load_config(path: str, *, work_dir: str | None = None, cfg_options: dict | None = None,
                 launcher: str = 'none') -> Config:
-    """Read a config; a tool's options win over what it says.
+    """Read a config; a tool's options override it.
 
     Args:
         path: A path, or ``package::name`` (see :func:`auglocal_mm.shipped.config_path`).
-        work_dir: In place of the config's own.
+        work_dir: Used in place of the config's own.
         cfg_options: Settings by dotted name.
-        launcher: How the ranks were started.
+        launcher: The launcher that started the ranks.
 
     Raises:
-        FileNotFoundError: No such config.
+        FileNotFoundError: There is no such config.
     """
     cfg = Config.fromfile(config_path(path))
     cfg.launcher = launcher

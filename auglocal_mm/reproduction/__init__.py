@@ -1,1 +1,1 @@
-"""The paper's tables: which runs they need, running what is missing, and the table at the end."""
+"""The paper's tables: the runs that they need, running what is missing, and the result."""

@@ -1,4 +1,4 @@
-"""Before anything is started: is the data there that the runs will read?"""
+"""Checks, before anything is started, that the runs' data is present."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from .steps import Train
 
 
 def check_data_of(runs: Sequence[Run]) -> None:
-    """Look for the data of every training that is not done, the detectors' included.
+    """Check for the data of every unfinished training run, including the detectors'.
 
     Raises:
-        MissingDataError: With what is missing, where it belongs and how to get it.
+        MissingDataError: Data is missing; the error says what, where and how to get it.
     """
     seen = set()
     for run in runs:
@@ -29,7 +29,7 @@ def check_data_of(runs: Sequence[Run]) -> None:
 
 
 def _config_of(step: Train) -> Config:
-    """The config as the training will see it."""
+    """Return the config as the training run will see it."""
     cfg = Config.fromfile(step.root / step.config)
     pairs = (option.split('=', 1) for option in step.options)
     cfg.merge_from_dict({key: DictAction._parse_iterable(text) for key, text in pairs})

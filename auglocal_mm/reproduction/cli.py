@@ -27,7 +27,7 @@ EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options."""
+    """Parse the options."""
     parser = argparse.ArgumentParser(
         description='Train what one of the paper\'s tables still lacks, and write the table with '
                     'the paper\'s figures beside ours. Run it again after an interruption.',
@@ -35,17 +35,17 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add('table', metavar='TABLE', help=f'one of {", ".join(TABLES)}')
     add('--data', type=Path, default=Path('data'), metavar='ROOT',
-        help='folder that holds cifar10/ (or imagenet/ and coco/), or a folder of '
+        help='folder with cifar10/ (or imagenet/ and coco/), or a folder of '
              'train/<class>/ and test/<class>/ images (data)')
     add('--epochs-scale', type=float, default=1.0, metavar='S',
         help="factor on each schedule's length (1)")
     add('--seeds', type=int, default=3, metavar='N', help='runs of each row (3)')
-    add('--only', metavar='ROW,…', help='these rows alone')
+    add('--only', metavar='ROW,…', help='only these rows')
     add('--gpus', type=int, metavar='G',
-        help='GPUs to use, a run on each (all there are; without any, the processor)')
+        help='GPUs to use, one run on each (default: all; without any, the CPU)')
     add('--jobs', type=int, default=1, metavar='J', help='runs at once without a GPU (1)')
     add('--batch-size', type=int, metavar='B',
-        help="images in a step; the learning rate follows in proportion (the paper's)")
+        help="images per step; the learning rate scales in proportion (the paper's)")
     add('--images-per-class', type=int, metavar='N',
         help='training images of each class; needs a folder of images (all)')
     add('--amp', action='store_true', help='mixed precision')
@@ -53,9 +53,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help='more settings, the same for every run')
     add('--work-dir', type=Path, metavar='DIR',
         help='where runs and tables go (work_dirs/reproduce/<settings>)')
-    add('--dry-run', action='store_true', help='show what would be run, and start nothing')
+    add('--dry-run', action='store_true', help='show what would run, and start nothing')
     add('--only-report', action='store_true',
-        help='start nothing; write the table from what is there')
+        help='start nothing; write the table from existing runs')
     return parser.parse_args(arguments)
 
 
@@ -63,14 +63,14 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
     """Run what a table lacks and write it.
 
     Args:
-        arguments: Options; by default those of the process.
+        arguments: The options; by default those of the process.
         root: Folder that holds ``tools/`` and ``configs/``.
 
     Returns:
         Exit status.
 
     Raises:
-        ValueError: Impossible settings; nothing was started.
+        ValueError: Settings are impossible; nothing was started.
         MissingDataError: Data is missing; nothing was started.
     """
     options = parse(arguments)
@@ -104,16 +104,16 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
 
 
 def _folder_name(table: Table) -> str:
-    """A selection has a folder of its own, so that it never replaces the whole table."""
+    """Name the folder of a table; a selection gets its own and never replaces the table."""
     rows = f'_{"_".join(row.name for row in table.rows)}' if table.selected else ''
     return f'table-{table.name}{rows}'
 
 
 def _devices(wanted: int | None) -> int:
-    """GPUs to use.
+    """Return the number of GPUs to use.
 
     Raises:
-        ValueError: More are wanted than there are.
+        ValueError: More are requested than there are.
     """
     import torch
 
@@ -124,15 +124,15 @@ def _devices(wanted: int | None) -> int:
 
 
 def _environments(table: Table, devices: int, jobs: int, *, root: Path) -> list[dict[str, str]]:
-    """An environment for each run at once.
+    """Return one environment per concurrent run.
 
     Raises:
-        ValueError: Fewer than one run at once.
+        ValueError: There would be no run at all.
     """
     if jobs < 1:
         raise ValueError(f'--jobs must be at least 1, got {jobs}')
     if devices == 0:
-        # Hidden, so that --gpus 0 means the processor on a machine that has some.
+        # Hidden, so that --gpus 0 means the CPU on a machine with GPUs.
         threads = max(1, usable_cores() // jobs)
         return [child_environment(root, threads=threads, devices='') for _ in range(jobs)]
     visible = os.environ.get('CUDA_VISIBLE_DEVICES')
@@ -154,7 +154,7 @@ def _show_plan(text: LiveText, table: Table, settings: Settings, runs: Sequence[
 
 def _execute(runs: Sequence[Run], text: LiveText, *, environments: list[dict[str, str]],
              lock: int) -> bool:
-    """Whether a run failed.
+    """Execute the runs and tell whether one failed.
 
     Raises:
         KeyboardInterrupt: Interrupted; everything that was running has been stopped.

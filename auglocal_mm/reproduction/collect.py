@@ -1,4 +1,4 @@
-"""From runs to the figures of a table: mean, spread, and the orderings that the paper has."""
+"""From runs to the figures of a table: mean, spread, and the paper's orderings."""
 from __future__ import annotations
 
 import math
@@ -15,19 +15,19 @@ from .table import Metric, Row, Table
 
 
 def summarise(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, standard deviation over runs (n − 1; None for a single one), n and the values."""
+    """Return mean, standard deviation (n − 1; None for a single run), n and the values."""
     return {'mean': statistics.fmean(values),
             'std': statistics.stdev(values) if len(values) > 1 else None,
             'n': len(values), 'values': list(values)}
 
 
 def collect(table: Table, settings: Settings, runs: Sequence[Run]) -> dict[str, Any]:
-    """What ``table.json`` holds.
+    """Collect the content of ``table.json``.
 
     Args:
         table: The table.
-        settings: How it was run.
-        runs: All its runs, done or not.
+        settings: The settings that it was run with.
+        runs: All its runs, finished or not.
     """
     rows = [_row(row, table.metrics, runs) for row in table.rows]
     records = [run.record for run in runs if run.record]
@@ -48,7 +48,7 @@ def collect(table: Table, settings: Settings, runs: Sequence[Run]) -> dict[str, 
 
 
 def _conditions(runs: Sequence[Run]) -> str:
-    """Under what memory and time were measured."""
+    """Describe the conditions under which memory and time were measured."""
     said = [step.conditions for run in runs for step in run.steps if isinstance(step, Benchmark)]
     return f'Memory and time here: {said[0]}.' if any(said) else ''
 

@@ -1,4 +1,4 @@
-"""Ours beside the paper's figures: a dot and its spread for each row."""
+"""Our figures beside the paper's: a dot and its spread for each row."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from auglocal_mm.analysis.chart import COLORS, MUTED, STYLE, Chart, new_figure
 
 
 def comparison_chart(result: Mapping[str, Any], *, title: str) -> Chart:
-    """The first metric of every row: ours filled, the paper's hollow, bars one deviation.
+    """Draw the first metric of every row: ours filled, the paper's hollow, bars ± 1 std.
 
     Args:
         result: What :func:`auglocal_mm.reproduction.collect.collect` returns.

@@ -1,4 +1,4 @@
-"""Shows what is running and when all will be done."""
+"""Shows what is running and when everything will be finished."""
 from __future__ import annotations
 
 import time
@@ -12,7 +12,7 @@ from .run import Run
 
 
 def duration(seconds: float) -> str:
-    """Hours and minutes, e.g. ``2 h 05 min``; below two minutes in seconds."""
+    """Format hours and minutes, e.g. ``2 h 05 min``; below two minutes, seconds."""
     if seconds < 120:
         return f'{seconds:.0f} s'
     minutes = round(seconds / 60)
@@ -20,13 +20,13 @@ def duration(seconds: float) -> str:
 
 
 class Pace:
-    """How long runs take, from those that have got somewhere.
+    """Estimates how long runs take, from those that have made progress.
 
-    A run's cost (its row's, beside BP's) times the seconds that a unit of cost
-    has taken so far is what it is expected to take.
+    The estimate for a run is its cost (its row's, relative to BP) times the seconds that
+    a unit of cost has taken so far.
 
     Args:
-        before: Runs that were done already; their recorded times count.
+        before: Runs that were already finished; their recorded times count.
     """
 
     def __init__(self, before: Sequence[Run] = ()) -> None:
@@ -36,20 +36,20 @@ class Pace:
         """Take an active run's progress into account, once there is some."""
         share = _share(active)
         if share > 0.02:
-            # The log of a resumed training counts the epochs before it, too.
+            # The log of a resumed run also counts the epochs before it.
             before = active.run.seconds_of(active.step)
             total = active.run.seconds - before + (before + active.job.elapsed) / share
             self._known[active.run.folder] = total, active.run.row.cost
 
     @property
     def seconds_per_cost(self) -> float | None:
-        """Seconds of a unit of cost, or None while nothing is known."""
+        """Seconds per unit of cost, or None while nothing is known."""
         if not self._known:
             return None
         return sum(t for t, _ in self._known.values()) / sum(c for _, c in self._known.values())
 
     def remaining(self, execution: Execution) -> float | None:
-        """Seconds until all is done, or None while nothing is known."""
+        """Return the seconds until everything is finished, or None while nothing is known."""
         pace = self.seconds_per_cost
         if pace is None:
             return None
@@ -73,7 +73,7 @@ def _progress(active: Active) -> str:
 
 
 class Console:
-    """A line for each active run and one for all; failures and ends as they happen."""
+    """Prints a line per active run and one for all, and failures and ends as they happen."""
 
     def __init__(self, text: LiveText, *, done_before: Sequence[Run], total: int) -> None:
         self._text = text
@@ -84,7 +84,7 @@ class Console:
         self._told_ends = 0
 
     def watch(self, execution: Execution) -> None:
-        """Show where things stand; prints only as often as is pleasant."""
+        """Show the state of all runs, but not too often."""
         for each in execution.active.values():
             self._pace.learn(each)
         self._tell_ends(execution)

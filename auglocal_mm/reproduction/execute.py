@@ -1,4 +1,4 @@
-"""Runs what is missing, several at once, and goes on when one of them fails."""
+"""Executes what is missing, several runs at once, and continues if one of them fails."""
 from __future__ import annotations
 
 import signal
@@ -50,16 +50,16 @@ class Execution:
     """Works through runs, one in each slot.
 
     Args:
-        runs: In the order to start; those that are done are left alone.
-        environments: One for each slot.
+        runs: The runs, in the order to start; finished runs are left alone.
+        environments: One per slot.
         cwd: Working directory of all commands.
-        lock: What :func:`only_one` gave; every command holds it as long as it lives.
+        lock: What :func:`only_one` yielded; every command holds it while it runs.
 
     Attributes:
         waiting: Runs that have not been started.
         active: Slot to the run in it.
         failures: Runs that failed.
-        finished: Runs that this execution brought to their end.
+        finished: Runs that this execution finished.
     """
 
     def __init__(self, runs: Sequence[Run], *, environments: Sequence[dict[str, str]],
@@ -86,14 +86,14 @@ class Execution:
                 if self.active:
                     time.sleep(_POLL_SECONDS)
         finally:
-            # An impatient second Ctrl-C must not leave a training behind.
+            # A second Ctrl-C must not leave a training process running.
             with signals_ignored():
                 for each in self.active.values():
                     each.job.stop()
                     each.run.add_seconds(each.step, each.job.elapsed)
 
     def _advance(self, slot: int) -> None:
-        """Look after one slot: end a step that is over, begin the next one."""
+        """Advance one slot: end a finished step, start the next one."""
         active = self.active.get(slot)
         if active is not None:
             if not self._ended(active):
@@ -117,13 +117,13 @@ class Execution:
             keep_open=self._keep_open))
 
     def _ended(self, active: Active) -> bool:
-        """Whether the step's process is over; notes its time, and a failure if it was one."""
+        """Tell whether the step's process has ended; record its time and any failure."""
         try:
             if not active.job.poll():
                 return False
-            reason = '' if active.step.done() else 'ended well but left no complete result'
+            reason = '' if active.step.done() else 'ended without error, but incomplete'
         except JobFailed as failure:
-            # The tools end in one readable line.
+            # The tools end with one readable line.
             said = tail(failure.log, limit=4096).strip().splitlines()
             reason = ': '.join([str(failure), *said[-1:]])
         active.run.add_seconds(active.step, active.job.elapsed)
@@ -137,7 +137,7 @@ class Execution:
 
 @contextmanager
 def signals_ignored() -> Iterator[None]:
-    """Let the signals that ask to stop pass by."""
+    """Ignore the signals that request a stop."""
     stops = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
     before = [signal.signal(each, signal.SIG_IGN) for each in stops]
     try:
@@ -152,8 +152,8 @@ def only_one(folder: Path) -> Iterator[int]:
     """Hold a folder, so that two processes never train the same runs.
 
     Yields:
-        The lock's descriptor. A child that inherits it holds the lock, too: should
-        this process be killed alone, what it started still keeps others out.
+        The lock's descriptor. A child that inherits it also holds the lock. If only this
+        process is killed, its children still keep others out.
 
     Raises:
         ValueError: Another process holds it.
@@ -166,6 +166,6 @@ def only_one(folder: Path) -> Iterator[int]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ValueError(f'{folder} is in use by another tools/reproduce.py, or by a training '
-                             'that one left behind; wait for it or end it, or give another '
-                             '--work-dir') from None
+                             'process that one left behind; wait for it or end it, or give '
+                             'another --work-dir') from None
         yield lock.fileno()

@@ -1,4 +1,4 @@
-"""A table's figures as Markdown, the paper's beside ours."""
+"""A table's figures as Markdown, with the paper's beside ours."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ MINUS = '−'
 
 
 def figure(value: Mapping[str, Any] | None, digits: int) -> str:
-    """``93.96 ± 0.15``, without the spread where there is none; a dash for no figure."""
+    """Format a figure as ``93.96 ± 0.15``; omit a missing spread; a dash for no figure."""
     if value is None:
         return '–'
     text = f'{value["mean"]:.{digits}f}'
@@ -16,12 +16,12 @@ def figure(value: Mapping[str, Any] | None, digits: int) -> str:
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """With its sign."""
+    """Format a value with its sign."""
     return f'{value:+.{digits}f}'.replace('-', MINUS)
 
 
 def label(result: Mapping[str, Any]) -> str:
-    """The line that says how far these runs are from the paper's; the same everywhere."""
+    """Return the line that says how these runs depart from the paper's."""
     if not result['scaled']:
         return ''
     return 'SCALED DOWN, not comparable with the paper: ' + '; '.join(
@@ -29,17 +29,17 @@ def label(result: Mapping[str, Any]) -> str:
 
 
 def seeds(result: Mapping[str, Any]) -> str:
-    """How many runs stand behind a figure."""
+    """Say how many runs each figure is based on."""
     key = result['metrics'][0]['key']
     counts = sorted({row['ours'][key]['n'] for row in result['rows'] if key in row['ours']})
     if not counts:
         return 'no run is done yet'
     text = '–'.join(str(each) for each in dict.fromkeys([counts[0], counts[-1]]))
-    return f'n = {text} run{"s" if counts[-1] > 1 else ""} a row, mean ± standard deviation'
+    return f'n = {text} run{"s" if counts[-1] > 1 else ""} per row, mean ± standard deviation'
 
 
 def machine(result: Mapping[str, Any]) -> list[str]:
-    """Hardware and versions, one line each."""
+    """Describe hardware and versions, one line each."""
     lines = []
     for each in result['hardware']:
         memory = f', {each["memory_gib"]} GiB' if 'memory_gib' in each else ''
@@ -51,7 +51,7 @@ def machine(result: Mapping[str, Any]) -> list[str]:
 
 
 def claims(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the orderings: whether each appears, by how much, and in the paper."""
+    """Return header and rows of the orderings: whether each appears, and by how much."""
     header = ['ordering', 'appears', 'difference', 'in the paper']
     rows = [_claim(entry) for entry in result['claims']]
     if all(entry['paper'] is None for entry in result['claims']):
@@ -78,7 +78,7 @@ def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def cells(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table, as text; columns that the paper does not have are left out."""
+    """Return header and rows of the table as text, without columns that the paper lacks."""
     header, rows = [''], [[row['label']] for row in result['rows']]
     for metric in result['metrics']:
         columns = ['ours', 'paper']
@@ -92,7 +92,7 @@ def cells(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def render_markdown(result: Mapping[str, Any]) -> str:
-    """What ``table.md`` holds: label, provenance, table, orderings."""
+    """Render the content of ``table.md``: label, provenance, table, orderings."""
     lines = [f'# {result["title"]}', '']
     if result['scaled']:
         lines += [f'**{label(result)}**', '']

@@ -1,4 +1,4 @@
-"""From a table and the user's settings to the runs that it needs."""
+"""From a table and the user's settings to the runs that the table needs."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ from .settings import Settings
 from .steps import Benchmark, Count, Export, Step, Train
 from .table import FLOPS, Row, Table
 
-#: Images a step of the benchmark without a GPU, where the paper's 1,024 take minutes a step.
+#: Images per benchmark step without a GPU, where the paper's 1,024 take minutes per step.
 CPU_BATCH = 16
 
 
 def plan_runs(table: Table, settings: Settings, *, root: Path, runs_dir: Path,
               devices: int = 0) -> list[Run]:
-    """The runs that a table needs, seed by seed, so that early results cover all rows.
+    """Plan the runs that a table needs, seed by seed, so that early results cover all rows.
 
     Args:
         table: The table, or a selection of it.
         settings: Length, seeds, data.
         root: Folder that holds ``tools/`` and ``configs/``.
-        runs_dir: Where the runs' folders lie.
-        devices: GPUs, 0 for the processor; a row with a detector uses all of them at once.
+        runs_dir: The folder that holds the runs' folders.
+        devices: Number of GPUs, 0 for the CPU; a row with a detector uses all of them at once.
     """
     seeds = range(settings.seeds if table.trained else 1)
     runs = [_plan_run(table, row, seed, settings, root=root, runs_dir=runs_dir, devices=devices)
@@ -37,11 +37,11 @@ def plan_runs(table: Table, settings: Settings, *, root: Path, runs_dir: Path,
 
 def _plan_benchmark(table: Table, settings: Settings, *, root: Path, runs_dir: Path,
                     devices: int) -> Run:
-    """The run that measures memory and time of all rows, the last, when nothing else runs."""
+    """Plan the run that measures memory and time of all rows, last and alone."""
     batch = settings.batch_size or (None if devices else CPU_BATCH)
     arguments = (*(() if batch is None else ('--batch-size', str(batch))),
                  *(('--amp',) if settings.amp else ()),
-                 # A GPU may not hold the models of all rows at a time.
+                 # A GPU may not hold the models of all rows at once.
                  *(('--apart',) if devices else ()))
     names = tuple(row.name for row in table.rows)
     folder = runs_dir / f'benchmark_{"gpu" if devices else "cpu"}_{"_".join(names)}'
@@ -78,11 +78,11 @@ def _trainings(row: Row, seed: int, settings: Settings, *, root: Path, folder: P
 
 def train_step(config: str, work_dir: Path, settings: Settings, *, root: Path, seed: int,
                options: Sequence[str] = (), devices: int = 1, name: str = 'train') -> Train:
-    """A training of `config` with the settings of the table."""
+    """Plan a training run of `config` with the settings of the table."""
     cfg = Config.fromfile(root / config)
     arguments = ['--amp'] if settings.amp else []
     data_options, data_arguments = _data(cfg, settings)
-    # The detector's batch and images are never changed: its schedule is short already.
+    # The detector's batch and images never change: its schedule is already short.
     batch = settings.batch_size if name == 'train' else None
     every = (*options, f'randomness.seed={seed}', *scale_schedule(cfg, settings.epochs_scale),
              *scale_batch(cfg, batch, devices=devices), *data_options, *settings.extra)
@@ -93,14 +93,14 @@ def train_step(config: str, work_dir: Path, settings: Settings, *, root: Path, s
 
 @cache
 def _describe_folder(folder: Path) -> str:
-    """A folder of images in words: not where it lies, but how many there are."""
+    """Describe a folder of images: not where it is, but how many there are."""
     counts = {split.name: sum(1 for _ in split.glob('*/*')) for split in sorted(folder.iterdir())
               if split.name in ('train', 'val', 'test')}
     return 'folder of ' + ', '.join(f'{count} {name}' for name, count in counts.items())
 
 
 def _data(cfg: Config, settings: Settings) -> tuple[list[str], list[str]]:
-    """Options and arguments that point a config at the data."""
+    """Return the options and arguments that point a config at the data."""
     dataset = cfg.train_dataloader.dataset
     where = Path(dataset['data_root'])
     name = where.name
@@ -110,7 +110,7 @@ def _data(cfg: Config, settings: Settings) -> tuple[list[str], list[str]]:
                  [f'train_dataloader.dataset.images_per_class={settings.images_per_class}'])
         return limit, ['--image-folder', str(folder)]
     if settings.images_per_class is not None:
-        raise ValueError(f'images per class can be limited in a folder of images only, and '
+        raise ValueError(f'images per class can be limited only in a folder of images, but '
                          f'{settings.data} has no train/<class>/; write the images of '
                          f'{name} into folders, or leave the limit out')
     if settings.data == where.parent:

@@ -14,7 +14,7 @@ from .table import Table
 
 
 def publish(table: Table, result: Mapping[str, Any], runs: Sequence[Run], folder: Path) -> Path:
-    """Write everything about a table into `folder`; each file whole or not at all.
+    """Write everything about a table to `folder`, each file whole or not at all.
 
     Returns:
         The folder.

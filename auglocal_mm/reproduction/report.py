@@ -27,7 +27,7 @@ pre { font: .82rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
 
 
 def draw_charts(table: Table, result: Mapping[str, Any], runs: Sequence[Run]) -> list[Chart]:
-    """Learning curves of every row that has some, and ours beside the paper's figures."""
+    """Draw the learning curves of all rows, and our figures beside the paper's."""
     metric = table.metrics[0]
     mark = 'scaled-down runs' if result['scaled'] else ''
     title = f'{metric.label} ({mark})' if mark else metric.label
@@ -54,7 +54,7 @@ def _has_figures(result: Mapping[str, Any]) -> bool:
 
 
 def _series(runs: Sequence[Run], key: str, *, factor: float = 1.0) -> dict[str, list[Series]]:
-    """Row label to the curves of its seeds, by epoch."""
+    """Map each row's label to the curves of its seeds, by epoch."""
     found: dict[str, list[Series]] = {}
     for run in runs:
         if run.trained is None:
@@ -106,20 +106,20 @@ def _runs(runs: Sequence[Run]) -> str:
 
 
 def _readable(step: Step) -> str:
-    """A command as one would type it in the root of the project."""
+    """Return a command as one would type it in the root of the project."""
     return shlex.join(['python', *step.command()[1:]]).replace(f'{step.root}/', '')
 
 
 def render_report(result: Mapping[str, Any], charts: Sequence[Chart], runs: Sequence[Run]) -> str:
-    """The whole page.
+    """Render the whole page.
 
     Returns:
-        HTML without a single reference outside itself.
+        HTML without references to anything outside itself.
     """
     note = f'<p class="note">{escape(result["note"])}</p>' if result['note'] else ''
     parts = [_header(result), _section('Figures', _table(*cells(result)) + note)]
     if result['claims']:
-        parts.append(_section('Orderings', '<p>Those that the paper\'s figures have, and whether '
+        parts.append(_section('Orderings', '<p>The orderings of the paper\'s figures, and whether '
                               'they appear here.</p>' + _table(*claims(result))))
     if charts:
         parts.append(_section('Pictures', ''.join(

@@ -1,4 +1,4 @@
-"""A run: one row with one seed, in a folder of its own that tells how far it is."""
+"""A run: one row with one seed, in a folder of its own that shows its progress."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class Run:
     Attributes:
         row: The row.
         seed: Its seed.
-        folder: Where all its steps write.
-        steps: What has to be done, in order.
+        folder: The folder that all its steps write to.
+        steps: Its steps, in order.
     """
 
     row: Row
@@ -36,7 +36,7 @@ class Run:
 
     @property
     def label(self) -> str:
-        """Row and seed, for a console."""
+        """Row and seed, for the console."""
         return f'{self.row.label} · seed {self.seed}'
 
     @property
@@ -53,37 +53,37 @@ class Run:
         return 'interrupted' if begun else 'missing'
 
     def measured(self) -> dict[str, float]:
-        """Results by metric; those of a later step win."""
+        """Return results by metric; those of later steps take precedence."""
         return {name: value for step in self.steps for name, value in step.measured().items()}
 
     @property
     def trained(self) -> Train | None:
-        """The last training, whose curves are shown."""
+        """The last training step, whose curves are shown."""
         trainings = [step for step in self.steps if isinstance(step, Train)]
         return trainings[-1] if trainings else None
 
     @property
     def alone(self) -> bool:
-        """Whether nothing else may run beside it: it measures time."""
+        """Whether nothing else may run beside it, because it measures time."""
         return any(isinstance(step, Benchmark) for step in self.steps)
 
     @property
     def record(self) -> dict[str, Any]:
-        """What was noted when it was started; empty before."""
+        """What was recorded when it was started; empty before."""
         path = self.folder / RECORD
         return read_json(path) if path.is_file() else {}
 
     @property
     def seconds(self) -> float:
-        """Seconds that its steps took so far, over all attempts."""
+        """Seconds that its steps have taken so far, over all attempts."""
         return sum(self.record.get('seconds', {}).values())
 
     def seconds_of(self, step: Step) -> float:
-        """Seconds that one step took so far, over all attempts."""
+        """Return the seconds that one step has taken so far, over all attempts."""
         return float(self.record.get('seconds', {}).get(step.name, 0.0))
 
     def _identity(self) -> dict[str, Any]:
-        """What must not change between two attempts; where the data lies may."""
+        """Return what must not change between two attempts; the data's location may."""
         return {step.name: {
             'config': Path(step.config).name, 'epochs': step.epochs,
             'options': [each for each in step.options if '.data_root=' not in each],
@@ -92,20 +92,20 @@ class Run:
         } for step in self.steps if isinstance(step, Train)}
 
     def check(self) -> None:
-        """Refuse to continue a run that was begun with other settings.
+        """Refuse to continue a run that was started with other settings.
 
         Raises:
-            OtherRunError: It was.
+            OtherRunError: The run was started with other settings.
         """
         before = self.record.get('identity', self._identity())
         if before != self._identity():
             raise OtherRunError(
                 f'{self.folder} holds a run with other settings:\n'
-                f'  there: {before}\n  asked: {self._identity()}\n'
+                f'  there: {before}\n  requested: {self._identity()}\n'
                 'give another --work-dir, or move that folder away')
 
     def begin(self) -> None:
-        """Make the folder and note what is run, on what."""
+        """Create the folder and record the run, the hardware and the versions."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.record:
             write_json(self.folder / RECORD, {
@@ -113,6 +113,6 @@ class Run:
                 'hardware': hardware(), 'versions': versions()})
 
     def add_seconds(self, step: Step, seconds: float) -> None:
-        """Note how long a step took, to its end or until it was stopped."""
+        """Record how long a step took, to its end or until it was stopped."""
         taken = {**self.record['seconds'], step.name: self.seconds_of(step) + seconds}
         write_json(self.folder / RECORD, {**self.record, 'seconds': taken})

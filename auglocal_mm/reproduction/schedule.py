@@ -13,19 +13,19 @@ def _scaled(epochs: int, scale: float) -> int:
 
 
 def scaled_epochs(cfg: Any, scale: float) -> int:
-    """Epochs of a config's run when its length is multiplied by `scale`; at least 1."""
+    """Return the epochs of a config's run multiplied by `scale`, at least 1."""
     return _scaled(cfg.train_cfg.max_epochs, scale)
 
 
 def scale_schedule(cfg: Any, scale: float) -> list[str]:
-    """Options that multiply the length of a schedule, warm-up and steps with it.
+    """Return options that scale a schedule, including its warm-up and steps.
 
     Args:
         cfg: A parsed config, epoch-based.
         scale: Factor above 0; 1 changes nothing.
 
     Raises:
-        ScheduleError: A parameter scheduler that is not known here.
+        ScheduleError: A parameter scheduler is unknown here.
     """
     if scale == 1:
         return []
@@ -41,7 +41,7 @@ def scale_schedule(cfg: Any, scale: float) -> list[str]:
 def _scale_scheduler(scheduler: Any, name: str, scale: float) -> list[str]:
     kind = scheduler['type'].rpartition('.')[2]
     if not scheduler.get('by_epoch', True):
-        # A warm-up of some iterations is short beside an epoch and stays.
+        # A warm-up of some iterations is short compared with an epoch, so it stays.
         return []
     if kind == 'WarmupCosineLR':
         return [f'{name}.epochs={_scaled(scheduler["epochs"], scale)}',
@@ -57,15 +57,15 @@ def _scale_scheduler(scheduler: Any, name: str, scale: float) -> list[str]:
 
 
 def scale_batch(cfg: Any, batch_size: int | None, *, devices: int = 1) -> list[str]:
-    """Options that set the images of a step over all devices, the learning rate in proportion.
+    """Return options that set the total batch and scale the learning rate in proportion.
 
     Args:
-        cfg: A parsed config that names ``auto_scale_lr.base_batch_size``.
-        batch_size: Images of all devices together; None for the config's base.
+        cfg: A parsed config that sets ``auto_scale_lr.base_batch_size``.
+        batch_size: Images per step over all devices; None for the config's base.
         devices: Ranks that share them.
 
     Raises:
-        ScheduleError: The images cannot be shared out evenly.
+        ScheduleError: The images cannot be divided evenly.
     """
     base = cfg.auto_scale_lr.base_batch_size
     total = batch_size or base

@@ -1,4 +1,4 @@
-"""How a table is run: its length, seeds, data and batch, and how far that is from the paper."""
+"""A table's settings: length, seeds, data and batch, and how they depart from the paper."""
 from __future__ import annotations
 
 import re
@@ -8,9 +8,9 @@ from typing import Any
 
 from auglocal_mm.validation import Faults, is_int
 
-#: Settings that a run's plan decides.
+#: Settings that the plan of a run determines.
 _PLANNED = {'randomness.seed', 'train_cfg.max_epochs', 'train_dataloader.batch_size'}
-#: Settings that change how a run is carried out and not what comes out of it.
+#: Settings that change how a run is carried out, but not its result.
 _HARMLESS = re.compile(r'num_workers$|persistent_workers$|val_interval$|^default_hooks\.logger')
 
 
@@ -22,16 +22,16 @@ class Settings:
         data: Folder that holds ``cifar10/``, ``imagenet/`` and ``coco/``, or a folder with
             ``train/<class>/`` and ``test/<class>/`` images.
         epochs_scale: Factor on each schedule's length; 1 is the paper's.
-        seeds: Runs of each row, seeds 0, 1, ….
-        batch_size: Images in a step of all devices together, or None for the paper's; the
-            learning rate follows in proportion.
-        images_per_class: Training images of each class that are used, or None for all;
+        seeds: Number of runs per row, with seeds 0, 1, ….
+        batch_size: Images per step over all devices, or None for the paper's; the
+            learning rate scales in proportion.
+        images_per_class: Number of training images of each class, or None for all;
             needs a folder of images.
         amp: Mixed precision.
         extra: More ``--cfg-options``, the same for every run.
 
     Raises:
-        ValueError: An impossible value; names all of them.
+        ValueError: Values are impossible; the error lists all of them.
     """
 
     data: Path = Path('data')
@@ -59,11 +59,11 @@ class Settings:
 
     @property
     def model_options(self) -> tuple[str, ...]:
-        """Those of the extra settings that change the model."""
+        """The extra settings that change the model."""
         return tuple(each for each in self.extra if each.startswith('model.'))
 
     def image_folder(self, dataset: str) -> Path | None:
-        """The folder of images that stands in for a data set, if there is one."""
+        """Return the folder of images that replaces a data set, if there is one."""
         for folder in (self.data / dataset, self.data):
             if any((folder / 'train').glob('*/*')):
                 return folder
@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def departures(self) -> tuple[str, ...]:
-        """In words, all that makes these runs shorter or other than the paper's; empty if none."""
+        """All differences between these runs and the paper's, in words; empty if none."""
         said = []
         if self.epochs_scale != 1:
             said.append(f'{self.epochs_scale:g} of the paper\'s epochs')
@@ -90,7 +90,7 @@ class Settings:
 
     @property
     def folder_name(self) -> str:
-        """Name of the folder in which runs of these settings lie together."""
+        """Name of the folder that holds the runs with these settings."""
         parts = [f'epochs-{self.epochs_scale:g}' if self.epochs_scale != 1 else '',
                  f'images-{self.images_per_class}' if self.images_per_class else '',
                  f'batch-{self.batch_size}' if self.batch_size else '',
@@ -99,7 +99,7 @@ class Settings:
         return '_'.join(filter(None, parts)) or 'full-length'
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON; where the data lies is left out."""
+        """Return plain values for JSON, without the data's location."""
         return {'epochs_scale': self.epochs_scale, 'seeds': self.seeds,
                 'batch_size': self.batch_size, 'images_per_class': self.images_per_class,
                 'amp': self.amp, 'extra': list(self.extra), 'departures': list(self.departures)}

@@ -1,4 +1,4 @@
-"""What a run consists of: commands, each with a way to see whether its work is done."""
+"""The steps of a run: commands, each with a way to see whether its work is done."""
 from __future__ import annotations
 
 import json
@@ -20,23 +20,23 @@ class Step(Protocol):
 
     @property
     def name(self) -> str:
-        """What it does, in a word."""
+        """Its name, in one word."""
 
     @property
     def epochs(self) -> int | None:
-        """Epochs that it trains, if it does."""
+        """Number of epochs, if it trains."""
 
     def done(self) -> bool:
-        """Whether its result is there, whole."""
+        """Tell whether its result is complete."""
 
     def begun(self) -> bool:
-        """Whether there is something to continue from."""
+        """Tell whether there is something to continue from."""
 
     def command(self) -> list[str]:
-        """Program and arguments that do it, or what is left of it."""
+        """Return the program and arguments that do it, or what is left of it."""
 
     def measured(self) -> dict[str, float]:
-        """Its results by metric, empty where it has none yet."""
+        """Return its results by metric, empty if it has none yet."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class Train:
     Attributes:
         root: Folder that holds ``tools/`` and ``configs/``.
         config: Config file.
-        work_dir: Where it trains.
+        work_dir: Its work directory.
         arguments: More arguments of the tool, e.g. ``--amp``.
         options: ``--cfg-options``.
         epochs: Length of the run.
-        devices: Ranks.
-        name: What it is called.
-        data: What it reads, in words, where that is not what the config says.
+        devices: Number of ranks.
+        name: Its name.
+        data: Its data in words, if not the config's.
     """
 
     root: Path
@@ -77,9 +77,9 @@ class Train:
                 '--cfg-options', *self.options]
 
     def _resume(self) -> list[str]:
-        """How to continue: from the latest checkpoint, or the one before the last epoch's.
+        """Return how to continue: from the latest checkpoint, or the one before the last epoch's.
 
-        A run that was stopped after its last checkpoint and before its last validation
+        A run that was stopped after its last checkpoint but before its last validation
         would have nothing left to train, and so would never validate.
         """
         if not self.begun():
@@ -106,7 +106,7 @@ class Train:
 
     @property
     def curves(self) -> Curves:
-        """What was logged so far; empty before the first line."""
+        """The values logged so far; empty before the first line."""
         try:
             return read_curves(self.work_dir)
         except FileNotFoundError:
@@ -137,7 +137,7 @@ class Export:
         return False
 
     def done(self) -> bool:
-        # The exporter writes the whole file or none.
+        # The tool writes the whole file or none.
         return self.out.is_file()
 
     def measured(self) -> dict[str, float]:
@@ -177,7 +177,7 @@ class Benchmark:
     Attributes:
         root: Folder that holds ``tools/``.
         rows: Names of the rows.
-        folder: Where its table goes.
+        folder: The folder of its table.
         arguments: More arguments of the tool.
     """
 
@@ -197,7 +197,7 @@ class Benchmark:
         return False
 
     def done(self) -> bool:
-        # The tool writes its table even if a row fell out.
+        # The tool writes its table even if a row failed.
         return {each['name'] for each in self._table if not each.get('error')} >= set(self.rows)
 
     def measured(self) -> dict[str, float]:
@@ -209,7 +209,7 @@ class Benchmark:
         return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else []
 
     def measured_of(self, row: str) -> dict[str, float]:
-        """A row's share of BP's memory and its time over BP's; empty without both."""
+        """Return a row's share of BP's memory and its time over BP's; empty without both."""
         for each in self._table:
             if each['name'] == row and not each.get('error') and each['reference'] == 'bp':
                 on_gpu = each['device'] != 'cpu' and each['peak_ratio'] is not None
@@ -219,7 +219,7 @@ class Benchmark:
 
     @property
     def conditions(self) -> str:
-        """Batch and device of the measurement, in words; empty before it was made."""
+        """Batch and device of the measurement, in words; empty before it."""
         for each in self._table:
             if not each.get('error'):
                 return f'batch {each["batch_size"]} on {each["device"]}'

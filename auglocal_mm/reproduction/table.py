@@ -1,4 +1,4 @@
-"""What a table is: its rows, their configs and the figures that the paper prints."""
+"""Tables as data: rows, their configs and the figures that the paper prints."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class Published:
-    """A figure that the paper prints; `std` is None where it prints no spread."""
+    """A figure that the paper prints; `std` is None if it prints no spread."""
 
     mean: float
     std: float | None = None
@@ -21,7 +21,7 @@ class Metric:
         key: Its name in a run's validation, e.g. ``accuracy/top1``.
         label: Its name in the table, with the unit.
         digits: Decimals shown.
-        factor: From the run's unit to the table's.
+        factor: Conversion from the run's unit to the table's.
     """
 
     key: str
@@ -43,15 +43,15 @@ class Row:
     """One line of a table, or one cell of a grid.
 
     Attributes:
-        name: What ``--only`` calls it.
-        label: What the table calls it.
+        name: Its name for ``--only``.
+        label: Its name in the table.
         rule: Key of its colour in :data:`auglocal_mm.analysis.chart.COLORS`.
         config: Its config, below ``configs/``.
-        options: ``--cfg-options`` that make the config this row's.
+        options: ``--cfg-options`` that turn the config into this row's.
         paper: Figures that the paper prints, by metric key.
-        cost: How long it takes beside BP, for the estimate of what is left.
+        cost: Time relative to BP, for the estimate of the time left.
         detector: Config that is trained on the exported backbone, if the row has one.
-        same_as: Name of the row that computes the same, whose runs stand for this one's.
+        same_as: Name of the row that computes the same and whose runs are used.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Row:
 
     @property
     def key(self) -> str:
-        """Folder of its runs; rows of several tables that are the same run share it."""
+        """Folder of its runs; rows of several tables that need the same run share it."""
         settings = [option.removeprefix('model.').removeprefix('local.').replace('=', '-')
                     for option in self.options]
         rule, _, config = self.config.removesuffix('.py').partition('/')
@@ -75,7 +75,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Claim:
-    """That the row `better` comes out above the row `worse`, as in the paper."""
+    """The claim that the row `better` is above the row `worse`, as in the paper."""
 
     better: str
     worse: str
@@ -86,13 +86,13 @@ class Table:
     """One table or figure.
 
     Attributes:
-        name: What the command line calls it.
+        name: Its name on the command line.
         title: What it shows.
-        metrics: Columns; the first is the one that claims are about.
-        rows: Lines.
-        claims: Orderings that the paper's figures have.
+        metrics: Its columns; claims refer to the first.
+        rows: Its lines.
+        claims: Orderings of the paper's figures.
         trained: Whether its figures come from training; otherwise they are counted.
-        note: What a reader has to know, or nothing.
+        note: A note for readers, or nothing.
         selected: Whether rows were left out.
     """
 
@@ -106,10 +106,10 @@ class Table:
     selected: bool = False
 
     def select(self, names: list[str] | None) -> Table:
-        """The table with the named rows only.
+        """Return the table with only the named rows.
 
         Raises:
-            ValueError: An unknown name.
+            ValueError: A name is unknown.
         """
         if names is None:
             return self
@@ -123,8 +123,8 @@ class Table:
                        if claim.better in names and claim.worse in names)
         lost = [row.same_as for row in rows if row.same_as and row.same_as not in names]
         if lost:
-            raise ValueError(f'a chosen row stands on the runs of {", ".join(lost)}; choose that, '
-                             'too')
+            raise ValueError(f'a chosen row uses the runs of {", ".join(lost)}; also choose '
+                             'that row')
         return replace(self, rows=rows, claims=claims, selected=len(rows) < len(self.rows))
 
     @property

@@ -19,7 +19,7 @@ from .table import (
 
 _NAMES = {'bp': 'BP', 'auglocal': 'AugLocal', 'dgl': 'DGL', 'predsim': 'PredSim',
           'infopro': 'InfoPro'}
-#: Wall-clock time beside BP's (Table 2).
+#: Wall-clock time relative to BP (Table 2).
 _COST = {'bp': 1.0, 'predsim': 1.66, 'dgl': 1.76, 'infopro': 3.92}
 _AUGLOCAL_COST = {2: 1.87, 3: 2.16, 4: 2.36, 5: 2.81, 6: 3.15, 7: 3.5, 8: 3.8, 9: 4.1}
 #: AugLocal on CIFAR-10 with ResNet-110 by depth: Tables 2, 4 and 8 print the same figures.
@@ -59,7 +59,7 @@ _RESNET110 = (_plain('bp', (94.61, 0.18)), *_BASELINES,
 
 
 def _order(auglocal: str) -> tuple[Claim, ...]:
-    """BP > AugLocal > InfoPro, DGL > PredSim."""
+    """Return the claims BP > AugLocal > InfoPro, DGL > PredSim."""
     pairs = [('bp', auglocal), (auglocal, 'infopro'), (auglocal, 'dgl'),
              ('infopro', 'predsim'), ('dgl', 'predsim')]
     return tuple(Claim(*pair) for pair in pairs)
@@ -74,8 +74,8 @@ def _table_2() -> Table:
     return Table('2', 'CIFAR-10, ResNet-110', (TOP1, FLOPS, MEMORY, OVERHEAD), rows,
                  _order('auglocal-d6'),
                  note='Gradient checkpointing computes what BP computes: its accuracy is BP\'s, '
-                      'from the same runs. Memory is the peak beyond what the process held before '
-                      'training on a GPU, and saved activations on a processor; the paper\'s is '
+                      'from the same runs. Memory is, on a GPU, the peak beyond what the process '
+                      'held before training and, on a CPU, the saved activations; the paper\'s is '
                       'that of a GPU at batch 1,024.')
 
 
@@ -107,7 +107,7 @@ def _table_3() -> Table:
                  tuple(rows), tuple(claims))
 
 
-#: Width at which a rule's networks of 3x3 convolutions cost what AugLocal's of that depth do.
+#: Width at which a rule's networks of 3x3 convolutions cost as much as AugLocal's.
 _COMPARABLE_WIDTH = {
     'dgl': {2: 46.1, 3: 14.59, 4: 12.22, 5: 7.79, 6: 6.58},
     'predsim': {2: 2.91, 3: 1.41, 4: 1.22, 5: 1.22, 6: 1.18},
@@ -170,7 +170,7 @@ def _table_6() -> Table:
             (f'model.local.depth={depth}', f'model.local.tau={tau}'),
             {FLOPS.key: Published(printed[depth][index])})
         for depth, (index, tau) in product(printed, enumerate(taus)))
-    return Table('6', 'FLOPs of ResNet-110 by the pyramid\'s coefficient', (FLOPS,), rows,
+    return Table('6', 'FLOPs of ResNet-110 by pyramid coefficient', (FLOPS,), rows,
                  trained=False, note='Counted, not trained: length and seeds do not matter here.')
 
 
@@ -183,7 +183,7 @@ def _table_7() -> Table:
     return Table('7', 'Mask R-CNN on COCO, ResNet-34 FPN trained on ImageNet', (BOX_AP, MASK_AP),
                  (row('bp', 36.3, 33.8), row('auglocal', 36.2, 33.4)),
                  (Claim('bp', 'auglocal'),),
-                 note='The paper prints no learning rate of the detector: 1e-4 is this '
+                 note='The paper gives no learning rate for the detector: 1e-4 is this '
                       'project\'s choice, the same for both.')
 
 
@@ -219,7 +219,7 @@ TABLES = {'2': _table_2, '3': _table_3, '4': _table_4, '5': _table_5, '6': _tabl
 
 
 def find_table(name: str) -> Table:
-    """A table by its name on the command line.
+    """Return a table by its name on the command line.
 
     Raises:
         ValueError: There is no such table.

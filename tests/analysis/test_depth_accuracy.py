@@ -132,5 +132,5 @@ def test_many_checkpoints_are_named_in_part():
 
 def test_nothing_measured_is_an_error():
     empty = DepthStudy('BP', ('stem',), (DepthAccuracy('epoch 1'),), 10)
-    with pytest.raises(ValueError, match='nothing was measured of BP'):
+    with pytest.raises(ValueError, match='nothing was measured for BP'):
         depth_chart(empty)

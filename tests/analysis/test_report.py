@@ -77,7 +77,7 @@ def test_ids_are_unique_and_references_lead_somewhere(text):
 def test_says_the_numbers_the_seed_and_the_conditions(text):
     for said in ('97.2', '96.4', '20.4 MiB', '0.762', '0.751', '−0.011', 'n = 1 (one seed, 0)',
                  'A &lt;fast&gt; processor, 2 cores', 'torch 2.11.0', 'tools/demo.py --seed 0',
-                 'All three acceptance limits are kept', 'layer2.0 · 32 ch · ½', 'n = 360'):
+                 'All three acceptance limits are met', 'layer2.0 · 32 ch · ½', 'n = 360'):
         assert said in text, said
 
 

@@ -83,7 +83,7 @@ def test_an_empty_folder_is_used(tmp_path):
 
 @pytest.mark.parametrize('change', [dict(seed=1), dict(train=7), dict(side_px=96)])
 def test_scenes_of_other_parameters_are_not_reused(scenes, change):
-    with pytest.raises(DigitScenesError, match='is asked for. Remove the folder'):
+    with pytest.raises(DigitScenesError, match='was requested. Remove the folder'):
         ensure_digit_scenes(scenes, **{**SMALL, **change})
 
 

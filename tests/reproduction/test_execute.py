@@ -102,7 +102,7 @@ def test_a_failure_leaves_the_others_running(root, tmp_path):
     assert (first.run, first.reason) == (
         runs[0], 'a · seed 0 ended with exit status 3: the reason')
     assert first.log.read_text() == 'the reason\n'
-    assert second.reason == 'ended well but left no complete result'
+    assert second.reason == 'ended without error, but incomplete'
 
 
 def test_runs_share_the_slots(root, tmp_path):
@@ -188,7 +188,7 @@ def test_a_training_that_outlives_its_starter_keeps_others_out(root, tmp_path):
     starter.wait()
     starter.stdout.close()
     try:
-        with pytest.raises(ValueError, match='a training that one left behind'), \
+        with pytest.raises(ValueError, match='process that one left behind'), \
                 only_one(tmp_path):
             pass
     finally:

@@ -128,7 +128,7 @@ def test_markdown_has_ours_beside_the_papers(runs):
     assert '| DGL | 89.00 | – |' in text
     assert '| BP > AugLocal | yes | +2.25 ± 0.79 | +0.65 |' in text
     assert '| AugLocal > DGL | no | −0.75 | – |' in text
-    assert 'n = 1–2 runs a row' in text
+    assert 'n = 1–2 runs per row' in text
     assert 'Some runs are not done yet' in text
 
 

@@ -139,7 +139,7 @@ def test_unknown_names_are_refused():
 
 
 def test_a_selection_keeps_the_claims_about_its_rows():
-    with pytest.raises(ValueError, match='stands on the runs of bp'):
+    with pytest.raises(ValueError, match='uses the runs of bp'):
         find_table('2').select(['checkpoint', 'dgl'])
     table = find_table('2').select(['bp', 'auglocal-d6'])
     assert [row.name for row in table.rows] == ['bp', 'auglocal-d6']

@@ -94,7 +94,7 @@ def test_counted_figures_need_no_data(tmp_path, monkeypatch, capsys):
     (['nine'], "no table 'nine'"),
     (['2', '--only', 'dgl,nobody'], 'table 2 has no row nobody'),
     (['2', '--epochs-scale', '0'], 'epochs scale must be above 0'),
-    (['2', '--images-per-class', '5'], 'images per class can be limited in a folder of images'),
+    (['2', '--images-per-class', '5'], 'images per class can be limited only in a folder'),
     (['2', '--gpus', '99'], '--gpus must be 0 to'),
     (['2', '--jobs', '0'], '--jobs must be at least 1, got 0'),
 ])

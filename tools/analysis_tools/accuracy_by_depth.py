@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Accuracy of auxiliary networks and of linear probes by depth, over training.
+"""Measure the accuracy of auxiliary networks and linear probes by depth, over training.
 
     tools/analysis_tools/accuracy_by_depth.py configs/auglocal/resnet32_cifar10.py \\
         work_dirs/resnet32_cifar10_auglocal/epoch_*.pth --probes
 
-A network trained by back-propagation has no auxiliary networks: ask for --probes.
+A network trained by back-propagation has no auxiliary networks; use --probes.
 """
 import argparse
 import sys
@@ -18,19 +18,19 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file of a classifier')
     parser.add_argument('checkpoints', nargs='+', metavar='CHECKPOINT',
-                        help='checkpoint files trained with it; a line each, sorted by epoch')
+                        help='checkpoint files trained with it; one line each, sorted by epoch')
     parser.add_argument('--probes', action='store_true',
                         help='fit a linear probe to the pooled features of every unit')
     parser.add_argument('--probe-images', type=int, metavar='N', default=10000,
                         help='fit probes to at most N training images (default: %(default)s)')
-    parser.add_argument('--name', help="what to call the network (default: the config's name); "
-                        "one that begins with a rule's name has its colour")
+    parser.add_argument('--name', help="name of the network (default: the config's); a name that "
+                        "begins with a rule's name gets its colour")
     parser.add_argument('--out', default='.', metavar='DIR',
-                        help='folder for depth.png, depth.svg and depth.json (default: here)')
+                        help='folder for depth.png, depth.svg and depth.json (default: .)')
     parser.add_argument('--image-folder', metavar='PATH',
                         help='read PATH/{train,test}/<class>/*.jpg, as tools/train.py did')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override settings, as the training had them')
+                        help='override settings, as in training')
     return parser.parse_args()
 
 

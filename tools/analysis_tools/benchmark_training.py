@@ -5,8 +5,8 @@
     tools/analysis_tools/benchmark_training.py configs/bp/resnet34_imagenet.py \\
         configs/auglocal/resnet34_imagenet.py --batch-size 8
 
-Each config lives in a process of its own, and they take one step in turns, so that
-whatever else the machine does hits all alike. Exit status 1 if a config fell out.
+Each config runs in a process of its own. The processes take turns, one step each, so that
+other load on the machine affects all alike. The exit status is 1 if a config failed.
 """
 import argparse
 import shlex
@@ -24,16 +24,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument('--preset', choices=['table2'],
                         help='instead of configs: the rows of the paper\'s Table 2')
     parser.add_argument('--only', metavar='NAME,…', help='only these rows of the preset')
-    parser.add_argument('--batch-size', type=int, help="images a step (each config's own)")
+    parser.add_argument('--batch-size', type=int, help="images per step (each config's own)")
     parser.add_argument('--shape', '--input-size', nargs='+', type=int, metavar='PIXELS',
-                        help="height [and width] of the images (as each config's data)")
-    parser.add_argument('--rounds', type=int, default=20, help='timed steps of each (20)')
-    parser.add_argument('--warmup', type=int, default=3, help='steps of each before them (3)')
-    parser.add_argument('--device', help='cpu, cuda or cuda:<index> (cuda where there is one)')
-    parser.add_argument('--amp', action='store_true', help='mixed precision, as tools/train.py')
+                        help="height [and width] of the images (each config's own)")
+    parser.add_argument('--rounds', type=int, default=20, help='timed steps of each config (20)')
+    parser.add_argument('--warmup', type=int, default=3, help='untimed steps before them (3)')
+    parser.add_argument('--device', help='cpu, cuda or cuda:<index> (cuda if available)')
+    parser.add_argument('--amp', action='store_true', help='mixed precision, as in tools/train.py')
     parser.add_argument('--threads', type=int, help="threads on the CPU (PyTorch's number)")
     parser.add_argument('--apart', action='store_true',
-                        help='one config after the other, where memory cannot hold all at a time')
+                        help='one config after another, if memory cannot hold all at once')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         default={}, help='override settings of every config')
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
@@ -43,7 +43,7 @@ def parse_arguments() -> argparse.Namespace:
     if bool(args.configs) == bool(args.preset):
         parser.error('give either configs or --preset table2')
     if args.only is not None and not args.preset:
-        parser.error('--only chooses rows of --preset; leave out the configs instead')
+        parser.error('--only chooses rows of --preset; to measure fewer configs, list fewer')
     return args
 
 
@@ -59,7 +59,7 @@ def main() -> None:
     entries = (bench.table2_entries(only) if args.preset else bench.config_entries(args.configs))
     if args.out:
         bench.make_folder(args.out)
-    with redirect_stdout(sys.stderr):  # what the hosts say is no part of the result
+    with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result
         rows = bench.benchmark(entries, settings, lambda line: print(line, flush=True))
     command = shlex.join(['tools/analysis_tools/benchmark_training.py', *sys.argv[1:]])
     written = dict(command=command, on_cpu=settings.on_cpu)

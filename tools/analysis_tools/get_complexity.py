@@ -20,12 +20,12 @@ def main() -> None:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings')
     parser.add_argument('--shape', nargs='+', type=int, metavar='PIXELS',
-                        help="height [and width] of the image; default: as the config's data")
+                        help="height [and width] of the image (default: the config's)")
     parser.add_argument('--json', action='store_true', help='print JSON instead of text')
     parser.add_argument('--out', type=Path, metavar='FILE', help='also write the JSON to FILE')
     args = parser.parse_args()
     from auglocal_mm.analysis.complexity import complexity_of_config
-    with redirect_stdout(sys.stderr):  # what the hosts say is no part of the result
+    with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result
         counts = complexity_of_config(args.config, args.cfg_options, args.shape)
     if args.out:
         from auglocal_mm.analysis.results import write_json

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Learning curves of several runs in one picture: training loss, accuracy or AP.
+"""Draw the learning curves of several runs in one picture: training loss, accuracy or AP.
 
     tools/analysis_tools/plot_curves.py work_dirs/bp work_dirs/auglocal --labels BP AugLocal
     tools/analysis_tools/plot_curves.py BP=work_dirs/bp_1,work_dirs/bp_2 \\
@@ -16,14 +16,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('runs', nargs='+', metavar='RUN',
-                        help='work dir of a training, or NAME=RUN,RUN for seeds of one thing')
+                        help='work dir of a run, or NAME=RUN,RUN for seeds of one setting')
     parser.add_argument('--labels', nargs='+', metavar='NAME',
-                        help="a label for each entry; one that begins with a rule's name has "
+                        help="a label per entry; one that begins with a rule's name gets "
                         'its colour')
     parser.add_argument('--metric', help='validation metric, e.g. accuracy/top5 '
                         '(default: top-1 accuracy or box AP)')
     parser.add_argument('--out', default='.', metavar='DIR',
-                        help='folder for curves.png and curves.svg (default: here)')
+                        help='folder for curves.png and curves.svg (default: .)')
     args = parser.parse_args()
     from auglocal_mm.analysis.run_curves import parse_runs, read_runs, run_curves_chart
     curves = read_runs(parse_runs(args.runs, args.labels))

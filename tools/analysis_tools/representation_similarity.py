@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Linear CKA between every unit of two trained networks, as a heat map.
+"""Compare every unit of two trained networks by linear CKA, as a heat map.
 
     tools/analysis_tools/representation_similarity.py \\
         configs/auglocal/resnet32_cifar10.py work_dirs/resnet32_cifar10_auglocal/epoch_400.pth \\
@@ -24,13 +24,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--images', type=int, metavar='N', default=1000,
                         help='compare on at most N test images (default: %(default)s)')
     parser.add_argument('--names', nargs=2, metavar='NAME',
-                        help="what to call the networks (default: the configs' names)")
+                        help="names of the networks (default: the configs' names)")
     parser.add_argument('--out', default='.', metavar='DIR', help='folder for similarity.png, '
-                        'similarity.svg and similarity.json (default: here)')
+                        'similarity.svg and similarity.json (default: .)')
     parser.add_argument('--image-folder', metavar='PATH',
                         help='read PATH/test/<class>/*.jpg, as tools/train.py did')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override settings of the first config, its data included')
+                        help='override settings of the first config, including its data')
     parser.add_argument('--other-cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings of the second config')
     return parser.parse_args()

@@ -20,11 +20,11 @@ def main() -> None:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings')
     parser.add_argument('--shape', nargs='+', type=int, metavar='PIXELS',
-                        help="height [and width] of the image; default: as the config's data")
+                        help="height [and width] of the image (default: the config's)")
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
     args = parser.parse_args()
     from auglocal_mm.analysis.plan_text import counted_plan_of_config
-    with redirect_stdout(sys.stderr):  # what the hosts say is no part of the result
+    with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result
         plan = counted_plan_of_config(args.config, args.cfg_options, args.shape)
     print(json.dumps(plan.to_dict(), indent=2) if args.json else plan)
 

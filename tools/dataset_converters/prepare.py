@@ -4,8 +4,8 @@
     tools/dataset_converters/prepare.py cifar10
     tools/dataset_converters/prepare.py imagenet --root /data/imagenet --check
 
-Downloads continue where they broke off, and checksums are compared. Run it again
-at any time: what is right stays as it is.
+Interrupted downloads continue, and checksums are compared. Run it again at any time:
+correct files are left alone.
 """
 import sys
 from pathlib import Path

@@ -14,7 +14,7 @@ from pathlib import Path
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('checkpoint', help='what tools/train.py saved')
+    parser.add_argument('checkpoint', help='a file that tools/train.py saved')
     parser.add_argument('out', help='file to write')
     args = parser.parse_args()
     from auglocal_mm.checkpoint import export_backbone

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write a trained model's weights, checked and under their checksum, to give away.
+"""Check a trained model's weights and write them to a file named after its checksum.
 
     tools/model_converters/publish_model.py IN OUT
 
@@ -14,9 +14,9 @@ from pathlib import Path
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('checkpoint', metavar='IN', help='what a training run saved')
+    parser.add_argument('checkpoint', metavar='IN', help='a file that a training run saved')
     parser.add_argument('out', metavar='OUT', help='path and name without checksum')
-    parser.add_argument('--config', help='config of the model, where IN holds none or its '
+    parser.add_argument('--config', help='config of the model, if IN holds none or its '
                         'components must be imported first')
     args = parser.parse_args()
     from auglocal_mm.publish import publish_model

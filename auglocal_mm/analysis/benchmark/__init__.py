@@ -1,4 +1,4 @@
-"""Memory and time of training steps: several configs measured in turns, as in Table 2."""
+"""Memory and time of training steps: several configs take turns, as for Table 2."""
 from .entry import TABLE2, Entry, config_entries, table2_entries
 from .row import Row
 from .run import benchmark, make_folder, to_json, write_benchmark

@@ -1,4 +1,4 @@
-"""What is benchmarked: a config under a name, and the rows of the paper's Table 2."""
+"""What is benchmarked: named configs, and the rows of the paper's Table 2."""
 from __future__ import annotations
 
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import Any
 
 from auglocal_mm.shipped import shipped
 
-#: Rule of a config -> method, as charts name it.
+#: Rule of a config -> method, as named in charts.
 METHODS = {
     'AugLocal': 'auglocal', 'DGL': 'dgl', 'PredSim': 'predsim', 'InfoPro': 'infopro',
     'Backprop': 'bp'}
@@ -21,15 +21,15 @@ class PaperCost:
 
     Attributes:
         memory_gb: GPU memory.
-        overhead_percent: Wall clock over back-propagation's.
-        gflops: Of one image, auxiliary networks included.
+        overhead_percent: Wall-clock time over back-propagation's.
+        gflops: GFLOPs for one image, including auxiliary networks.
     """
     memory_gb: float
     overhead_percent: float
     gflops: float
 
     def ratios(self, reference: PaperCost) -> tuple[float, float]:
-        """Time and memory as multiples of another row's."""
+        """Return time and memory as multiples of another row's."""
         return ((100 + self.overhead_percent) / (100 + reference.overhead_percent),
                 self.memory_gb / reference.memory_gb)
 
@@ -41,8 +41,8 @@ class Entry:
     Attributes:
         name: Unique among the entries of a benchmark.
         config: Path of the config.
-        options: Settings that win over it.
-        paper: What the paper reports of it.
+        options: Settings that override it.
+        paper: What the paper reports for it.
     """
     name: str
     config: str
@@ -66,13 +66,13 @@ TABLE2: dict[str, tuple[str, dict[str, Any], PaperCost]] = {
 
 
 def table2_entries(only: Sequence[str] | None = None) -> tuple[Entry, ...]:
-    """The rows of Table 2, in its order.
+    """Return the rows of Table 2, in its order.
 
     Args:
         only: Names of the wanted rows; ``None`` for all.
 
     Raises:
-        ValueError: A name that is no row, or no name at all.
+        ValueError: A name is not a row, or there is no name.
         FileNotFoundError: The configs are not installed with the package.
     """
     unknown = sorted(set(only or ()) - set(TABLE2))
@@ -85,10 +85,10 @@ def table2_entries(only: Sequence[str] | None = None) -> tuple[Entry, ...]:
 
 
 def config_entries(paths: Sequence[str]) -> tuple[Entry, ...]:
-    """An entry for each config, named by its folder and file, or its path where two agree.
+    """Return one entry per config, named by folder and file, or by path if two agree.
 
     Raises:
-        ValueError: The same config twice.
+        ValueError: A config is given twice.
     """
     short = [f'{Path(path).resolve().parent.name}/{Path(path).stem}' for path in paths]
     names = [path if Counter(short)[name] > 1 else name
@@ -101,13 +101,13 @@ def config_entries(paths: Sequence[str]) -> tuple[Entry, ...]:
 
 
 def method_of(model: dict[str, Any]) -> str | None:
-    """The method that a model's config trains by, a key of ``chart.COLORS``.
+    """Return the method that a model's config trains by, a key of ``chart.COLORS``.
 
     Args:
         model: ``cfg.model`` of a classification config.
 
     Returns:
-        ``None`` for a rule of one's own.
+        ``None`` for a custom rule.
     """
     rule = str((model.get('local') or {}).get('type', 'Backprop')).rpartition('.')[2]
     method = METHODS.get(rule)

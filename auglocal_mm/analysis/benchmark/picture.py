@@ -1,4 +1,4 @@
-"""The benchmark as a picture: memory against time, a labelled point for each row."""
+"""The benchmark as a picture: memory against time, one labelled point per row."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -13,20 +13,20 @@ from auglocal_mm.analysis.chart import COLORS, INK, MUTED, NAMES, STYLE, Chart, 
 
 from .row import Row, quartiles
 
-#: Where a label may stand: points away from its point, nearest first.
+#: Candidate distances of a label from its point, in points, nearest first.
 _DISTANCES = (9, 15, 22, 30, 40, 52, 66)
 _DIRECTIONS = ((1, 0), (-1, 0), (0, -1), (0, 1), (0.8, -0.8), (0.8, 0.8), (-0.8, -0.8), (-0.8, 0.8))
-#: From this distance on a line leads from label to point.
+#: From this distance on, a line connects label and point.
 _LEADER_FROM = 15
 _OURS = 'time_ratio', 'memory_ratio'
 _PAPER = 'paper_time_ratio', 'paper_memory_ratio'
 
 
 def memory_time(rows: Sequence[Row]) -> Chart:
-    """Saved activations against time of a step, both as multiples of the reference's.
+    """Draw saved activations against time per step, as multiples of the reference's.
 
     Args:
-        rows: At least one with figures; the others are left out.
+        rows: At least one with figures; rows without figures are left out.
 
     Raises:
         ValueError: No row has figures.
@@ -44,7 +44,7 @@ def memory_time(rows: Sequence[Row]) -> Chart:
             _draw(axes, row, color)
         reference = _name(next(row for row in done if row.name == done[0].reference))
         axes.set_title(f'Memory and time of a training step, as multiples of {reference}')
-        axes.set_xlabel('seconds a step')
+        axes.set_xlabel('seconds per step')
         axes.set_ylabel('saved activations')
         if paper:
             axes.plot([], [], 'o', color=MUTED, markersize=9, label='measured here')
@@ -52,7 +52,7 @@ def memory_time(rows: Sequence[Row]) -> Chart:
                       label='paper: GPU memory at batch 1024')
             axes.legend(loc='upper right', frameon=False, labelcolor=MUTED)
         figure.canvas.draw()
-        figure.set_layout_engine('none')  # labels are placed on axes that no longer move
+        figure.set_layout_engine('none')  # labels need axes that no longer move
         _place_labels(axes, done, colors, [*ours, *paper])
     said = '; '.join(f'{row.name} {memory:.3f} of the memory in {seconds:.2f} times the time'
                      for row, (seconds, memory) in zip(done, ours, strict=True))
@@ -65,14 +65,14 @@ def _ratio(row: Row, *keys: str) -> tuple[float, ...]:
 
 
 def _spread(row: Row) -> tuple[float, float]:
-    """Quartiles of a row's steps, as multiples of the reference's median."""
+    """Return the quartiles of a row's steps, as multiples of the reference's median."""
     multiple = _ratio(row, 'time_ratio')[0] / row.step_seconds
     first, third = quartiles(row.seconds)
     return first * multiple, third * multiple
 
 
 def _scale(axes: Axes, points: Sequence[tuple[float, ...]]) -> None:
-    """Logarithmic axes with room for labels around all points, and few plain ticks."""
+    """Set logarithmic axes with room for labels around all points, and a few plain ticks."""
     axes.set_xscale('log')
     axes.set_yscale('log')
     for axis, values, set_limits in (
@@ -87,7 +87,7 @@ def _scale(axes: Axes, points: Sequence[tuple[float, ...]]) -> None:
 
 
 def _draw(axes: Axes, row: Row, color: str) -> None:
-    """Our point with the quartiles of its time; the paper's, hollow, tied to it."""
+    """Draw our point with the quartiles of its time, and the paper's hollow point, linked."""
     seconds, memory = _ratio(row, *_OURS)
     first, third = _spread(row)
     if row.paper:
@@ -145,7 +145,7 @@ def _label(axes: Axes, text: str, point: tuple[float, ...], offset: tuple[float,
 
 
 def _name(row: Row) -> str:
-    """A row of Table 2 as charts name its method, others by their own name."""
+    """Name a row of Table 2 by its method as in charts, other rows by their own name."""
     if row.paper is None or row.method is None:
         return row.name
     depth = row.name.partition('-d')[2]
@@ -153,15 +153,15 @@ def _name(row: Row) -> str:
 
 
 def _bar(axes: Axes, row: Row) -> Bbox:
-    """Where the quartiles of a row's time are drawn, in pixels."""
+    """Return the box in pixels in which the quartiles of a row's time are drawn."""
     memory, (first, third) = _ratio(row, *_OURS)[1], _spread(row)
     (left, y), (right, _) = axes.transData.transform([(first, memory), (third, memory)])
     return Bbox.from_extents(left - 4, y - 4, right + 4, y + 4)
 
 
 def text_box(label: Annotation) -> Bbox:
-    """Where an annotation's text stands, in pixels, without its leader."""
-    label.get_window_extent()  # lets it find its place
+    """Return the box of an annotation's text in pixels, without its leader."""
+    label.get_window_extent()  # makes it compute its place
     return Text.get_window_extent(label)
 
 
@@ -171,7 +171,7 @@ def _around(axes: Axes, point: tuple[float, ...]) -> Bbox:
 
 
 def _covered(axes: Axes, box: Bbox, taken: Sequence[Bbox]) -> float:
-    """Area in pixels of what a box would cover or leave of the axes."""
+    """Return the area in pixels that a box would cover, or that is outside the axes."""
     inside = Bbox.intersection(box, axes.bbox)
     outside = box.width * box.height - (inside.width * inside.height if inside else 0.0)
     overlaps = (Bbox.intersection(box, other) for other in taken)

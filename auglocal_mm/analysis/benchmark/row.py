@@ -1,4 +1,4 @@
-"""A row of the benchmark: what was measured of a config, and ratios to the reference."""
+"""A row of the benchmark: what was measured for a config, and ratios to the reference."""
 from __future__ import annotations
 
 import dataclasses
@@ -13,22 +13,22 @@ from .turns import Outcome
 
 @dataclass(frozen=True)
 class Row:
-    """One config's figures; those of a config that fell out are ``None``.
+    """One config's figures; those of a config that failed are ``None``.
 
     Attributes:
-        name: Of the entry.
-        method: As charts name it, if it is one of theirs.
+        name: Name of the entry.
+        method: Its method as named in charts, if it is one of theirs.
         error: Why there are no figures.
         paper: What the paper reports.
         seconds: Every timed step, in the order of the rounds.
-        measured: What its process said beside that: ``step_cpu_seconds`` (median;
-            other processes cannot take from it), ``saved_activations_mb``,
+        measured: What else its process reported: ``step_cpu_seconds`` (median; other
+            processes do not affect it), ``saved_activations_mb``,
             ``peak_memory_mb``, ``idle_memory_mb``, ``params``, ``flops``, ``batch_size``,
             ``threads`` and others.
         reference: Name of the row that ratios compare with.
         ratios: ``time_ratio``, of medians, with the quartiles of its rounds'
             ratios; ``cpu_time_ratio``; ``memory_ratio``, of saved activations;
-            ``peak_ratio``, of peak memory less what the process held before it
+            ``peak_ratio``, of peak memory minus what the process held before it
             built the model; ``paper_time_ratio`` and ``paper_memory_ratio``, of the
             paper's figures.
     """
@@ -48,7 +48,7 @@ class Row:
 
     @property
     def growth_mb(self) -> float:
-        """Peak memory less what the process held before it built the model."""
+        """Peak memory minus what the process held before it built the model."""
         return self.measured['peak_memory_mb'] - self.measured['idle_memory_mb']
 
     @property
@@ -57,7 +57,7 @@ class Row:
         return self.measured['batch_size'] / self.step_seconds
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; the same keys for every row."""
+        """Return plain values for JSON, with the same keys for every row."""
         done = self.error is None
         first, third = quartiles(self.seconds) if done else (None, None)
         keys = ('step_cpu_seconds', 'saved_activations_mb', 'peak_memory_mb',
@@ -77,7 +77,7 @@ class Row:
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float]:
-    """The first and third quartile; of one value, itself."""
+    """Return the first and third quartile; for a single value, that value twice."""
     if len(values) == 1:
         return values[0], values[0]
     first, _, third = statistics.quantiles(values, n=4, method='inclusive')
@@ -86,12 +86,12 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
 
 def rows_of(entries: Sequence[Entry], methods: Sequence[str | None],
             outcomes: dict[str, Outcome]) -> tuple[Row, ...]:
-    """Rows with ratios to back-propagation's, or to the first that has figures.
+    """Build rows with ratios to back-propagation, or to the first row that has figures.
 
     Args:
         entries: What was measured.
         methods: The method of each.
-        outcomes: What their workers gave, by name.
+        outcomes: The outcomes of their workers, by name.
     """
     rows = [
         Row(entry.name, method, outcome.error, entry.paper,
@@ -110,7 +110,7 @@ def rows_of(entries: Sequence[Entry], methods: Sequence[str | None],
 
 
 def _ratios(row: Row, reference: Row) -> dict[str, float | None]:
-    # Two steps of a round share what else the machine was doing, so their ratio spreads less.
+    # Two steps of one round ran under the same load, so their ratio varies less.
     first, third = quartiles([mine / other for mine, other in zip(
         row.seconds, reference.seconds, strict=True)])
     theirs = (row.paper.ratios(reference.paper) if row.paper and reference.paper

@@ -1,4 +1,4 @@
-"""A whole benchmark: entries in, rows out, and what is written of them."""
+"""A whole benchmark: from entries to rows, and writing them."""
 from __future__ import annotations
 
 import errno
@@ -22,20 +22,20 @@ def benchmark(entries: Sequence[Entry], settings: Settings,
               say: Callable[[str], None]) -> tuple[Row, ...]:
     """Measure every entry, each in a process of its own, in turns.
 
-    A process of its own makes the peak of memory a config's own, and lets one that
-    runs out of memory take no other with it.
+    In a process of its own, a config's peak memory is its own, and a config that runs
+    out of memory does not affect the others.
 
     Args:
         entries: What to measure; names are unique.
-        settings: How.
-        say: Told what happens, a line each.
+        settings: How to measure.
+        say: Called with a line about each event.
 
     Returns:
-        A row for each entry, in its order; that of one that fell out says why.
+        One row per entry, in order; the row of an entry that failed says why.
 
     Raises:
-        FileNotFoundError, ValueError: A config or a setting cannot be right; nothing
-            was started.
+        FileNotFoundError, ValueError: A config or a setting is impossible; nothing was
+            started.
     """
     from .subject import config_of
 
@@ -64,10 +64,10 @@ def _measure(entries: Sequence[Entry], settings: Settings,
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder for results, before anything is measured for it.
+    """Create the folder for results before anything is measured.
 
     Raises:
-        ValueError: It cannot be made or written to.
+        ValueError: It cannot be created or written to.
     """
     problem: str | None = None
     try:
@@ -77,12 +77,12 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         problem = error.strerror
     if problem:
-        raise ValueError(f'--out must be a folder to write to, got {folder} ({problem}); '
+        raise ValueError(f'--out must be a writable folder, got {folder} ({problem}); '
                          'choose another')
 
 
 def to_json(rows: Sequence[Row]) -> str:
-    """A list of rows, see :meth:`Row.to_dict`."""
+    """Return a list of rows as JSON; see :meth:`Row.to_dict`."""
     return json.dumps([row.to_dict() for row in rows], indent=2, allow_nan=False)
 
 
@@ -90,9 +90,9 @@ def write_benchmark(rows: Sequence[Row], folder: Path, *, command: str, on_cpu: 
     """Write ``table.md`` and ``table.json``, and ``memory_time.png`` and ``.svg``.
 
     Args:
-        rows: What was measured; without figures in any of them there is no picture.
-        folder: Made by :func:`make_folder`.
-        command: What was run.
+        rows: What was measured; if no row has figures, there is no picture.
+        folder: Created by :func:`make_folder`.
+        command: The command that was run.
         on_cpu: Whether steps ran on the CPU.
     """
     from .picture import memory_time

@@ -10,23 +10,23 @@ from auglocal_mm.validation import Faults
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for every entry of a benchmark.
+    """The settings that apply to every entry of a benchmark.
 
     Attributes:
-        batch_size: Images a step; ``None`` takes each config's own.
+        batch_size: Images per step; ``None`` takes each config's own.
         shape: Height and width of the images in pixels, or one number for both;
-            ``None`` takes what each config's data pipelines make.
+            ``None`` takes the size from each config's data pipelines.
         device: ``'cpu'``, ``'cuda'`` or ``'cuda:<index>'``.
-        amp: Mixed precision, as ``tools/train.py --amp``.
-        threads: Threads of each process on the CPU; ``None`` leaves PyTorch's number.
-        rounds: Timed steps of each config.
-        warmup: Steps of each config before them.
-        apart: One config after the other instead of in turns, where memory cannot
-            hold all of them at a time.
-        options: Settings that win over every config, below an entry's own.
+        amp: Mixed precision, as in ``tools/train.py --amp``.
+        threads: Threads of each process on the CPU; ``None`` keeps PyTorch's default.
+        rounds: Number of timed steps of each config.
+        warmup: Number of untimed steps of each config before them.
+        apart: One config after another instead of in turns, if memory cannot hold all of
+            them at once.
+        options: Settings that override every config; an entry's own override these.
 
     Raises:
-        ValueError: Names every impossible value at once.
+        ValueError: Values are impossible; the error lists all of them.
     """
     batch_size: int | None = None
     shape: Sequence[int] | None = None
@@ -58,21 +58,21 @@ class Settings:
 
 
 def default_device() -> str:
-    """``'cuda'`` where there is one, else ``'cpu'``."""
+    """Return ``'cuda'`` if a CUDA device is available, else ``'cpu'``."""
     import torch
 
     return 'cuda' if torch.cuda.is_available() else 'cpu'
 
 
 def require_device(device: str) -> None:
-    """Refuse a device that is not there.
+    """Refuse a device that does not exist.
 
     Raises:
-        ValueError: A CUDA device that this machine lacks.
+        ValueError: This machine lacks the CUDA device.
     """
     import torch
 
     count = torch.cuda.device_count()
     if device != 'cpu' and int(device.partition(':')[2] or 0) >= count:
-        raise ValueError(f'--device {device} is not there: {count} CUDA devices were found; '
+        raise ValueError(f'--device {device} does not exist: {count} CUDA devices were found; '
                          'use --device cpu')

@@ -1,4 +1,4 @@
-"""A measured subject: a model, its optimizer and one made batch, in a process of its own."""
+"""A measured subject: a model, its optimizer and one synthetic batch in its own process."""
 from __future__ import annotations
 
 import statistics
@@ -26,11 +26,11 @@ from .settings import Settings
 
 
 def config_of(entry: Entry, settings: Settings) -> Config:
-    """The whole config that an entry is measured with.
+    """Read the whole config that an entry is measured with.
 
     Raises:
-        FileNotFoundError: No such config.
-        ValueError: It is no classification config, or does not say the size of its
+        FileNotFoundError: There is no such config.
+        ValueError: It is not a classification config, or does not state the size of its
             batch or images.
     """
     cfg = load_config(entry.config, cfg_options={**settings.options, **entry.options})
@@ -38,7 +38,7 @@ def config_of(entry: Entry, settings: Settings) -> Config:
         if cfg.get(key) is None:
             raise ValueError(f'{entry.config} has no {key}; give a whole training config')
     if cfg.model.get('head') is None or cfg.model.get('roi_head') is not None:
-        raise ValueError(f'{entry.config} is no classification config (model.type='
+        raise ValueError(f'{entry.config} is not a classification config (model.type='
                          f'{cfg.model.get("type")!r}); only these can be benchmarked')
     if settings.batch_size is None and cfg.train_dataloader.get('batch_size') is None:
         raise ValueError(f'{entry.config} sets no train_dataloader.batch_size; '
@@ -52,15 +52,15 @@ def config_of(entry: Entry, settings: Settings) -> Config:
 class TrainingSubject:
     """One config's training step on random images and labels, without data loading.
 
-    The learning rate is 0: a step does the same work, and weights stay where they are,
-    so that no step differs from another and none diverges.
+    The learning rate is 0, so every step does the same work, the weights do not change,
+    and no step diverges.
 
     Args:
         entry: The config.
         settings: Sizes, device and precision.
 
     Raises:
-        FileNotFoundError, TypeError, ValueError: The config cannot be trained so.
+        FileNotFoundError, TypeError, ValueError: The config cannot be trained this way.
     """
 
     def __init__(self, entry: Entry, settings: Settings) -> None:
@@ -102,7 +102,7 @@ class TrainingSubject:
         return model
 
     def _make_batch(self) -> dict[str, Any]:
-        """Images [B, C, H, W] of bytes, as data pipelines make them, and their labels."""
+        """Make images [B, C, H, W] of bytes, as data pipelines do, and labels."""
         model, size = self._model, self._batch_size
         channels = next((part.in_channels for part in model.backbone.modules()
                          if isinstance(part, torch.nn.Conv2d)), 3)
@@ -120,7 +120,7 @@ class TrainingSubject:
             self._model.train_step(dict(self._batch), self._optim_wrapper)
 
     def step(self) -> float:
-        """Seconds of one training step by the wall clock, all work on the device included."""
+        """Run one training step and return its wall-clock seconds, including device work."""
         self._wait()
         start, cpu_start = time.perf_counter(), time.process_time()
         self._train_step()
@@ -134,7 +134,7 @@ class TrainingSubject:
             torch.cuda.synchronize(self._settings.device)
 
     def begin(self) -> None:
-        """Forget what warm-up did: the timed steps begin."""
+        """Discard the warm-up, because the timed steps begin."""
         self._cpu_seconds.clear()
         if self._settings.on_cpu:
             forget_peak_resident()
@@ -142,7 +142,7 @@ class TrainingSubject:
             torch.cuda.reset_peak_memory_stats(self._settings.device)
 
     def measure(self) -> dict[str, Any]:
-        """Figures of the timed steps, then what a counted step saves, then complexity."""
+        """Measure the timed steps, then the saved activations of one more step, then complexity."""
         peak = resident_mb('VmHWM') if self._settings.on_cpu else (
             torch.cuda.max_memory_allocated(self._settings.device) / BYTES_PER_MIB)
         saved = saved_activations_mb(self._train_step, exclude=self._model)
@@ -165,11 +165,11 @@ class TrainingSubject:
 
 
 def resident_mb(field: str) -> float:
-    """Resident memory of this process in mebibytes.
+    """Return the resident memory of this process in mebibytes.
 
     Args:
-        field: ``'VmRSS'`` for now, ``'VmHWM'`` for the most so far. ``getrusage`` would
-            say more: there a child inherits from the process that started it.
+        field: ``'VmRSS'`` for the current value, ``'VmHWM'`` for the peak so far.
+            ``getrusage`` would report too much: a child inherits its parent's peak.
 
     Raises:
         OSError: The system is not Linux.
@@ -181,6 +181,6 @@ def resident_mb(field: str) -> float:
 
 
 def forget_peak_resident() -> None:
-    """Let ``VmHWM`` begin anew; where the system forbids it, it goes on from the start."""
+    """Reset ``VmHWM``; if the system forbids it, the peak counts from the start."""
     with suppress(OSError):
         Path('/proc/self/clear_refs').write_text('5', encoding='ascii')

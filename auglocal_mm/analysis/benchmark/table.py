@@ -1,4 +1,4 @@
-"""The benchmark as a Markdown table, the paper's columns beside ours."""
+"""The benchmark as a Markdown table, with the paper's columns beside ours."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -7,26 +7,26 @@ from auglocal_mm.analysis.system import hardware, versions
 
 from .row import Row
 
-COLUMNS = ('', 'seconds a step', 'time', 'CPU time', 'saved MiB', 'saved', 'peak MiB', 'peak',
+COLUMNS = ('', 'seconds per step', 'time', 'CPU time', 'saved MiB', 'saved', 'peak MiB', 'peak',
            'images/s', 'params M', 'auxiliary M', 'GFLOPs')
 PAPER_COLUMNS = ('paper: time', 'paper: GB', 'paper: memory', 'paper: GFLOPs')
 LEGEND = """\
-Median of the timed steps, quartiles in brackets. Data is made, so no loading is in it.
-`CPU time` is what the process got of the processor; others that ran meanwhile cannot slow it.
+Median of the timed steps, with quartiles in brackets. Data is synthetic, so times exclude loading.
+`CPU time` is the processor time of the process; other processes do not affect it.
 `saved`: what autograd keeps for backward passes, each storage once. `peak`: {peak}.
-Ratios, without a unit, are to {reference}; that of `peak` leaves out what the process held
-before it built the model."""
+Ratios (columns without a unit) are relative to {reference}; that of `peak` excludes what the
+process held before it built the model."""
 PEAKS = {True: "the process's resident memory", False: "CUDA's largest allocation"}
 PAPER_LEGEND = """\
-`paper`: Table 2 of the paper, ResNet-110 at batch 1024 on its authors' GPU."""
+`paper`: Table 2 of the paper, ResNet-110 at batch 1024 on the authors' GPU."""
 
 
 def markdown(rows: Sequence[Row], *, command: str, on_cpu: bool) -> str:
-    """Command, hardware, versions and settings; then the table.
+    """Render the command, hardware, versions and settings, then the table.
 
     Args:
-        rows: All of them, also those that fell out.
-        command: What was run.
+        rows: All rows, including those that failed.
+        command: The command that was run.
         on_cpu: Whether steps ran on the CPU.
     """
     paper = any(row.paper for row in rows)
@@ -45,7 +45,7 @@ def markdown(rows: Sequence[Row], *, command: str, on_cpu: bool) -> str:
 
 
 def facts(rows: Sequence[Row], *, on_cpu: bool) -> list[str]:
-    """Hardware, versions and settings in words."""
+    """Describe hardware, versions and settings."""
     machine, names = hardware(), versions()
     device = f'{machine["cpu"]}, {machine["cores"]} cores'
     if not on_cpu:
@@ -89,5 +89,5 @@ def _cells(row: Row, *, paper: bool) -> list[str]:
 
 
 def _digits(value: float) -> str:
-    """Three digits, or all of a larger number's."""
+    """Format three digits, or all digits of a larger number."""
     return f'{value:#.3g}' if value < 99.5 else f'{value:,.0f}'

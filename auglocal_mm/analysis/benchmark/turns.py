@@ -9,33 +9,33 @@ from .worker import WorkerFailed
 
 
 class Turn(Protocol):
-    """What takes turns (:class:`~auglocal_mm.analysis.benchmark.worker.Worker`)."""
+    """A participant (:class:`~auglocal_mm.analysis.benchmark.worker.Worker`)."""
 
     name: str
 
     def wait_until_ready(self) -> None:
-        """Return when it can step."""
+        """Wait until it can step."""
 
     def step(self) -> float:
-        """Seconds of one step."""
+        """Run one step and return its seconds."""
         ...
 
     def begin(self) -> None:
-        """Forget the peak of memory and the steps so far: the timed ones begin."""
+        """Discard the peak memory and the steps so far, because the timed steps begin."""
 
     def measure(self) -> dict[str, Any]:
-        """Everything else that is measured."""
+        """Return everything else that is measured."""
         ...
 
 
 @dataclass
 class Outcome:
-    """What a worker gave.
+    """The outcome of a worker.
 
     Attributes:
-        step_seconds: Of each timed step, in the order of the rounds.
+        step_seconds: Seconds of each timed step, in the order of the rounds.
         measured: See :meth:`Turn.measure`.
-        error: Why it fell out, ``None`` if it did not.
+        error: Why it failed, ``None`` if it did not.
     """
     step_seconds: list[float] = field(default_factory=list)
     measured: dict[str, Any] = field(default_factory=dict)
@@ -43,13 +43,13 @@ class Outcome:
 
 
 class Turns:
-    """Lets every living worker do the same thing, one after the other.
+    """Lets every active worker do the same thing, one after another.
 
-    A worker that fails falls out with a line to the user; the others go on.
+    A worker that fails drops out with a line to the user; the others continue.
 
     Args:
-        workers: In the order of their turns.
-        say: Told what happens, a line each.
+        workers: The workers, in the order of their turns.
+        say: Called with a line about each event.
     """
 
     def __init__(self, workers: Sequence[Turn], say: Callable[[str], None]) -> None:
@@ -58,13 +58,13 @@ class Turns:
         self._say = say
 
     def measure(self, *, warmup: int, rounds: int) -> dict[str, Outcome]:
-        """In every round each worker takes one step; then each is measured.
+        """Let each worker take one step per round, then measure each.
 
-        Interleaved so, whatever else happens on the machine hits all alike.
+        Because the steps interleave, other load on the machine affects all workers alike.
 
         Args:
-            warmup: Rounds that are not timed.
-            rounds: Rounds that are.
+            warmup: Number of rounds that are not timed.
+            rounds: Number of timed rounds.
         """
         self._each(lambda worker, outcome: worker.wait_until_ready())
         for number in range(warmup):
@@ -87,4 +87,4 @@ class Turns:
                 do(worker, outcome)
             except WorkerFailed as fault:
                 outcome.error = str(fault)
-                self._say(f'{worker.name} falls out: {fault}')
+                self._say(f'{worker.name} drops out: {fault}')

@@ -1,6 +1,6 @@
-"""A worker: one config in a process of its own, which does one thing when it is asked.
+"""A worker: one config in a process of its own, which acts only on request.
 
-This file imports neither torch nor the hosts, so that the child's first act is its own.
+This file imports neither torch nor OpenMMLab, so that the child can silence them first.
 """
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from typing import Any, Protocol
 from .entry import Entry
 from .settings import Settings
 
-#: Seconds that a child gets to end after its pipe was closed.
+#: Seconds that a child gets to exit after its pipe was closed.
 _GRACE_SECONDS = 5
 
 
 class Subject(Protocol):
-    """What a worker's process holds."""
+    """What a worker's process measures."""
 
     def step(self) -> float:
-        """Seconds of one step."""
+        """Run one step and return its seconds."""
         ...
 
     def begin(self) -> None:
-        """Forget the peak of memory and the steps so far: the timed ones begin."""
+        """Discard the peak memory and the steps so far, because the timed steps begin."""
 
     def measure(self) -> dict[str, Any]:
-        """Everything else that is measured."""
+        """Return everything else that is measured."""
         ...
 
 
 class WorkerFailed(RuntimeError):
-    """A worker's process ended, or could not do what it was asked."""
+    """A worker's process ended, or could not do what was requested."""
 
 
 def training_subject(entry: Entry, settings: Settings) -> Subject:
-    """Make a :class:`TrainingSubject`, in the process that will run it."""
+    """Build a :class:`TrainingSubject` in the process that will run it."""
     from auglocal_mm.host_chatter import import_hosts
 
     logging.disable(logging.INFO)
@@ -53,11 +53,11 @@ def training_subject(entry: Entry, settings: Settings) -> Subject:
 
 
 class Worker:
-    """A subject in a child process; the child begins to make it at once.
+    """A subject in a child process, which starts to build it at once.
 
     Args:
-        name: What it is called.
-        make: Makes the subject in the child; can be pickled.
+        name: Its name.
+        make: Builds the subject in the child; can be pickled.
     """
 
     def __init__(self, name: str, make: Callable[[], Subject]) -> None:
@@ -69,18 +69,18 @@ class Worker:
         theirs.close()
 
     def wait_until_ready(self) -> None:
-        """Return when the subject is made.
+        """Wait until the subject is built.
 
         Raises:
-            WorkerFailed: It could not be.
+            WorkerFailed: It could not be built.
         """
         self._answer()
 
     def step(self) -> float:
-        """Seconds of one step; nothing runs before or after it.
+        """Run one step and nothing else, and return its seconds.
 
         Raises:
-            WorkerFailed: It could not be done.
+            WorkerFailed: The step failed.
         """
         return self._ask('step')
 
@@ -112,17 +112,17 @@ class Worker:
         self._process.join(_GRACE_SECONDS)
         code = self._process.exitcode
         if code is not None and code < 0:
-            memory = (', as when memory runs out; try a smaller --batch-size, or --apart'
+            memory = (', which usually means out of memory; try a smaller --batch-size, or --apart'
                       if -code == signal.SIGKILL else '')
             return f'its process was ended by {signal.Signals(-code).name}{memory}'
         return f'its process ended with exit status {code}'
 
     def dismiss(self) -> None:
-        """Tell the process that nothing more will be asked; returns at once."""
+        """Tell the process that no more requests will come; return at once."""
         self._connection.close()
 
     def stop(self) -> None:
-        """End the process; does nothing once it has ended."""
+        """End the process, if it has not ended yet."""
         self.dismiss()
         self._process.join(_GRACE_SECONDS)
         if self._process.is_alive():
@@ -131,7 +131,7 @@ class Worker:
 
 
 def _serve(connection: Connection, make: Callable[[], Subject]) -> None:
-    """Make the subject, then answer requests until the parent is gone."""
+    """Build the subject, then answer requests until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     os.dup2(2, 1)  # standard output belongs to the parent's result
     try:
@@ -148,12 +148,12 @@ def _serve(connection: Connection, make: Callable[[], Subject]) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """An error in one line, with what to do about it where that is known."""
+    """Describe an error in one line, with a remedy if one is known."""
     kind = type(error).__name__
     line = str(error).strip().partition('\n')[0] or kind
     if kind == 'OutOfMemoryError' or isinstance(error, MemoryError) or (
             "can't allocate memory" in str(error)):
         return f'out of memory; try a smaller --batch-size, or --apart ({line})'
     if isinstance(error, (ValueError, FileNotFoundError)):
-        return ' '.join(str(error).split()) or kind  # ours: a list of faults is one line
+        return ' '.join(str(error).split()) or kind  # ours: a list of faults becomes one line
     return f'{kind}: {line}'

@@ -63,7 +63,7 @@ def test_the_table_has_the_papers_columns_beside():
     assert (cells['time'], cells['paper: time']) == ('2.00', '1.87')
     assert cells['CPU time'] == '1.50'
     assert (cells['saved'], cells['paper: memory']) == ('0.500', '0.184')
-    assert (cells['seconds a step'], cells['paper: GB']) == ('4.00 [3.50, 6.50]', '1.71')
+    assert (cells['seconds per step'], cells['paper: GB']) == ('4.00 [3.50, 6.50]', '1.71')
     assert len(fast) == len(header)
     assert '`benchmark_training.py x`' in text and 'n = 3 steps' in text and 'to `fast`' in text
 

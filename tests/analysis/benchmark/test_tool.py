@@ -65,7 +65,7 @@ def test_one_that_dies(tool, tmp_path, monkeypatch, apart):
     out = tmp_path / 'new' / 'out'
     status, said, err = tool('--preset', 'table2', '--only', 'auglocal-d2,bp,dgl', '--json',
                              '--rounds', 3, '--device', 'cpu', '--out', out, *apart)
-    assert status == 1 and 'dgl falls out: its process was ended by SIGKILL' in err
+    assert status == 1 and 'dgl drops out: its process was ended by SIGKILL' in err
     rows = json.loads(said)
     assert [(row['name'], row['time_ratio'], row['reference']) for row in rows] == [
         ('bp', 1, 'bp'), ('dgl', None, 'bp'), ('auglocal-d2', 1, 'bp')]
@@ -83,7 +83,7 @@ def test_one_that_dies(tool, tmp_path, monkeypatch, apart):
     (['--preset', 'table2', '--only', 'bp,auglocal'], 'got auglocal; there are bp, checkpoint'),
     (['absent.py'], 'no config at absent.py'),
     (['--preset', 'table2', '--rounds', '0'], '--rounds must be at least 1, got 0'),
-    (['--preset', 'table2', '--device', 'cuda:99'], '--device cuda:99 is not there'),
+    (['--preset', 'table2', '--device', 'cuda:99'], '--device cuda:99 does not exist'),
     (['--preset', 'table2', '--out', TOOL], '(File exists); choose another'),
     (['--preset', 'table2', '--shape', '8', '8', '8'], 'got 8 8 8')])
 def test_faults_are_told_in_a_line(tool, words, said):

@@ -58,7 +58,7 @@ def test_a_failure_takes_no_other_with_it(what, time):
     workers = [Recorder('a', events), Recorder('b', events, {what: time}), Recorder('c', events)]
     outcomes = Turns(workers, said.append).measure(warmup=1, rounds=4)
     assert outcomes['b'].error == 'it broke'
-    assert 'b falls out: it broke' in said
+    assert 'b drops out: it broke' in said
     assert events.count(('b', what)) == time
     assert events[events.index(('b', what)):].count(('b', 'measure')) == (what == 'measure')
     for name in 'ac':

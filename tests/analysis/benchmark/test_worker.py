@@ -39,7 +39,7 @@ def test_a_worker_answers_from_a_process_of_its_own(start, capfd):
 
 @pytest.mark.parametrize(('make', 'said'), [
     (bench_subjects.Exits, '^its process ended with exit status 3$'),
-    (bench_subjects.Killed, 'ended by SIGKILL, as when memory runs out; try a smaller --batch-si'),
+    (bench_subjects.Killed, 'ended by SIGKILL, which usually means out of memory; try a smaller'),
     (bench_subjects.OutOfMemory, r'^out of memory; .* \(no room for 7 bytes\)$')])
 def test_a_worker_that_dies(start, make, said):
     worker = start(make)
