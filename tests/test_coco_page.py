@@ -5,7 +5,6 @@ rank and with the numbers of a short schedule; behind the names of their configs
 """
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from pages import blocks, commands
+from tool_runs import free_port
 
 METHODS = ('auglocal', 'bp')
 #: Epochs of the page -> of this test: 44 steps of the classifier, 120 of the detector.
@@ -75,11 +75,8 @@ def scaled_down(text):
 
 
 def environment(root, folder):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = str(free.getsockname()[1])
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
-    return {**os.environ, 'PATH': path, 'PYTHON': sys.executable, 'PORT': port,
+    return {**os.environ, 'PATH': path, 'PYTHON': sys.executable, 'PORT': free_port(),
             'PYTHONPATH': os.pathsep.join([str(root), str(folder)]), 'OMP_NUM_THREADS': '1'}
 
 

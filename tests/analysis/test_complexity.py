@@ -6,7 +6,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 import pytest
 import torch
-from flops import Figures, resnet110
+from flops import resnet110
 from mmengine.config import Config
 from small import auglocal, classifier
 from torch import nn
@@ -51,11 +51,6 @@ TRANSFORMER = {
     'type': 'VisionTransformer', 'img_size': 32, 'patch_size': 8, 'arch': {
         'embed_dims': 32, 'num_layers': 3, 'num_heads': 2, 'feedforward_channels': 64}}
 TRANSFORMER_HEAD = {'type': 'VisionTransformerClsHead', 'num_classes': 4, 'in_channels': 32}
-
-
-@pytest.fixture(scope='module')
-def figures():
-    return Figures()
 
 
 def local(rule, settings):
