@@ -11,8 +11,8 @@ from hypothesis import settings
 from packages import PIP, build_wheel, copy_source, run
 
 TESTS = Path(__file__).resolve().parent
-#: Files whose tests wait for child processes, up to a minute each. Workers begin with them
-#: and share out the short tests at the end.
+#: Files whose tests start processes and take up to a minute each, the longest first. Workers
+#: begin with them, so that only short tests are left to share out at the end.
 LONGEST = [TESTS / name for name in (
     'tools/test_main_job.py', 'tools/test_reproduce.py', 'test_existing_project.py',
     'test_doctor.py', 'analysis/benchmark/test_tool.py')]
@@ -26,9 +26,18 @@ settings.load_profile('steady')
 
 
 def pytest_collection_modifyitems(config, items):
-    if hasattr(config, 'workerinput'):
-        items.sort(key=lambda item: LONGEST.index(item.path) if item.path in LONGEST
-                   else len(LONGEST))
+    workers = getattr(config, 'workerinput', {}).get('workercount', 1)
+    if workers == 1:
+        return
+    short = [item for item in items if item.path not in LONGEST]
+    ordered = []
+    for worker in range(workers):
+        long = [item for path in LONGEST[worker::workers] for item in items if item.path == path]
+        # Each worker starts at an equal part of the list (pytest-xdist's `worksteal`).
+        count = max(0, (len(items) - len(ordered)) // (workers - worker) - len(long))
+        ordered += [*long, *short[:count]]
+        del short[:count]
+    items[:] = [*ordered, *short]
 
 
 def pytest_collection_finish():
@@ -39,7 +48,7 @@ def pytest_collection_finish():
 
 @pytest.fixture(autouse=True)
 def _no_default_scope():
-    """A runner in one test leaves its scope behind; no other test may depend on it."""
+    """A runner leaves its scope set; no other test may depend on it."""
     from mmengine.registry import DefaultScope
     DefaultScope._instance_dict.clear()
 

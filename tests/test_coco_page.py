@@ -1,7 +1,7 @@
 """docs/coco.md from its first command to its last, on the digits and the digit scenes.
 
 Slow: `make test-slow ARGS=tests/test_coco_page.py`. The page's commands run as they stand, on one
-rank and with the numbers of a short schedule; behind the names of their configs are the demo's.
+rank and on a short schedule; configs of the demo stand in under the names that the page uses.
 """
 import os
 import re
@@ -53,7 +53,7 @@ class KeepStart(Hook):
 
 @pytest.fixture
 def folder(root, tmp_path):
-    """A clone to all appearances: the tools, and the page's configs with the demo inside."""
+    """A folder that looks like a clone: the tools, and the page's configs, which are the demo's."""
     (tmp_path / 'tools').symlink_to(root / 'tools')
     (tmp_path / 'keep_start.py').write_text(KEEP_START)
     for method in METHODS:

@@ -59,6 +59,9 @@ def run_forked(*words, folder: Path, status: int = 0, seconds: float = 300) -> s
         clock.start()
         try:
             seen = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        except BaseException:
+            os.kill(child, signal.SIGKILL)
+            raise
         finally:
             clock.cancel()
         said.seek(0)

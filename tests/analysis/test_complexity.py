@@ -230,7 +230,7 @@ def test_the_tool_prints_sums(tool, root):
     status, out, _ = tool(root / 'configs/auglocal/resnet110_cifar10.py', '--json',
                           '--cfg-options', 'model.local.depth=2')
     assert status == 0
-    # 64R-AP-10FC with its norm behind 19 units of 16 channels, 18 of 32 and 16 of 64.
+    # 64R-AP-10FC and its norm, after 19 units of 16 channels, 18 of 32 and 16 of 64.
     auxiliary_params = sum(
         units * (9 * channels * 64 + 9 * 64 * 64 + shortcut * (channels * 64 + 2 * 64)
                  + 3 * 2 * 64 + 64 * 10 + 10)

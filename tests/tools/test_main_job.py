@@ -65,11 +65,13 @@ def test_a_killed_run_resumes_to_the_same_weights(folder, uninterrupted):
              'train_cfg.max_epochs=2']
     process = subprocess.Popen(**command(*words, folder=folder), start_new_session=True)
     deadline = time.monotonic() + 400
-    while not (folder / 'killed' / 'last_checkpoint').exists() and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    try:
+        while not (folder / 'killed' / 'last_checkpoint').exists() and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
     assert not (folder / 'killed' / 'epoch_2.pth').exists()
     said = train_classifier(folder, 'killed', '--resume')
     assert 'resumed epoch: 1' in said
