@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
 from packages import PIP, build_wheel, copy_source, run
 
@@ -17,12 +16,17 @@ LONGEST = [TESTS / name for name in (
     'tools/test_main_job.py', 'tools/test_reproduce.py', 'test_existing_project.py',
     'test_doctor.py', 'analysis/benchmark/test_tool.py')]
 
-# Small tensors gain nothing from more, and forked ranks must not inherit a pool.
-torch.set_num_threads(1)
-
 # The same examples in every run, and no verdict by the clock.
 settings.register_profile('steady', derandomize=True, deadline=None)
 settings.load_profile('steady')
+
+
+def pytest_configure(config):
+    if config.getoption('numprocesses', None) and not hasattr(config, 'workerinput'):
+        return  # This process runs no test: its workers do.
+    import torch
+    # Small tensors gain nothing from more, and forked ranks must not inherit a pool.
+    torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(config, items):
