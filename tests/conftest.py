@@ -1,6 +1,7 @@
 """What all tests share: how properties are tried, what is built once, and what runs first."""
 import fcntl
 import gc
+import signal
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,10 @@ settings.load_profile('steady')
 
 
 def pytest_configure(config):
-    if config.getoption('numprocesses', None) and not hasattr(config, 'workerinput'):
+    if hasattr(config, 'workerinput'):
+        # What stops a worker. A shell has its background jobs ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    elif config.getoption('numprocesses', None):
         return  # This process runs no test: its workers do.
     import torch
     # Small tensors gain nothing from more, and forked ranks must not inherit a pool.
