@@ -3,6 +3,8 @@
 # handed on to the tool.
 .DEFAULT_GOAL := help
 RUN := .venv/bin/python
+# A worker a core, at most four: each takes some 2 GB. ARGS="-n 0" runs all tests in one process.
+PYTEST := $(RUN) -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 # The first Python of a supported version that runs and can make environments;
 # a name on PATH alone proves nothing. Otherwise any Python 3: tools/install.py
@@ -37,10 +39,10 @@ demo: setup ## train a small network with local learning and show what it gives
 	@$(RUN) tools/demo.py $(ARGS)
 
 test: setup ## run the tests, without those marked slow
-	@$(RUN) -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-slow: setup ## run the tests marked slow, too (minutes more)
-	@$(RUN) -m pytest -m 'slow or not slow' $(ARGS)
+	@$(PYTEST) -m 'slow or not slow' $(ARGS)
 
 lint: setup ## ruff and mypy
 	@status=0; $(RUN) -m ruff check . || status=$$?; $(RUN) -m mypy || status=$$?; exit $$status

@@ -28,7 +28,7 @@ ONEDL = [
 ]
 OPENMMLAB = ['mmengine==0.10.7', 'mmcv-lite==2.1.0', 'mmdet==3.3.0', 'mmpretrain==1.2.0']
 DEMO = ['matplotlib', 'scikit-learn']
-TESTS = [*DEMO, 'hypothesis', 'pytest']
+TESTS = [*DEMO, 'hypothesis', 'pytest', 'pytest-xdist']
 DEV = [*TESTS, 'mypy', 'ruff']
 
 

@@ -50,5 +50,5 @@ class NeverMade(Made):
 
 
 def by_name(entry: Any, settings: Any) -> Made:
-    """What a row of Table 2 is in tests of the tool: DGL dies."""
+    """Stand in for a row of Table 2 in tests of the tool; DGL dies."""
     return {'dgl': Killed}.get(entry.name, Made)()

@@ -65,7 +65,7 @@ def _scene() -> dict[str, Any]:
 
 
 def made_evidence() -> dict[str, Any]:
-    """Evidence that belongs to the results."""
+    """Evidence to go with the results."""
     return {
         'curves': {
             'classification': {

@@ -18,8 +18,8 @@ IMPATIENT = Patience(timeout_seconds=5, retries=2, wait_seconds=0.001)
 class FileServer(ThreadingHTTPServer):
     """Serves `files`; `faults` are used up one a request, in order.
 
-    A fault is a number (drop the connection after so many bytes), ``'no range'``
-    (send all, whatever was asked), ``'other range'`` (continue elsewhere), or a status
+    A fault is a number of bytes, after which the connection drops, ``'no range'``
+    (send all, whatever was asked), ``'other range'`` (continue at another byte), or a status
     to answer with, such as ``'503'``. `hold` stops every answer after its first half
     until it is set.
     """

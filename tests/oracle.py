@@ -1,4 +1,4 @@
-"""The oracle: every local module trained alone by plain autograd, every loss written anew.
+"""The oracle: every local module trained alone by plain autograd, every loss rewritten.
 
 Slow, and without the package's partition, execution or losses. From the package
 come only the weights: the auxiliary networks as they were built.

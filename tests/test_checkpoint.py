@@ -1,4 +1,4 @@
-"""Checkpoints: nothing is run from them, nothing is half written, nothing stays random."""
+"""Checkpoints: no code in them runs, none is half written, no weight stays random."""
 import os
 from types import SimpleNamespace
 

@@ -1,11 +1,10 @@
 """docs/coco.md from its first command to its last, on the digits and the digit scenes.
 
 Slow: `make test-slow ARGS=tests/test_coco_page.py`. The page's commands run as they stand, on one
-rank and with the numbers of a short schedule; behind the names of their configs are the demo's.
+rank and on a short schedule; configs of the demo stand in under the names that the page uses.
 """
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from pages import blocks, commands
+from tool_runs import free_port
 
 METHODS = ('auglocal', 'bp')
 #: Epochs of the page -> of this test: 44 steps of the classifier, 120 of the detector.
@@ -53,7 +53,7 @@ class KeepStart(Hook):
 
 @pytest.fixture
 def folder(root, tmp_path):
-    """A clone to all appearances: the tools, and the page's configs with the demo inside."""
+    """A folder that looks like a clone: the tools, and the page's configs, which are the demo's."""
     (tmp_path / 'tools').symlink_to(root / 'tools')
     (tmp_path / 'keep_start.py').write_text(KEEP_START)
     for method in METHODS:
@@ -75,11 +75,8 @@ def scaled_down(text):
 
 
 def environment(root, folder):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = str(free.getsockname()[1])
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
-    return {**os.environ, 'PATH': path, 'PYTHON': sys.executable, 'PORT': port,
+    return {**os.environ, 'PATH': path, 'PYTHON': sys.executable, 'PORT': free_port(),
             'PYTHONPATH': os.pathsep.join([str(root), str(folder)]), 'OMP_NUM_THREADS': '1'}
 
 

@@ -3,7 +3,6 @@ import re
 
 import pytest
 from config_files import CONFIGS, docstring, parse
-from flops import Figures
 
 from auglocal_mm.rules import build_rule
 
@@ -17,11 +16,6 @@ PAPER = {
                 '88.34 +- 0.34'),
     'infopro': ('83.71 +- 0.20', '89.14 +- 0.17', '90.75 +- 0.22', '91.45 +- 0.05',
                 '92.10 +- 0.17')}
-
-
-@pytest.fixture(scope='module')
-def figures():
-    return Figures()
 
 
 def config_of(rule):

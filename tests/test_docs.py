@@ -30,7 +30,7 @@ def examples(page):
 
 @pytest.fixture
 def my_project(tmp_path, monkeypatch):
-    """The package that the pages tell a reader to write."""
+    """The package that the pages have a reader write."""
     for page in ('rules.md', 'backbones.md'):
         for name, block in examples(page).items():
             if isinstance(name, str):

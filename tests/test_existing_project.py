@@ -14,8 +14,9 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
-from packages import PIP, build_wheel, copy_source, run
+from packages import run
 from pages import blocks, commands
+from tool_runs import free_port
 
 EXAMPLE = 'examples/existing_project'
 BY_NAME = '''
@@ -115,16 +116,6 @@ for name in ('averaged', 'bfloat16'):
     seen[name] = [cfg.model.type, cfg.optim_wrapper.type]
 json.dump(seen, open('seen.json', 'w'))
 '''
-
-
-@pytest.fixture(scope='module')
-def wheel_site(root, tmp_path_factory):
-    """A folder into which the wheel is installed, and nothing else."""
-    pytest.importorskip('wheel', reason='building needs it; `make setup` installs it')
-    folder = tmp_path_factory.mktemp('wheel')
-    wheel = build_wheel(copy_source(root, folder / 'source'), folder)
-    run('-m', 'pip', 'install', *PIP, '--target', str(folder / 'site'), str(wheel), cwd=folder)
-    return folder / 'site'
 
 
 @pytest.fixture
@@ -238,6 +229,6 @@ def test_other_train_scripts_and_two_ranks(wheel_site, project):
     ranks = subprocess.run(
         ['bash', str(wheel_site / 'auglocal_mm/.mim/tools/dist_train.sh'), config, '2',
          '--work-dir', 'work_dirs/ranks'], cwd=project, check=False, capture_output=True, text=True,
-        env={**env, 'PYTHON': sys.executable, 'PORT': '29618'})
+        env={**env, 'PYTHON': sys.executable, 'PORT': free_port()})
     assert ranks.returncode == 0, ranks.stderr[-3000:]
     assert (project / 'work_dirs/ranks/epoch_2.pth').is_file()

@@ -1,4 +1,4 @@
-"""Published files: the plain model's weights, whole, named by what is in them."""
+"""Published files: the plain model's weights, complete, named by their content."""
 import hashlib
 import os
 
@@ -42,7 +42,7 @@ def trained(tmp_path):
 
 
 def change(path, **entries):
-    """Write a checkpoint anew with some weights or parts replaced; ``None`` removes."""
+    """Rewrite a checkpoint with some weights or parts replaced; ``None`` removes."""
     content = torch.load(path, weights_only=False)
     for key, value in entries.items():
         place = content['state_dict'] if '.' in key else content

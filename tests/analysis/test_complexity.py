@@ -6,7 +6,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 import pytest
 import torch
-from flops import Figures, resnet110
+from flops import resnet110
 from mmengine.config import Config
 from small import auglocal, classifier
 from torch import nn
@@ -51,11 +51,6 @@ TRANSFORMER = {
     'type': 'VisionTransformer', 'img_size': 32, 'patch_size': 8, 'arch': {
         'embed_dims': 32, 'num_layers': 3, 'num_heads': 2, 'feedforward_channels': 64}}
 TRANSFORMER_HEAD = {'type': 'VisionTransformerClsHead', 'num_classes': 4, 'in_channels': 32}
-
-
-@pytest.fixture(scope='module')
-def figures():
-    return Figures()
 
 
 def local(rule, settings):
@@ -235,7 +230,7 @@ def test_the_tool_prints_sums(tool, root):
     status, out, _ = tool(root / 'configs/auglocal/resnet110_cifar10.py', '--json',
                           '--cfg-options', 'model.local.depth=2')
     assert status == 0
-    # 64R-AP-10FC with its norm behind 19 units of 16 channels, 18 of 32 and 16 of 64.
+    # 64R-AP-10FC and its norm, after 19 units of 16 channels, 18 of 32 and 16 of 64.
     auxiliary_params = sum(
         units * (9 * channels * 64 + 9 * 64 * 64 + shortcut * (channels * 64 + 2 * 64)
                  + 3 * 2 * 64 + 64 * 10 + 10)

@@ -73,7 +73,7 @@ def test_a_resumed_run_reads_like_one_that_was_not_interrupted(tmp_path):
         ''.join(json.dumps(entry) + '\n' for entry in whole))
 
 
-def test_what_was_done_anew_wins(tmp_path):
+def test_what_was_repeated_wins(tmp_path):
     write_starts(tmp_path, list(entries_of(range(1, 4), loss=1.0)),
                  list(entries_of(range(2, 3), loss=2.0)))
     curves = read_curves(tmp_path)
@@ -81,10 +81,10 @@ def test_what_was_done_anew_wins(tmp_path):
     assert curves.val['accuracy/top1'] == Series((1, 2), (10.0, 40.0))
 
 
-def test_a_run_begun_anew_in_a_used_folder_stands_alone(tmp_path):
-    anew = list(entries_of(range(1, 3), length=5))
-    write_starts(tmp_path, list(entries_of(range(1, 9))), anew)
-    assert read_curves(tmp_path) == parse_curves(''.join(json.dumps(e) + '\n' for e in anew))
+def test_a_new_run_in_a_used_folder_stands_alone(tmp_path):
+    fresh = list(entries_of(range(1, 3), length=5))
+    write_starts(tmp_path, list(entries_of(range(1, 9))), fresh)
+    assert read_curves(tmp_path) == parse_curves(''.join(json.dumps(e) + '\n' for e in fresh))
 
 
 @given(st.integers(1, 60), st.integers(1, 25), st.integers(1, 100), st.booleans())

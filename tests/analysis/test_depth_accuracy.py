@@ -1,4 +1,4 @@
-"""Accuracy by depth and similarity of made checkpoints on the digits, through the tools' ways."""
+"""Accuracy by depth and similarity of made checkpoints on the digits, as the tools find them."""
 import json
 
 import pytest

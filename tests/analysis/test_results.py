@@ -34,10 +34,10 @@ def test_all_faults_are_named_at_once(results):
 
 
 @pytest.mark.parametrize(('path', 'value', 'passed'), [
-    (('classification', 'auglocal', 'top1'), 95.2, (True, True, True)),  # exactly 2 behind
+    (('classification', 'auglocal', 'top1'), 95.2, (True, True, True)),  # exactly 2 less
     (('classification', 'auglocal', 'top1'), 95.1, (False, True, True)),
     (('classification', 'auglocal', 'top1'), 99.9, (True, True, True)),
-    (('detection', 'auglocal', 'bbox_mAP'), 0.712, (True, True, True)),  # exactly 0.05 behind
+    (('detection', 'auglocal', 'bbox_mAP'), 0.712, (True, True, True)),  # exactly 0.05 less
     (('detection', 'auglocal', 'bbox_mAP'), 0.711, (True, False, True)),
     (('detection', 'auglocal', 'bbox_mAP'), 0.649, (True, False, False)),
     (('detection', 'bp', 'bbox_mAP'), 0.65, (True, True, True)),

@@ -21,7 +21,7 @@ def test_average_pooling_is_the_adaptive_one(sides, size):
     (DGL(), {'type': 'auglocal_mm.DGL'}), (PredSim(), {'type': 'auglocal_mm.PredSim'}),
     (InfoPro(), {'type': 'auglocal_mm.InfoPro'})])
 def test_the_papers_networks_layer_by_layer(rule, local):
-    """Output shapes behind every layer of the first auxiliary network at 32x32."""
+    """Output shapes after every layer of the first auxiliary network at 32x32."""
     model = network_classifier(NETWORKS['CIFAR ResNet-20'], local)
     x = torch.randn(2, 4, 32, 32)  # 4 channels where the paper has 16
     shapes = []

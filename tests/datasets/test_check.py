@@ -1,4 +1,4 @@
-"""Missing data is reported whole, before anything is built."""
+"""All missing data is reported at once, before anything is built."""
 import pytest
 from mmengine.config import Config
 

@@ -1,4 +1,4 @@
-"""--image-folder: one option puts a folder in the place of a config's data set."""
+"""--image-folder: one option replaces a config's data set by a folder."""
 import subprocess
 import sys
 from copy import deepcopy
@@ -80,7 +80,7 @@ def test_wrapped_data_sets_are_replaced_within(folder):
         assert each == dict(type='auglocal_mm.ImageFolder', data_root=folder, split='train')
 
 
-def test_another_number_of_classes_names_the_options_that_mend_it(root, tmp_path):
+def test_another_number_of_classes_names_the_options_that_fix_it(root, tmp_path):
     folder = make_folder(tmp_path, classes=3)
     path = str(root / 'configs/bp/resnet32_cifar10.py')
     with pytest.raises(ValueError, match="has 3 classes, but the model's head has 10") as caught:
@@ -91,7 +91,7 @@ def test_another_number_of_classes_names_the_options_that_mend_it(root, tmp_path
     assert cfg.model.head.num_classes == cfg.data_preprocessor.num_classes == 3
 
 
-def test_another_size_than_the_crop_names_the_options_that_mend_it(root, tmp_path):
+def test_another_size_than_the_crop_names_the_options_that_fix_it(root, tmp_path):
     folder = make_folder(tmp_path, side=40)
     path = str(root / 'configs/bp/resnet32_cifar10.py')
     with pytest.raises(ValueError, match='is 40x40 pixels, but the pipeline crops 32x32') as caught:

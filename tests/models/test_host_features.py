@@ -1,4 +1,4 @@
-"""mmpretrain's features go on working under every rule, or are refused when a model is built."""
+"""mmpretrain's features still work under every rule, or are refused when a model is built."""
 import copy
 
 import pytest

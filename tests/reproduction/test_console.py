@@ -1,4 +1,4 @@
-"""The console says what is running, how far it is, and when all will be done."""
+"""The console says what is running, how far it has come, and when all will be done."""
 import io
 from pathlib import Path
 from types import SimpleNamespace

@@ -9,35 +9,19 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
 from made_data import make_coco, make_imagenet
+from tool_runs import ROOT, command, run, run_forked
 
-ROOT = Path(__file__).resolve().parents[2]
 AUGLOCAL = 'configs/auglocal/resnet34_imagenet.py'
 MASK_RCNN = 'configs/mask_rcnn/mask-rcnn_r34_auglocal_fpn_adamw_1x_coco.py'
-SMALL = ['train_dataloader.batch_size=4', 'train_dataloader.num_workers=2',
-         'val_dataloader.batch_size=4', 'val_dataloader.num_workers=0', 'randomness.seed=1',
+SMALL = ['train_dataloader.batch_size=2', 'train_dataloader.num_workers=2',
+         'train_dataloader.dataset.indices=[0,1,4,5]', 'val_dataloader.batch_size=4',
+         'val_dataloader.num_workers=0', 'randomness.seed=1',
          'default_hooks.logger.interval=1', 'optim_wrapper.optimizer.lr=0.01']
-
-
-def command(*words, folder):
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHON': sys.executable,
-                   'PYTHONPATH': str(ROOT), 'PORT': '29617'}
-    words = [str(word) for word in words]
-    start = [] if words[0].endswith('.sh') else [sys.executable]
-    return {'args': [*start, str(ROOT / words[0]), *words[1:]], 'cwd': folder, 'env': environment,
-            'text': True, 'stdout': subprocess.PIPE, 'stderr': subprocess.STDOUT}
-
-
-def run(*words, folder, status=0):
-    done = subprocess.run(**command(*words, folder=folder), timeout=500, check=False)
-    assert done.returncode == status, done.stdout[-4000:]
-    return done.stdout
 
 
 @pytest.fixture(scope='module')
@@ -81,11 +65,13 @@ def test_a_killed_run_resumes_to_the_same_weights(folder, uninterrupted):
              'train_cfg.max_epochs=2']
     process = subprocess.Popen(**command(*words, folder=folder), start_new_session=True)
     deadline = time.monotonic() + 400
-    while not (folder / 'killed' / 'last_checkpoint').exists() and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    try:
+        while not (folder / 'killed' / 'last_checkpoint').exists() and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
     assert not (folder / 'killed' / 'epoch_2.pth').exists()
     said = train_classifier(folder, 'killed', '--resume')
     assert 'resumed epoch: 1' in said
@@ -138,7 +124,7 @@ def test_the_same_through_two_ranks(folder):
 
 def test_a_missing_backbone_is_said_before_anything_is_written(tmp_path):
     make_coco(tmp_path)
-    said = run('tools/train.py', ROOT / MASK_RCNN, folder=tmp_path, status=2)
+    said = run_forked('tools/train.py', ROOT / MASK_RCNN, folder=tmp_path, status=2)
     assert said.startswith('error: no checkpoint at work_dirs/resnet34_imagenet_auglocal')
     assert 'Traceback' not in said and not (tmp_path / 'work_dirs').exists()
 
@@ -156,15 +142,15 @@ def test_missing_data_are_said_before_anything_is_written(tmp_path):
     (['model.local.deep=3'], "unknown key 'deep'"),
 ])
 def test_impossible_settings_end_in_one_readable_line(options, said, tmp_path):
-    shown = run('tools/analysis_tools/show_plan.py', ROOT / AUGLOCAL, '--cfg-options', *options,
-                folder=tmp_path, status=2)
+    shown = run_forked('tools/analysis_tools/show_plan.py', ROOT / AUGLOCAL, '--cfg-options',
+                       *options, folder=tmp_path, status=2)
     assert re.search(said, shown) and 'Traceback' not in shown
 
 
 def test_show_plan_prints_a_table_and_json(tmp_path):
     words = ['tools/analysis_tools/show_plan.py', ROOT / 'configs/auglocal/resnet110_cifar10.py']
     assert run(*words, folder=tmp_path).startswith('55 units in 50 local modules\n')
-    plan = json.loads(run(*words, '--json', '--cfg-options', 'model.local.depth=2',
-                          folder=tmp_path))
+    plan = json.loads(run_forked(*words, '--json', '--cfg-options', 'model.local.depth=2',
+                                 folder=tmp_path))
     assert (plan['units'], plan['modules'], len(plan['layers'])) == (55, 54, 55)
     assert all(layer['auxiliary']['batch_norm_before_fc'] for layer in plan['layers'][:53])

@@ -31,7 +31,12 @@ def start(*words, folder):
 
 def run(*words, folder, status=0):
     process = start(*words, folder=folder)
-    said = process.communicate(timeout=400)[0]
+    try:
+        said = process.communicate(timeout=400)[0]
+    except BaseException:
+        process.terminate()  # It stops what it has started.
+        process.wait(60)
+        raise
     assert process.returncode == status, said[-4000:]
     return said
 

@@ -42,7 +42,7 @@ def test_every_round_gives_each_one_step_in_order():
     assert events == [
         *events_of('ready'), *events_of('step') * 2, *events_of('begin'),
         *events_of('step') * 3, *events_of('measure')]
-    # Only steps behind the warm-up's count, each in its own round's place.
+    # Only steps after the warm-up count, each in its own round.
     first = 3 + 2 * 3 + 3
     assert {name: outcome.step_seconds for name, outcome in outcomes.items()} == {
         name: [first + place + 3 * number for number in range(3)]

@@ -126,7 +126,7 @@ def test_a_downloaded_archive_goes_and_one_put_there_by_hand_is_used_and_stays(t
     assert tree(tmp_path) == {'.prepare.lock', *WANTED, *(['made.tar.gz'] if by_hand else [])}
 
 
-def test_damaged_files_are_unpacked_anew_and_right_ones_stay(tmp_path):
+def test_damaged_files_are_unpacked_again_and_intact_ones_stay(tmp_path):
     with serving() as server:
         source = archive_source(server, WANTED, WANTED)
         said = io.StringIO()

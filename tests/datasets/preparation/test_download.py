@@ -66,7 +66,7 @@ def test_a_file_comes_whole_and_a_second_call_asks_for_nothing(server, source, t
     ([300_000, '416'], [None, 'bytes=300000-', None]),
     (['503', 10, '500', '429'], [None, None, 'bytes=10-', 'bytes=10-', 'bytes=10-']),
 ])
-def test_a_broken_transfer_is_continued_or_started_anew(server, source, tmp_path, faults, ranges):
+def test_a_broken_transfer_is_continued_or_restarted(server, source, tmp_path, faults, ranges):
     server.faults = faults
     get(source, tmp_path)
     assert (tmp_path / 'a.mat').read_bytes() == CONTENT
