@@ -56,28 +56,18 @@ def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
 
 
 def export_jobs(run: RunFolder) -> list[Job]:
-    """Export the backbones, test the classifiers, measure memory and local accuracy."""
+    """Export the backbones, and measure accuracy by depth and memory."""
     jobs = []
     for method in METHODS:
         checkpoint = run.argument(run.checkpoint('classification', method))
-        config = CONFIGS['classification', method]
         jobs += [
             Job(f'export_{method}', f'{NAMES[method]} export',
                 _python('tools/model_converters/export_backbone.py', checkpoint,
                         run.argument(run.backbone(method)))),
-            Job(f'test_classification_{method}', f'{NAMES[method]} test',
-                _python('tools/test.py', config, checkpoint, '--work-dir',
-                        run.argument(run.test_dir('classification', method)))),
-            Job(f'memory_{method}', f'{NAMES[method]} memory',
-                _python('-m', 'auglocal_mm.analysis.memory', config, '--out',
-                        run.argument(run.measured('memory', method)))),
+            Job(f'measure_{method}', f'{NAMES[method]} test',
+                _python('-m', 'auglocal_mm.demo.measure', CONFIGS['classification', method],
+                        checkpoint, '--out', run.argument(run.measured(method)))),
         ]
-    checkpoint = run.argument(run.checkpoint('classification', 'auglocal'))
-    jobs.append(Job(
-        'local_accuracy', 'accuracy by depth',
-        _python('-m', 'auglocal_mm.analysis.local_accuracy',
-                CONFIGS['classification', 'auglocal'], checkpoint, '--out',
-                run.argument(run.measured('local_accuracy', 'auglocal')))))
     return jobs
 
 

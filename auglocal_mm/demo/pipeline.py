@@ -101,8 +101,8 @@ class Demo:
         self._jobs(commands.export_jobs(self.run))
         return ', '.join(
             f'{commands.NAMES[method]} top-1 '
-            f'{self.run.metrics("classification", method)["accuracy/top1"]:.1f} %, '
-            f'{read_json(self.run.measured("memory", method))["saved_activations_mb"]:.1f} MiB'
+            f'{self.run.top1(method):.1f} %, '
+            f'{read_json(self.run.measured(method))["saved_activations_mb"]:.1f} MiB'
             for method in METHODS)
 
     def _train_detectors(self) -> str:

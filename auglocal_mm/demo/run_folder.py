@@ -52,9 +52,14 @@ class RunFolder:
         """The exported backbone."""
         return self.path / f'backbone_{method}.pth'
 
-    def measured(self, what: str, method: str) -> Path:
-        """JSON file of a measurement, e.g. ``memory``."""
-        return self.path / f'{what}_{method}.json'
+    def measured(self, method: str) -> Path:
+        """What :mod:`auglocal_mm.demo.measure` measured of a classifier, as JSON."""
+        return self.path / f'measured_{method}.json'
+
+    def top1(self, method: str) -> float:
+        """Top-1 accuracy of a classifier at its head, in percent."""
+        accuracy = read_json(self.measured(method))['accuracy']
+        return float(list(accuracy.values())[-1])
 
     def predictions(self, method: str) -> Path:
         """COCO's JSON file of the predicted masks."""
