@@ -52,7 +52,7 @@ def check_results(results: dict[str, Any]) -> dict[str, Any]:
     """
     faults = results_faults(results)
     if faults:
-        raise ValueError('results are not complete: ' + '; '.join(faults) + '. Run the demo anew.')
+        raise ValueError('results are not complete: ' + '; '.join(faults) + '. Run the demo again.')
     return results
 
 

@@ -1,4 +1,4 @@
-"""From a finished run's files to its results and the evidence for its report."""
+"""Collects the results of a finished run and the evidence for its report."""
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -20,16 +20,16 @@ SCENES_SHOWN = 6
 def collect_results(
     run: RunFolder, *, seed: int, seconds: Mapping[str, float], cpu_seconds: Mapping[str, float]
 ) -> dict[str, Any]:
-    """The content of ``results.json``.
+    """Return the content of ``results.json``.
 
     Args:
         run: The finished run.
         seed: Seed of its trainings.
-        seconds: Step or command to seconds, with ``total``.
-        cpu_seconds: Step to processor seconds of its commands, with ``total``.
+        seconds: Step or command to wall-clock seconds, with ``total``.
+        cpu_seconds: Step to processor-seconds of its commands, with ``total``.
 
     Raises:
-        ValueError: A number is missing or impossible; all of them are named.
+        ValueError: Names every number that is missing or impossible.
     """
     detection = {method: run.metrics('detection', method) for method in METHODS}
     return check_results({
@@ -54,7 +54,7 @@ def collect_results(
 
 
 def collect_evidence(run: RunFolder, *, commands: Sequence[str]) -> dict[str, Any]:
-    """What the report's pictures are drawn from."""
+    """Return what the pictures of the report are drawn from."""
     measured = read_json(run.measured('auglocal'))
     return {
         'curves': {

@@ -20,18 +20,18 @@ def clock(seconds: float) -> str:
 
 
 def bar(label: str, share: float, state: str) -> str:
-    """A line with a bar: what, how much of it is done (0 to 1), and in words."""
+    """Return a line with a label, a bar for `share` (0 to 1), and the state in words."""
     filled = round(_BAR * share)
     return f'{label:<{_LABEL}} {"━" * filled}{"╌" * (_BAR - filled)}  {state}'
 
 
 def share_of(job: RunningJob) -> float:
-    """Done part of a job, 0 to 1."""
+    """Return the completed part of a job, 0 to 1."""
     return 1.0 if job.seconds is not None else job.progress().share(job.job.epochs)
 
 
 def describe(job: RunningJob, *, with_bar: bool = False) -> str:
-    """How far a job is, in a few words, with a bar before them if wanted."""
+    """Describe the progress of a job, optionally with a bar."""
     progress = job.progress()
     state = progress.describe(job.job.epochs) or 'running'
     if job.seconds is not None:
@@ -40,7 +40,7 @@ def describe(job: RunningJob, *, with_bar: bool = False) -> str:
 
 
 class Console:
-    """Shows the steps, what runs in them, and how long everything will take.
+    """Shows the steps, the jobs that run, and the time left.
 
     Args:
         expected: Seconds that each step usually takes, in order.
@@ -60,11 +60,11 @@ class Console:
         return time.monotonic() - self._start
 
     def say(self, text: str = '') -> None:
-        """Print lines that stay."""
+        """Print permanent lines."""
         self._text.say(text)
 
     def remaining(self) -> float:
-        """Seconds that all steps still need, as shown."""
+        """Return the seconds left until all steps are done, as displayed."""
         return self._forecast.shown(time.monotonic())
 
     def begin(self, title: str) -> None:
@@ -73,18 +73,18 @@ class Console:
         self._step_start = time.monotonic()
         self._forecast.begin(self._step_start)
         self.say(f'[{self._step}/{self._steps}] {title}   ({self._times()})')
-        # On a terminal the live lines come at once, elsewhere after a while.
+        # A terminal shows the live lines at once, a log after one interval.
         self._text.wait()
 
     def end(self, summary: str = '') -> None:
-        """Close the step, with what came out of it."""
+        """End the step and print its outcome."""
         now = time.monotonic()
         self._forecast.end(now)
         text = f'      done in {clock(now - self._step_start)}'
         self.say(f'{text} · {summary}' if summary else text)
 
     def watch(self, jobs: Sequence[RunningJob]) -> None:
-        """Follow the jobs; print only as often as is pleasant."""
+        """Follow the jobs, and print their progress when an update is due."""
         now = time.monotonic()
         if now - self._looked >= _LOOK_SECONDS:
             self._looked = now
@@ -96,7 +96,7 @@ class Console:
         return f'{clock(self.elapsed)} elapsed, about {clock(self.remaining())} left'
 
     def _show(self, jobs: Sequence[RunningJob], *, done: float) -> None:
-        # Of a long list only what runs; of a pair both, for comparison.
+        # Show both jobs of a pair, for comparison, but only the running jobs of a longer list.
         listed = [each for each in jobs if len(jobs) <= _PAIR or each.seconds is None]
         percent, times = f'{100 * done:.0f} %', self._times()
         if len(jobs) > _PAIR:

@@ -1,4 +1,4 @@
-"""Child processes: started, watched through their logs, ended together."""
+"""Child processes of a tool: start them, follow their logs, stop them together."""
 from .environment import child_environment
 from .forecast import Forecast
 from .jobs import Job, JobFailed, RunningJob, run_jobs, tail

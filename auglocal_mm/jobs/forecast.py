@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 WINDOW_SECONDS = 40.0
 #: Seconds that reports must span before they say something about speed.
 LEAST_SECONDS = 5.0
-#: A step of so many usual seconds that reports no progress counts half for the pace.
+#: Usual length of a step without progress reports whose duration counts half for the pace.
 HALF_TRUST_SECONDS = 30.0
 #: A shown estimate stays until it is wrong by this part, or by this many seconds.
 TOLERANCE, TOLERANCE_SECONDS = 0.1, 10.0
@@ -22,7 +22,7 @@ class JobForecast:
         self._points: list[tuple[float, float]] = []
 
     def observe(self, now: float, share: float) -> None:
-        """Take down that `share` of the job, 0 to 1, is done."""
+        """Record that `share` of the job, 0 to 1, is done."""
         if not self._points or (share > self._points[-1][1] and now > self._points[-1][0]):
             self._points.append((now, share))
             while len(self._points) > 2 and self._points[1][0] <= now - WINDOW_SECONDS:
@@ -30,11 +30,11 @@ class JobForecast:
 
     @property
     def done(self) -> bool:
-        """Whether the whole job is done."""
+        """Whether the job is complete."""
         return bool(self._points) and self._points[-1][1] >= 1
 
     def speed(self, now: float) -> float | None:
-        """Share a second; None before reports span `LEAST_SECONDS`.
+        """Return the share done per second; None before reports span `LEAST_SECONDS`.
 
         Once a report is overdue, the job is at most one report further: the speed falls
         with every second of waiting.
@@ -48,7 +48,7 @@ class JobForecast:
             if now > last else reported
 
     def left(self, now: float) -> float | None:
-        """Seconds to the end, counted down between reports; None while nothing is known."""
+        """Return the seconds left, counting down between reports; None while unknown."""
         if self.done:
             return 0.0
         speed = self.speed(now)
@@ -80,18 +80,18 @@ class Forecast:
         self._shown: tuple[float, float] | None = None
 
     def begin(self, now: float) -> None:
-        """The next step begins."""
+        """Start the next step."""
         self._start, self._jobs, self._share = now, {}, 0.0
 
     def end(self, now: float) -> None:
-        """The current step ends."""
+        """End the current step."""
         if self._start is not None and not self._slowest(now):
             self._pace = self._blended(now - self._start)
         self._done += 1
         self._start = None
 
     def observe(self, now: float, shares: Mapping[str, float]) -> None:
-        """Take down how much of each started job of the current step is done, 0 to 1."""
+        """Record how much of each job of the current step is done, 0 to 1."""
         for name, share in shares.items():
             job = self._jobs.setdefault(name, JobForecast())
             if share > 0:
@@ -102,7 +102,7 @@ class Forecast:
             self._pace = 1 / ((slowest.speed(now) or 1.0) * usual)
 
     def left(self, now: float) -> float:
-        """Seconds to the end of all steps, as exactly as is known."""
+        """Return the seconds until the last step ends: the best estimate."""
         if self._done >= len(self._expected):
             return 0.0
         later = sum(self._expected[self._done + 1:])
@@ -114,7 +114,7 @@ class Forecast:
         return self._step_left(now) + pace * later
 
     def shown(self, now: float) -> float:
-        """The same, calm enough to read: counts down until it is clearly wrong."""
+        """Return the same for display: it counts down until it is clearly wrong."""
         left = self.left(now)
         if self._shown is not None:
             counted = max(0.0, self._shown[0] - (now - self._shown[1]))
@@ -124,7 +124,7 @@ class Forecast:
         return left
 
     def share(self, now: float) -> float:
-        """Done part of the usual seconds of all steps, 0 to 1; never falls."""
+        """Return the completed part of the usual seconds of all steps, 0 to 1; never falls."""
         done = sum(self._expected[:self._done])
         if self._start is not None and self._done < len(self._expected):
             elapsed = now - self._start
@@ -137,14 +137,14 @@ class Forecast:
         return self._pace * self._expected[self._done]
 
     def _step_left(self, now: float) -> float:
-        # A step that is overdue and says nothing is taken to be almost done.
+        # An overdue step that reports nothing is assumed to be almost done.
         elapsed = now - (now if self._start is None else self._start)
         unknown = max(self._planned() - elapsed, 0.1 * self._planned())
         lefts = [job.left(now) for job in self._jobs.values()]
         return max((unknown if left is None else left for left in lefts), default=unknown)
 
     def _slowest(self, now: float) -> JobForecast | None:
-        """The job that needs longest; None unless all running jobs are known."""
+        """Return the job with the most time left; None unless it is known for all jobs."""
         lefts = [(job.left(now), number) for number, job in enumerate(self._jobs.values())]
         known = [(left, number) for left, number in lefts if left is not None]
         if not known or len(known) < len(lefts):
@@ -152,7 +152,7 @@ class Forecast:
         return list(self._jobs.values())[max(known)[1]]
 
     def _blended(self, took: float) -> float:
-        """The pace after a step that reported no progress."""
+        """Return the pace after a step that reported no progress."""
         usual = self._expected[self._done]
         trust = usual / (usual + HALF_TRUST_SECONDS)
         return (1 - trust) * self._pace + trust * took / usual
