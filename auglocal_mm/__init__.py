@@ -30,6 +30,7 @@ _HOME = {
     'AugLocalOptimWrapper': '.engine',
     'LocalDistributedDataParallel': '.engine',
     'AuxiliaryHeadHook': '.engine',
+    'ChannelsLastHook': '.engine',
     'RandomStateHook': '.engine',
     'VerifyPretrainedHook': '.engine',
     'Digits': '.datasets',

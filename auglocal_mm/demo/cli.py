@@ -17,17 +17,17 @@ _LOG_LINES = 25
 
 
 def parse(arguments: Sequence[str] | None, *, root: Path) -> argparse.Namespace:
-    """The options."""
+    """Parse the options."""
     parser = argparse.ArgumentParser(
-        description='Digits to detector, by BP and by AugLocal, with a report; at most ten '
-                    'minutes on two cores.',
-        epilog='Exit status: 0 all limits kept, 1 a limit failed, 2 a step failed.')
+        description='Digits to detector, by BP and by AugLocal, with a report; about five '
+                    'minutes on two free cores.',
+        epilog='Exit status: 0 all limits kept, 1 a limit was missed, 2 a step failed.')
     parser.add_argument('--work-dir', type=Path, default=root / 'work_dirs' / 'demo',
                         help='folder of report.html, results.json and all runs '
                              '(work_dirs/demo)')
     parser.add_argument('--seed', type=int, default=0, help='seed of every training (0)')
     parser.add_argument('--only-report', action='store_true',
-                        help='run nothing; write the report anew from the last results')
+                        help='run nothing; rewrite the report from the newest results')
     options = parser.parse_args(arguments)
     if not 0 <= options.seed < 2**31:
         parser.error(f'--seed must be 0 to {2**31 - 1}, got {options.seed}')
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
         console.say(f'\nThe demo cannot finish: {error}')
         return EXIT_FAILED
     except KeyboardInterrupt:
-        console.say('\nInterrupted. What the steps wrote stays; earlier results are untouched.')
+        console.say('\nInterrupted. The files written so far are kept; earlier results are unchanged.')
         return EXIT_INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace, *, root: Path, console: Console) -> dict[s
 
 
 def shown(path: Path) -> str:
-    """A path as the user may type it: relative where that is shorter."""
+    """Return a path as the user would type it: relative if below the current folder."""
     cwd = Path.cwd()
     return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
 
@@ -83,7 +83,7 @@ def _tell_failure(console: Console, error: JobFailed) -> None:
     lines = tail(error.log, limit=20000).splitlines()[-_LOG_LINES:]
     console.say(f'\n{error}. The end of its log:\n')
     console.say('\n'.join(f'    {line}' for line in lines))
-    console.say(f'\nWhole log: {shown(error.log)}\nEarlier results are untouched.')
+    console.say(f'\nComplete log: {shown(error.log)}\nEarlier results are unchanged.')
 
 
 def _conclude(console: Console, results: dict[str, Any], *, work_dir: Path) -> int:
@@ -93,8 +93,8 @@ def _conclude(console: Console, results: dict[str, Any], *, work_dir: Path) -> i
     console.say(f'\nReport: {shown(work_dir / REPORT)}')
     runs = [path for path in (work_dir / 'runs').glob('*') if path.is_dir()]
     if len(runs) > 1:
-        console.say(f'{len(runs)} runs are kept in {shown(work_dir / "runs")}; delete those that '
-                    'you no longer want.')
+        console.say(f'{len(runs)} runs are kept in {shown(work_dir / "runs")}; delete those '
+                    'that you no longer need.')
     return 0 if all_limits_kept(results) else EXIT_LIMIT
 
 

@@ -1,4 +1,4 @@
-"""From a finished run's files to its results and the evidence for its report."""
+"""Collects the results of a finished run and the evidence for its report."""
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -20,28 +20,27 @@ SCENES_SHOWN = 6
 def collect_results(
     run: RunFolder, *, seed: int, seconds: Mapping[str, float], cpu_seconds: Mapping[str, float]
 ) -> dict[str, Any]:
-    """The content of ``results.json``.
+    """Return the content of ``results.json``.
 
     Args:
         run: The finished run.
         seed: Seed of its trainings.
-        seconds: Step or command to seconds, with ``total``.
-        cpu_seconds: Step to processor seconds of its commands, with ``total``.
+        seconds: Step or command to wall-clock seconds, with ``total``.
+        cpu_seconds: Step to processor-seconds of its commands, with ``total``.
 
     Raises:
-        ValueError: A number is missing or impossible; all of them are named.
+        ValueError: Names every number that is missing or impossible.
     """
     detection = {method: run.metrics('detection', method) for method in METHODS}
     return check_results({
         'classification': {
-            method: {'top1': run.metrics('classification', method).get('accuracy/top1')}
-            for method in METHODS},
+            method: {'top1': run.top1(method)} for method in METHODS},
         'detection': {
             method: {key: detection[method].get(f'coco/{key}') for key in DETECTION_KEYS}
             for method in METHODS},
         'memory': {
             method: {'saved_activations_mb':
-                     read_json(run.measured('memory', method)).get('saved_activations_mb')}
+                     read_json(run.measured(method)).get('saved_activations_mb')}
             for method in METHODS},
         'seconds': {name: round(value, 1) for name, value in seconds.items()},
         'cpu_seconds': {name: round(value, 1) for name, value in cpu_seconds.items()},
@@ -55,14 +54,15 @@ def collect_results(
 
 
 def collect_evidence(run: RunFolder, *, commands: Sequence[str]) -> dict[str, Any]:
-    """What the report's pictures are drawn from."""
+    """Return what the pictures of the report are drawn from."""
+    measured = read_json(run.measured('auglocal'))
     return {
         'curves': {
             task: {method: read_curves(run.work_dir(task, method)).to_dict()
                    for method in METHODS}
             for task in TASKS},
-        'local_accuracy': read_json(run.measured('local_accuracy', 'auglocal')),
-        'batch_size': read_json(run.measured('memory', 'auglocal'))['batch_size'],
+        'local_accuracy': {key: measured[key] for key in ('accuracy', 'samples', 'plan')},
+        'batch_size': measured['batch_size'],
         'settings': {task: _settings(task, run=run) for task in TASKS},
         'scenes': _scenes(run),
         'commands': list(commands),

@@ -1,4 +1,4 @@
-"""The commands that the demo runs: the tools that every user has."""
+"""The commands that the demo runs, which are the tools that every user has."""
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,29 +17,29 @@ CONFIGS = {
     ('detection', 'bp'): 'configs/demo/mask-rcnn_digit-scenes_bp.py',
     ('detection', 'auglocal'): 'configs/demo/mask-rcnn_digit-scenes_auglocal.py',
 }
-#: Iterations between log lines: often enough for a live view and smooth curves.
+#: Iterations between log lines, few enough for a live view and smooth curves.
 LOG_INTERVAL = {'classification': 5, 'detection': 10}
 #: Validation after every epoch, so that there is a curve to show.
 VALIDATION = 'train_cfg.val_interval=1'
-#: A run is kept whole; the newest checkpoint is all that later steps read.
+#: Later steps read only the newest checkpoint.
 KEEP_ONE = 'default_hooks.checkpoint.max_keep_ckpts=1'
 
 
 def load_config(task: str, method: str, *, run: RunFolder) -> Any:
-    """The mmengine config of a training."""
+    """Return the mmengine config of a training."""
     from mmengine.config import Config
 
     return Config.fromfile(shipped(CONFIGS[task, method]))
 
 
 def data_job() -> Job:
-    """Make the digit scenes, unless they are there."""
+    """Make the digit scenes unless they exist."""
     return Job('make_scenes', 'digit scenes',
                _python('-m', 'auglocal_mm.demo.data', CONFIGS['detection', 'auglocal']))
 
 
 def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
-    """Train one network by each method."""
+    """Train one network with each method."""
     return [
         Job(
             f'{task}_{method}', NAMES[method],
@@ -56,28 +56,18 @@ def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
 
 
 def export_jobs(run: RunFolder) -> list[Job]:
-    """Export the backbones, test the classifiers, measure memory and local accuracy."""
+    """Export the backbones, and measure accuracy by depth and memory."""
     jobs = []
     for method in METHODS:
         checkpoint = run.argument(run.checkpoint('classification', method))
-        config = CONFIGS['classification', method]
         jobs += [
             Job(f'export_{method}', f'{NAMES[method]} export',
                 _python('tools/model_converters/export_backbone.py', checkpoint,
                         run.argument(run.backbone(method)))),
-            Job(f'test_classification_{method}', f'{NAMES[method]} test',
-                _python('tools/test.py', config, checkpoint, '--work-dir',
-                        run.argument(run.test_dir('classification', method)))),
-            Job(f'memory_{method}', f'{NAMES[method]} memory',
-                _python('-m', 'auglocal_mm.analysis.memory', config, '--out',
-                        run.argument(run.measured('memory', method)))),
+            Job(f'measure_{method}', f'{NAMES[method]} test',
+                _python('-m', 'auglocal_mm.demo.measure', CONFIGS['classification', method],
+                        checkpoint, '--out', run.argument(run.measured(method)))),
         ]
-    checkpoint = run.argument(run.checkpoint('classification', 'auglocal'))
-    jobs.append(Job(
-        'local_accuracy', 'accuracy by depth',
-        _python('-m', 'auglocal_mm.analysis.local_accuracy',
-                CONFIGS['classification', 'auglocal'], checkpoint, '--out',
-                run.argument(run.measured('local_accuracy', 'auglocal')))))
     return jobs
 
 
@@ -98,7 +88,7 @@ def detection_test_jobs(run: RunFolder) -> list[Job]:
 
 
 def readable(jobs: Sequence[Job], *, run: RunFolder) -> list[str]:
-    """The commands as one would type them in a clone, the run's folder written ``$RUN``."""
+    """Return the commands as one would type them in a clone, the run's folder written ``$RUN``."""
     home = f'{shipped("tools/demo.py").parents[1]}/'
     return [
         ' '.join(['python', *job.command[1:]]).replace(run.argument(run.path), '$RUN')

@@ -1,12 +1,16 @@
-"""The demo's console: a live view on a terminal, a line now and then elsewhere."""
+"""The demo's console: a live view on a terminal, a line every 20 seconds elsewhere."""
 import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from auglocal_mm.jobs import LiveText, RunningJob
+from auglocal_mm.jobs import Forecast, LiveText, RunningJob
 
 _PAIR = 2
-_BAR = 24
+_BAR, _LABEL = 16, 14
+#: Usual seconds of a command before it trains or tests: imports, mostly.
+_START_UP_SECONDS = 8.0
+#: Least seconds between two looks at the logs.
+_LOOK_SECONDS = 1.0
 
 
 def clock(seconds: float) -> str:
@@ -15,20 +19,28 @@ def clock(seconds: float) -> str:
     return f'{whole // 60}:{whole % 60:02d}'
 
 
-def describe(job: RunningJob, *, bar: bool = False) -> str:
-    """How far a job is, in a few words, with a bar before them if wanted."""
+def bar(label: str, share: float, state: str) -> str:
+    """Return a line with a label, a bar for `share` (0 to 1), and the state in words."""
+    filled = round(_BAR * share)
+    return f'{label:<{_LABEL}} {"━" * filled}{"╌" * (_BAR - filled)}  {state}'
+
+
+def share_of(job: RunningJob) -> float:
+    """Return the completed part of a job, 0 to 1."""
+    return 1.0 if job.seconds is not None else job.progress().share(job.job.epochs)
+
+
+def describe(job: RunningJob, *, with_bar: bool = False) -> str:
+    """Describe the progress of a job, optionally with a bar."""
     progress = job.progress()
     state = progress.describe(job.job.epochs) or 'running'
     if job.seconds is not None:
         state = f'done · {progress.metric}' if progress.metric else 'done'
-    if not bar:
-        return f'{job.job.label}: {state}'
-    filled = round(_BAR * (1.0 if job.seconds is not None else progress.share(job.job.epochs)))
-    return f'{job.job.label:<16} {"━" * filled}{"╌" * (_BAR - filled)}  {state}'
+    return bar(job.job.label, share_of(job), state) if with_bar else f'{job.job.label}: {state}'
 
 
 class Console:
-    """Shows steps, what runs in them, and how long all will take.
+    """Shows the steps, the jobs that run, and the time left.
 
     Args:
         expected: Seconds that each step usually takes, in order.
@@ -37,11 +49,10 @@ class Console:
 
     def __init__(self, expected: Sequence[float], *, stream: TextIO | None = None) -> None:
         self._text = LiveText(stream)
-        self._expected = list(expected)
-        self._took: list[float] = []
+        self._forecast = Forecast(expected, start_up=_START_UP_SECONDS)
+        self._steps, self._step = len(expected), 0
         self._start = self._step_start = time.monotonic()
-        # Job -> what its log last said, and when that was first seen.
-        self._etas: dict[str, tuple[float, float]] = {}
+        self._looked = float('-inf')
 
     @property
     def elapsed(self) -> float:
@@ -49,67 +60,52 @@ class Console:
         return time.monotonic() - self._start
 
     def say(self, text: str = '') -> None:
-        """Print lines that stay."""
+        """Print permanent lines."""
         self._text.say(text)
+
+    def remaining(self) -> float:
+        """Return the seconds left until all steps are done, as displayed."""
+        return self._forecast.shown(time.monotonic())
 
     def begin(self, title: str) -> None:
         """Announce the next step."""
+        self._step += 1
         self._step_start = time.monotonic()
-        number, total = len(self._took) + 1, len(self._expected)
-        self.say(f'[{number}/{total}] {title}   ({clock(self.elapsed)} elapsed, '
-                 f'about {clock(self.remaining())} to go)')
-        # On a terminal the live line comes at once, elsewhere after a while.
+        self._forecast.begin(self._step_start)
+        self.say(f'[{self._step}/{self._steps}] {title}   ({self._times()})')
+        # A terminal shows the live lines at once, a log after one interval.
         self._text.wait()
 
     def end(self, summary: str = '') -> None:
-        """Close the step, with what came out of it."""
-        self._took.append(time.monotonic() - self._step_start)
-        text = f'      done in {clock(self._took[-1])}'
+        """End the step and print its outcome."""
+        now = time.monotonic()
+        self._forecast.end(now)
+        text = f'      done in {clock(now - self._step_start)}'
         self.say(f'{text} · {summary}' if summary else text)
 
-    def remaining(self, step_left: float | None = None) -> float:
-        """Seconds still expected, scaled by how fast the steps so far went.
-
-        Args:
-            step_left: Seconds the current step still needs, if it is known.
-        """
-        done = len(self._took)
-        expected = self._expected[:done]
-        # Short steps say little about speed; two minutes' worth of trust in the guess.
-        pace = (sum(self._took) + 120) / (sum(expected) + 120)
-        current = self._expected[done] * pace if done < len(self._expected) else 0.0
-        if step_left is None:
-            step_left = max(0.0, current - (time.monotonic() - self._step_start))
-        return step_left + pace * sum(self._expected[done + 1:])
-
     def watch(self, jobs: Sequence[RunningJob]) -> None:
-        """Show how far the jobs are; prints only as often as is pleasant."""
-        if not self._text.due():
-            return
-        left = self._countdown(jobs, now=time.monotonic())
-        times = f'{clock(self.elapsed)} elapsed, about {clock(self.remaining(left))} to go'
-        # Of a long list only what runs; of a pair both, for comparison.
+        """Follow the jobs, and print their progress when an update is due."""
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_SECONDS:
+            self._looked = now
+            self._forecast.observe(now, {each.job.name: share_of(each) for each in jobs})
+        if self._text.due():
+            self._show(jobs, done=self._forecast.share(now))
+
+    def _times(self) -> str:
+        return f'{clock(self.elapsed)} elapsed, about {clock(self.remaining())} left'
+
+    def _show(self, jobs: Sequence[RunningJob], *, done: float) -> None:
+        # Show both jobs of a pair, for comparison, but only the running jobs of a longer list.
         listed = [each for each in jobs if len(jobs) <= _PAIR or each.seconds is None]
+        percent, times = f'{100 * done:.0f} %', self._times()
         if len(jobs) > _PAIR:
             times += f', {len(jobs) - len(listed)} done'
-        self._show(times, [describe(each, bar=self._text.replaces) for each in listed])
-
-    def _countdown(self, jobs: Sequence[RunningJob], *, now: float) -> float | None:
-        """Seconds that the slowest job still trains, counted down between its log lines."""
-        left = []
-        for job in jobs:
-            eta = job.progress().eta
-            if job.seconds is not None or eta is None:
-                continue
-            said, since = self._etas.get(job.job.name, (None, now))
-            if said != eta:
-                self._etas[job.job.name] = eta, now
-                since = now
-            left.append(max(0.0, eta - (now - since)))
-        return max(left) if left else None
-
-    def _show(self, times: str, states: Sequence[str]) -> None:
-        if self._text.replaces:
-            self._text.show([f'      {line}' for line in (*states, times)])
+        live = self._text.replaces
+        states = [describe(each, with_bar=live) for each in listed]
+        if live:
+            whole = bar(f'Step {self._step} of {self._steps}', done,
+                        f'{percent} · {times}')
+            self._text.show([f'      {line}' for line in (*states, whole)])
         else:
-            self.say('      ' + '  |  '.join([times, *states]))
+            self.say('      ' + '  |  '.join([f'{percent}, {times}', *states]))

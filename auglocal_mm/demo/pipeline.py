@@ -1,4 +1,4 @@
-"""The demo's six steps, from data to report."""
+"""The six steps of the demo, from data to report."""
 import resource
 import time
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ class Demo:
 
     Args:
         work_dir: Gets ``report.html`` and ``results.json`` at the end, and a
-            fresh folder under ``runs``; what is there stays until then.
+            fresh folder under ``runs``; earlier results stay until then.
         root: Folder where commands run.
         seed: Seed of every training.
         console: Where progress is shown.
@@ -50,20 +50,20 @@ class Demo:
         self._seconds: dict[str, float] = {}
         self._cpu_seconds: dict[str, float] = {}
         self._commands: list[str] = []
-        # The two methods run side by side where there are two cores. One thread
-        # each: the numbers then do not depend on how many cores there are.
+        # The two methods run at the same time where there are two cores, with one thread
+        # each, so that the numbers do not depend on the number of cores.
         self._side_by_side = min(2, usable_cores())
         self._env = child_environment(shipped('tools/demo.py').parents[1])
 
     def execute(self) -> dict[str, Any]:
-        """Run all steps and publish.
+        """Run all steps and publish the results.
 
         Returns:
             The results.
 
         Raises:
             JobFailed: A command failed.
-            ValueError: What it left behind is not complete.
+            ValueError: The files that it wrote are incomplete.
         """
         self._step('data', 'Digits and digit scenes', self._make_data)
         self._step('classification', 'Training the classifier by BP and by AugLocal',
@@ -101,8 +101,8 @@ class Demo:
         self._jobs(commands.export_jobs(self.run))
         return ', '.join(
             f'{commands.NAMES[method]} top-1 '
-            f'{self.run.metrics("classification", method)["accuracy/top1"]:.1f} %, '
-            f'{read_json(self.run.measured("memory", method))["saved_activations_mb"]:.1f} MiB'
+            f'{self.run.top1(method):.1f} %, '
+            f'{read_json(self.run.measured(method))["saved_activations_mb"]:.1f} MiB'
             for method in METHODS)
 
     def _train_detectors(self) -> str:
@@ -122,7 +122,7 @@ class Demo:
         results = collect_results(self.run, seed=self._seed, seconds=seconds,
                                   cpu_seconds=cpu_seconds)
         evidence = collect_evidence(self.run, commands=self._commands)
-        # The run keeps its own; the work directory shows the newest complete one.
+        # The run keeps its own report; the work directory holds the newest complete one.
         for folder in (self.run.path, self.work_dir):
             write_json(folder / EVIDENCE, evidence)
             write_report(folder, results=results, evidence=evidence)
@@ -131,7 +131,7 @@ class Demo:
 
 
 def children_cpu_seconds() -> float:
-    """Processor time of all commands that have ended."""
+    """Return the processor-seconds of all commands that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -146,11 +146,11 @@ def write_report(folder: Path, *, results: dict[str, Any], evidence: dict[str, A
 
 
 def render_again(work_dir: Path) -> dict[str, Any]:
-    """Write the report anew from the newest complete results.
+    """Rewrite the report from the newest complete results.
 
     Raises:
         FileNotFoundError: There are none.
-        ValueError: They are not complete.
+        ValueError: They are incomplete.
     """
     for name in (RESULTS, EVIDENCE):
         if not (work_dir / name).is_file():
@@ -162,5 +162,5 @@ def render_again(work_dir: Path) -> dict[str, Any]:
 
 
 def all_limits_kept(results: dict[str, Any]) -> bool:
-    """Whether every verdict is a pass."""
+    """Return whether every limit is kept."""
     return all(verdict.passed for verdict in judge(results))

@@ -1,4 +1,4 @@
-"""Where a demo run keeps its things: a fresh folder each, nothing ever deleted."""
+"""The folder of a demo run: each run has a fresh one, and nothing is ever deleted."""
 import os
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,7 +21,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, work_dir: Path, *, root: Path) -> 'RunFolder':
-        """Make a fresh folder ``<work_dir>/runs/<UTC time>``."""
+        """Create a fresh folder ``<work_dir>/runs/<UTC time>``."""
         runs = work_dir / 'runs'
         runs.mkdir(parents=True, exist_ok=True)
         stamp = datetime.now(timezone.utc).strftime('%Y%m%d-%H%M%S')
@@ -37,7 +37,7 @@ class RunFolder:
 
     @property
     def logs(self) -> Path:
-        """Folder of the console output of every command."""
+        """Folder with the console output of every command."""
         return self.path / 'logs'
 
     def work_dir(self, task: str, method: str) -> Path:
@@ -52,9 +52,14 @@ class RunFolder:
         """The exported backbone."""
         return self.path / f'backbone_{method}.pth'
 
-    def measured(self, what: str, method: str) -> Path:
-        """JSON file of a measurement, e.g. ``memory``."""
-        return self.path / f'{what}_{method}.json'
+    def measured(self, method: str) -> Path:
+        """What :mod:`auglocal_mm.demo.measure` measured of a classifier, as JSON."""
+        return self.path / f'measured_{method}.json'
+
+    def top1(self, method: str) -> float:
+        """Top-1 accuracy of a classifier at its head, in percent."""
+        accuracy = read_json(self.measured(method))['accuracy']
+        return float(list(accuracy.values())[-1])
 
     def predictions(self, method: str) -> Path:
         """COCO's JSON file of the predicted masks."""
@@ -73,7 +78,7 @@ class RunFolder:
         return self.root / pointer.read_text(encoding='utf-8').strip()
 
     def metrics(self, task: str, method: str) -> dict[str, float]:
-        """What ``tools/test.py`` measured.
+        """Return the metrics that ``tools/test.py`` measured.
 
         Raises:
             FileNotFoundError: It wrote no metrics.
@@ -86,5 +91,5 @@ class RunFolder:
         return read_json(found[-1])
 
     def argument(self, path: Path) -> str:
-        """A path as a command gets it: relative where it lies below the root."""
+        """Return a path as a command gets it: relative if it lies below the root."""
         return os.path.relpath(path, self.root) if path.is_relative_to(self.root) else str(path)

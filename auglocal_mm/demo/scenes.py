@@ -1,4 +1,4 @@
-"""Scenes to show: images, their ground truth, and what the detectors found."""
+"""Scenes for the report: images, ground truth and predictions."""
 import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ def collect_scenes(
     annotations: Mapping[str, Any], *, image_dir: Path,
     predictions: Mapping[str, Sequence[Mapping[str, Any]]], count: int,
 ) -> dict[str, Any]:
-    """The first scenes of a COCO data set with what belongs on them.
+    """Return the first scenes of a COCO data set, with the instances to draw on them.
 
     Args:
         annotations: COCO's instance annotations.
@@ -65,7 +65,7 @@ def _instance(
 
 
 def decode_mask(segmentation: Any, *, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """A mask from any of COCO's forms: run lengths, compressed or not, or polygons.
+    """Decode a mask from any of COCO's forms: run lengths, compressed or not, or polygons.
 
     Args:
         segmentation: The entry.

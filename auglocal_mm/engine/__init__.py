@@ -1,9 +1,10 @@
 """What plugs into mmengine's runner: optimizer wrapper, data parallel, hooks."""
 from .distributed import LocalDistributedDataParallel
-from .hooks import AuxiliaryHeadHook, RandomStateHook, VerifyPretrainedHook
+from .hooks import AuxiliaryHeadHook, ChannelsLastHook, RandomStateHook, VerifyPretrainedHook
 from .optim_wrapper import AugLocalOptimWrapper
 from .seed_worker import seed_worker
 from .warmup_cosine import WarmupCosineLR
 
-__all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'LocalDistributedDataParallel',
-           'RandomStateHook', 'VerifyPretrainedHook', 'WarmupCosineLR', 'seed_worker']
+__all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'ChannelsLastHook',
+           'LocalDistributedDataParallel', 'RandomStateHook', 'VerifyPretrainedHook',
+           'WarmupCosineLR', 'seed_worker']

@@ -7,12 +7,12 @@ from pathlib import Path
 
 def child_environment(root: Path, *, threads: int = 1, devices: str | None = None
                       ) -> dict[str, str]:
-    """This package importable, output at once, so many threads.
+    """Return an environment in which this package can be imported and output is unbuffered.
 
     Args:
         root: Folder that holds the package.
-        threads: Threads of numerical libraries.
-        devices: ``CUDA_VISIBLE_DEVICES``; None leaves it as it is.
+        threads: Number of threads that numerical libraries may use.
+        devices: Value of ``CUDA_VISIBLE_DEVICES``; None leaves it unchanged.
     """
     path = [str(root), *filter(None, [os.environ.get('PYTHONPATH')])]
     seen = {} if devices is None else {'CUDA_VISIBLE_DEVICES': devices}

@@ -1,4 +1,4 @@
-"""Child processes of a tool: output to log files, several side by side."""
+"""Child processes of a tool: each writes to a log file, and several run at a time."""
 import os
 import signal
 import subprocess
@@ -21,9 +21,9 @@ class Job:
 
     Attributes:
         name: Unique name; its log is ``<name>.log``.
-        label: How the console calls it.
+        label: Its name on the console.
         command: Program and arguments.
-        epochs: Epochs that it trains, if it does.
+        epochs: Number of training epochs, if it trains.
     """
 
     name: str
@@ -52,9 +52,9 @@ class RunningJob:
         job: What to run.
         log_dir: Folder of its log; exists.
         cwd: Its working directory.
-        env: Its whole environment.
-        keep_open: File descriptors that it inherits, such as that of a lock which
-            must be held as long as it lives.
+        env: Its complete environment.
+        keep_open: File descriptors that it inherits, such as that of a lock that must
+            be held while it runs.
     """
 
     def __init__(self, job: Job, *, log_dir: Path, cwd: Path, env: Mapping[str, str],
@@ -64,8 +64,8 @@ class RunningJob:
         self.seconds: float | None = None
         self._start = time.monotonic()
         with self.log.open('wb') as output:
-            # A session of its own: Ctrl-C reaches us alone, and we end the
-            # child with all its data-loading workers.
+            # A new session: Ctrl-C reaches only us, and we stop the child together with
+            # its data-loading workers.
             self._process = subprocess.Popen(
                 list(job.command), stdout=output, stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL, cwd=cwd, env=dict(env), start_new_session=True,
@@ -74,11 +74,11 @@ class RunningJob:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start, or that it took."""
+        """Seconds since the start, or the run time once it has ended."""
         return time.monotonic() - self._start if self.seconds is None else self.seconds
 
     def poll(self) -> bool:
-        """Whether it has ended well.
+        """Return whether it has ended successfully.
 
         Raises:
             JobFailed: It ended with an error.
@@ -93,11 +93,11 @@ class RunningJob:
         return True
 
     def progress(self) -> Progress:
-        """What its log says."""
+        """Read its progress from its log."""
         return parse_progress(tail(self.log, limit=_TAIL_BYTES))
 
     def stop(self) -> None:
-        """End it and what it started, gently first; does nothing once it has ended."""
+        """Stop it and its own children: SIGTERM first, then SIGKILL."""
         if self._process.poll() is not None:
             return
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -113,7 +113,7 @@ class RunningJob:
 
 
 def tail(path: Path, *, limit: int) -> str:
-    """The last `limit` bytes of a text file; empty if it is not there."""
+    """Return the last `limit` bytes of a text file, or nothing if there is no file."""
     try:
         with path.open('rb') as file:
             file.seek(0, os.SEEK_END)
@@ -127,18 +127,18 @@ def run_jobs(
     jobs: Sequence[Job], *, log_dir: Path, cwd: Path, env: Mapping[str, str], side_by_side: int,
     watch: Callable[[Sequence[RunningJob]], None],
 ) -> dict[str, float]:
-    """Run jobs to their end, at most `side_by_side` at a time.
+    """Run jobs until all have ended, at most `side_by_side` at a time.
 
     Args:
-        jobs: What to run, in the order to start.
+        jobs: The jobs, in the order in which to start them.
         log_dir: Folder of the logs; exists.
         cwd: Working directory of the jobs.
-        env: Their whole environment.
-        side_by_side: Most jobs at a time, at least 1.
-        watch: Called a few times a second with all jobs started so far.
+        env: Their complete environment.
+        side_by_side: Largest number of jobs at a time, at least 1.
+        watch: Called four times a second with all jobs started so far.
 
     Returns:
-        Seconds that each job took, by name.
+        Name of each job to its run time in seconds.
 
     Raises:
         JobFailed: A job failed; the others have been stopped.

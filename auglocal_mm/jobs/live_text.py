@@ -1,4 +1,4 @@
-"""Lines that are shown anew in place on a terminal, and printed now and then elsewhere."""
+"""Text that is updated in place on a terminal and printed at intervals elsewhere."""
 from __future__ import annotations
 
 import io
@@ -10,22 +10,22 @@ from typing import TextIO
 
 
 class LiveText:
-    """A stream with lines that stay and, below them, lines that are replaced.
+    """A stream of permanent lines, with lines below them that are replaced.
 
     Args:
         stream: Where to write; by default standard output.
-        terminal_seconds: Least time between two views on a terminal.
-        plain_seconds: The same where output cannot be replaced.
+        terminal_seconds: Least time between two updates on a terminal.
+        plain_seconds: The same for a file or a pipe, where lines cannot be replaced.
 
     Attributes:
-        replaces: Whether the stream is a terminal.
+        replaces: Whether lines can be replaced, which is true of a terminal.
     """
 
     def __init__(self, stream: TextIO | None = None, *, terminal_seconds: float = 0.5,
                  plain_seconds: float = 20.0) -> None:
         self._stream = stream or sys.stdout
         if isinstance(self._stream, io.TextIOWrapper):
-            # A terminal that lacks a sign shows "?" rather than stop the tool.
+            # A character that the terminal lacks becomes "?" instead of an error.
             self._stream.reconfigure(errors='replace')
         self.replaces = self._stream.isatty()
         self._seconds = terminal_seconds if self.replaces else plain_seconds
@@ -33,13 +33,13 @@ class LiveText:
         self._lines = 0
 
     def say(self, text: str = '') -> None:
-        """Print lines that stay."""
+        """Print permanent lines."""
         self._erase()
         self._stream.write(text + '\n')
         self._stream.flush()
 
     def due(self) -> bool:
-        """Whether it is time to show lines again; notes that it was."""
+        """Return whether an update is due, and if so, start the next interval."""
         now = time.monotonic()
         if now - self._shown < self._seconds:
             return False
@@ -47,11 +47,11 @@ class LiveText:
         return True
 
     def wait(self) -> None:
-        """Where output stays, let some time pass before the first view; on a terminal none."""
+        """Delay the next update by one interval, except on a terminal."""
         self._shown = float('-inf') if self.replaces else time.monotonic()
 
     def show(self, lines: Sequence[str]) -> None:
-        """Replace the lines that were shown last; a terminal only."""
+        """Replace the lines that were shown last (terminal only)."""
         width = shutil.get_terminal_size().columns - 1
         self._erase()
         for line in lines:

@@ -1,4 +1,4 @@
-"""How far a run is, read from the log that mmengine prints."""
+"""Progress of a run, read from the log that mmengine prints."""
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,11 +17,11 @@ class Progress:
     """What the newest log lines say; None where they say nothing.
 
     Attributes:
-        epoch: Epoch in training, from 1.
-        fraction: Done part of that epoch (or of the test), 0 to 1.
+        epoch: Current epoch of a training, from 1.
+        fraction: Completed part of that epoch, or of the test, 0 to 1.
         loss: Training loss.
         metric: Newest validation metric with its name, e.g. ``top-1 96.5``.
-        eta: Seconds that mmengine expects training to last.
+        eta: Seconds until the end of training, as mmengine estimates them.
     """
 
     epoch: int | None = None
@@ -31,7 +31,7 @@ class Progress:
     eta: float | None = None
 
     def share(self, epochs: int | None = None) -> float:
-        """Done part of the whole job, 0 to 1; 0 while nothing is known."""
+        """Return the completed part of the whole job, 0 to 1; 0 while nothing is known."""
         if self.fraction is None:
             return 0.0
         if self.epoch is None or not epochs:
@@ -39,7 +39,7 @@ class Progress:
         return (self.epoch - 1 + self.fraction) / epochs
 
     def describe(self, epochs: int | None = None) -> str:
-        """The facts in a few words, e.g. ``epoch 2/9 40 % · loss 0.31``."""
+        """Describe it in a few words, e.g. ``epoch 2/9 40 % · loss 0.31``."""
         parts = []
         if self.epoch is not None:
             total = f'/{epochs}' if epochs else ''
@@ -55,7 +55,7 @@ class Progress:
 
 
 def parse_progress(log: str) -> Progress:
-    """Progress from a log's text, or its last part."""
+    """Read the progress from the text of a log, or from its end."""
     train = _last(_TRAIN, log)
     test = _last(_TEST, log)
     loss = _last(_LOSS, log)
@@ -82,7 +82,7 @@ def _metric(log: str) -> str | None:
 
 
 def _line(log: str, match: re.Match[str] | None) -> str:
-    """The rest of a match's line: a validation after it has an ETA of its own."""
+    """Return the rest of the line of a match: a validation below it has its own ETA."""
     return log[match.start():].split('\n', 1)[0] if match else ''
 
 

@@ -19,7 +19,7 @@ def only_report(work_dir) -> int:
     return cli.main(['--only-report', '--work-dir', str(work_dir)], root=work_dir)
 
 
-def test_writes_the_report_anew(published, capsys):
+def test_rewrites_the_report(published, capsys):
     assert only_report(published) == 0
     assert '<html' in (published / 'report.html').read_text()
     assert len(list((published / 'pictures').glob('*.png'))) == 6
@@ -48,7 +48,7 @@ def test_a_failing_step_shows_its_log_and_keeps_old_results(published, tmp_path,
     assert cli.main(['--work-dir', str(published)], root=tmp_path) == cli.EXIT_FAILED
     said = capsys.readouterr().out
     assert 'make_scenes.log' in said
-    assert 'Earlier results are untouched' in said
+    assert 'Earlier results are unchanged' in said
     assert (published / 'results.json').read_text() == before
 
 

@@ -41,9 +41,9 @@ def test_steps_are_counted_and_timed(now):
     console.end('it went well')
     console.begin('Second')
     assert stream.getvalue().splitlines() == [
-        '[1/2] First   (0:00 elapsed, about 2:00 to go)',
+        '[1/2] First   (0:00 elapsed, about 2:00 left)',
         '      done in 0:30 · it went well',
-        '[2/2] Second   (0:30 elapsed, about 0:50 to go)',
+        '[2/2] Second   (0:30 elapsed, about 0:40 left)',
     ]
 
 
@@ -55,7 +55,7 @@ def test_plain_output_has_a_line_now_and_then(now):
         console.watch([job('BP', progress=Progress(epoch=1, fraction=0.5), epochs=4)])
     lines = stream.getvalue().splitlines()[1:]
     assert len(lines) == 3
-    assert lines[0].endswith('BP: epoch 1/4 50 %')
+    assert lines[0] == '      3 %, 0:20 elapsed, about 9:40 left  |  BP: epoch 1/4 50 %'
     assert '\r' not in stream.getvalue()
 
 
@@ -67,9 +67,9 @@ def test_a_terminal_shows_the_newest_view_only(now):
         console.watch([job('BP', progress=Progress(epoch=2, fraction=0.0), epochs=2),
                        job('AugLocal')])
     assert screen(stream.getvalue())[1:] == [
-        '      BP               ' + '━' * 12 + '╌' * 12 + '  epoch 2/2 0 %',
-        '      AugLocal         ' + '╌' * 24 + '  running',
-        '      0:03 elapsed, about 9:57 to go',
+        '      BP             ' + '━' * 8 + '╌' * 8 + '  epoch 2/2 0 %',
+        '      AugLocal       ' + '╌' * 16 + '  running',
+        '      Step 1 of 1    ' + '╌' * 16 + '  0 % · 0:03 elapsed, about 9:57 left',
     ]
     console.end()
     assert screen(stream.getvalue())[1:] == ['      done in 0:03']
@@ -89,23 +89,31 @@ def screen(written: str) -> list[str]:
     return lines[:-1]
 
 
-def test_counts_down_between_log_lines(now):
-    console = Console([600], stream=io.StringIO())
+def test_the_speed_of_the_slowest_job_sets_the_time_left(now):
+    stream = io.StringIO()
+    console = Console([8 + 100, 50], stream=stream)
     console.begin('Work')
-    jobs = [job('BP', progress=Progress(eta=100.0)), job('AugLocal', progress=Progress(eta=70.0))]
-    assert console._countdown(jobs, now=5) == 100
-    assert console._countdown(jobs, now=25) == 80
-    assert console._countdown([job('BP', seconds=3, progress=Progress(eta=9.0))], now=30) is None
+    for now.seconds in range(61):
+        # A job that needs 200 s after 10 s of start-up where 100 s are usual, and a faster one.
+        shares = {'BP': max(0, now.seconds - 10) / 150, 'AugLocal': max(0, now.seconds - 10) / 200}
+        console.watch([job(label, progress=Progress(fraction=share))
+                       for label, share in shares.items()])
+    # 150 s of the step are left, and the next one takes twice its usual time.
+    assert console.remaining() == pytest.approx(150 + 100, abs=10)
+    assert ' 4:1' in stream.getvalue().splitlines()[-1]
 
 
 def test_of_a_pair_both_are_shown_of_a_longer_list_what_runs(now):
     stream = io.StringIO()
     console = Console([600], stream=stream)
+    console.begin('Work')
+    stream.truncate(stream.seek(0))
+    console._text._shown = float('-inf')
     pair = [job('BP', seconds=3.0, progress=Progress(metric='top-1 97.2')), job('AugLocal')]
     console.watch(pair)
     now.seconds = 30
     console.watch([*pair, job('test', seconds=1.0)])
     assert stream.getvalue().splitlines() == [
-        '      0:00 elapsed, about 10:00 to go  |  BP: done · top-1 97.2  |  AugLocal: running',
-        '      0:30 elapsed, about 9:30 to go, 2 done  |  AugLocal: running',
+        '      0 %, 0:00 elapsed, about 10:00 left  |  BP: done · top-1 97.2  |  AugLocal: running',
+        '      5 %, 0:30 elapsed, about 9:30 left, 2 done  |  AugLocal: running',
     ]

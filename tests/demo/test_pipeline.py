@@ -63,9 +63,6 @@ class Tools:
                    f'{{"loss": 1.0, "step": 10}}\n{{"{metric}": {value}, "step": 1}}\n')
         self.write(f'{work_dir}/last_checkpoint', f'{work_dir}/epoch_1.pth')
 
-    def test_classification(self, job) -> None:
-        self.write(f'{option(job, "--work-dir")}/20260101/20260101.json', {'accuracy/top1': 97.0})
-
     def test_detection(self, job) -> None:
         keys = ('bbox_mAP', 'bbox_mAP_50', 'segm_mAP', 'segm_mAP_50')
         self.write(f'{option(job, "--work-dir")}/20260101/20260101.json',
@@ -74,11 +71,9 @@ class Tools:
         self.write(f'{prefix}.segm.json', [{'image_id': 1, 'category_id': 1, 'score': 0.9,
                                             'segmentation': MASK}])
 
-    def memory(self, job) -> None:
-        self.write(option(job, '--out'), {'saved_activations_mb': 5.0, 'batch_size': 128})
-
-    def local_accuracy(self, job) -> None:
-        self.write(option(job, '--out'), made_evidence()['local_accuracy'])
+    def measure(self, job) -> None:
+        self.write(option(job, '--out'), {**made_evidence()['local_accuracy'],
+                                          'saved_activations_mb': 5.0, 'batch_size': 128})
 
     def export(self, job) -> None:
         pass
@@ -112,7 +107,7 @@ def test_publishes_complete_results(tools):
 
 def test_both_methods_get_the_same_treatment(tools):
     demo(tools).execute()
-    for task in ('classification', 'detection', 'test_detection'):
+    for task in ('classification', 'measure', 'detection', 'test_detection'):
         commands = [' '.join(tools.jobs[f'{task}_{method}'].command) for method in METHODS]
         assert commands[0].replace('_bp', '_X') == commands[1].replace('_auglocal', '_X')
     assert 'randomness.seed=3' in tools.jobs['detection_bp'].command
@@ -145,8 +140,8 @@ def test_a_failure_leaves_the_published_results_alone(tools, monkeypatch):
 
 
 def test_impossible_numbers_are_not_published(tools, monkeypatch):
-    monkeypatch.setattr(tools, 'test_classification', lambda job: tools.write(
-        f'{option(job, "--work-dir")}/20260101/20260101.json', {'accuracy/top1': 970.0}))
+    monkeypatch.setattr(tools, 'measure', lambda job: tools.write(option(job, '--out'), {
+        'accuracy': {'layer1.0': 90.0, 'head': 970.0}, 'saved_activations_mb': 5.0}))
     run = demo(tools)
     with pytest.raises(ValueError, match=r'top1 must be in \[0, 100\], got 970'):
         run.execute()

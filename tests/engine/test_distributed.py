@@ -4,6 +4,7 @@ import random
 import tempfile
 import time
 import traceback
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.optim import OptimWrapper
 from small import auglocal, batch, classifier, in_float64
 
-from auglocal_mm import AugLocalOptimWrapper, LocalDistributedDataParallel
+from auglocal_mm import AugLocalOptimWrapper, ChannelsLastHook, LocalDistributedDataParallel
 from auglocal_mm.engine import seed_worker
 
 SIZE, STEPS = 4, 4
@@ -185,3 +186,32 @@ def test_workers_differ_by_rank_worker_and_epoch_and_repeat_in_a_second_run():
 def test_without_a_process_group_it_is_refused():
     with pytest.raises(RuntimeError, match='needs a process group'):
         LocalDistributedDataParallel(build())
+
+
+def channels_last(model):
+    ChannelsLastHook().before_run(SimpleNamespace(model=model))
+    return model
+
+
+def channels_last_rank(rank):
+    model = channels_last(LocalDistributedDataParallel(build(seed=rank)))
+    assert model.module.backbone.layer1[0].conv1.weight.is_contiguous(
+        memory_format=torch.channels_last)
+    return train(model, AugLocalOptimWrapper, 1, [half(data(step), rank) for step in range(STEPS)])
+
+
+def test_ranks_with_channels_last_weights_train_the_same():
+    alone = train(build(), AugLocalOptimWrapper, 1, [data(step) for step in range(STEPS)])
+    for rank in run_ranks(channels_last_rank):
+        for key in alone:
+            torch.testing.assert_close(rank[key], alone[key], rtol=1e-9, atol=1e-12, msg=key)
+
+
+def refusing_rank(rank):
+    with pytest.raises(TypeError, match='leave the hook out'):
+        channels_last(MMDistributedDataParallel(build()))
+    return True
+
+
+def test_upstreams_data_parallel_refuses_channels_last():
+    assert all(run_ranks(refusing_rank))

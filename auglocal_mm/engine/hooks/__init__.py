@@ -1,6 +1,7 @@
-"""Hooks, which observe and never train."""
+"""Hooks observe or prepare a run; they never train."""
 from .auxiliary_head_hook import AuxiliaryHeadHook
+from .channels_last_hook import ChannelsLastHook
 from .random_state_hook import RandomStateHook
 from .verify_pretrained_hook import VerifyPretrainedHook
 
-__all__ = ['AuxiliaryHeadHook', 'RandomStateHook', 'VerifyPretrainedHook']
+__all__ = ['AuxiliaryHeadHook', 'ChannelsLastHook', 'RandomStateHook', 'VerifyPretrainedHook']

@@ -1,0 +1,70 @@
+"""Trains and tests with the channels-last memory format."""
+from __future__ import annotations
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from auglocal_mm.registry import HOOKS
+
+#: Fewest input channels of a strided 1x1 convolution whose backward pass is safe on a CPU.
+#: Below the width of a vector register, 8 floats with AVX2 and 16 with AVX-512, oneDNN
+#: writes past its workspace (uxlfoundation/oneDNN issue 6035; torch 2.11 to 2.14).
+SAFE_CHANNELS = 16
+
+
+@HOOKS.register_module()
+class ChannelsLastHook(Hook):
+    """Stores the model's convolution weights channels last.
+
+    A convolution with such a weight returns channels-last features, whatever its
+    input, so images need no conversion. Values, keys and shapes of checkpoints stay;
+    results differ by rounding. Often faster on CPUs, and on GPUs with float16 or
+    bfloat16: measure. Any config, or ``--cfg-options``, can ask for it::
+
+        default_hooks = dict(channels_last=dict(type='auglocal_mm.ChannelsLastHook'))
+
+    Call order: ``before_run`` converts, after the weights are initialised and before a
+    checkpoint is loaded into them. mmengine calls it in training and in tests.
+
+    A model that flattens its feature maps by ``view`` stops with torch's advice to use
+    ``reshape``.
+
+    Raises:
+        TypeError: The model is wrapped in torch's DistributedDataParallel, which has
+            laid out its gradient buckets by then.
+        ValueError: A convolution of the model would corrupt memory, see `SAFE_CHANNELS`.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_run(self, runner: Runner) -> None:
+        """Check the model and convert its weights in place."""
+        model = runner.model
+        if isinstance(model, DistributedDataParallel):
+            raise TypeError(
+                f'ChannelsLastHook cannot convert a {type(model).__name__}: its gradient buckets '
+                "have the old layout. Use model_wrapper_cfg=dict(type='auglocal_mm."
+                "LocalDistributedDataParallel') or leave the hook out")
+        bare = model.module if is_model_wrapper(model) else model
+        unsafe = [name for name, module in bare.named_modules() if _is_unsafe(module)]
+        if unsafe:
+            raise ValueError(
+                f'{", ".join(unsafe[:3])} would corrupt memory: on a CPU and channels last, a '
+                f'strided 1x1 convolution must have at least {SAFE_CHANNELS} input channels a '
+                f'group ({len(unsafe)} have fewer). Leave ChannelsLastHook out, or widen the '
+                'network')
+        bare.to(memory_format=torch.channels_last)
+
+
+def _is_unsafe(module: nn.Module) -> bool:
+    return (isinstance(module, nn.Conv2d)
+            and module.weight.device.type == 'cpu'
+            # torch computes float64 without oneDNN.
+            and module.weight.dtype != torch.float64
+            and tuple(module.kernel_size) == (1, 1)
+            and max(module.stride) > 1
+            and module.in_channels // module.groups < SAFE_CHANNELS)

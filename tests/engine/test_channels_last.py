@@ -1,0 +1,91 @@
+"""The channels-last hook changes the layout of weights and features, and no gradient."""
+from types import SimpleNamespace
+
+import pytest
+import torch
+from networks import NETWORKS
+from small import KeepGradients, auglocal, batch, classifier, in_float64, network_classifier
+from torch import nn
+
+from auglocal_mm import AugLocalOptimWrapper, ChannelsLastHook
+
+#: Wide enough for channels last in float32 on a CPU.
+WIDE = {'type': 'auglocal_mm.ResNetCIFAR', 'depth': 20, 'stem_channels': 16, 'base_channels': 16}
+WIDE_HEAD = {'type': 'LinearClsHead', 'num_classes': 4, 'in_channels': 64}
+
+
+def convert(model: nn.Module) -> nn.Module:
+    ChannelsLastHook().before_run(SimpleNamespace(model=model))
+    return model
+
+
+def wide(local=None) -> nn.Module:
+    return classifier(local or auglocal(2), backbone=WIDE, head=WIDE_HEAD)
+
+
+def gradients_of(model: nn.Module, data) -> dict[str, torch.Tensor]:
+    optimizer = KeepGradients(model)
+    torch.manual_seed(0)
+    model.train_step(data, AugLocalOptimWrapper(optimizer))
+    return optimizer.seen[0]
+
+
+def compare(measured, expected, tolerance: float) -> None:
+    """Each gradient's error is at most a part of its norm, as sums in another order give."""
+    assert expected.keys() == measured.keys()
+    for key, gradient in expected.items():
+        error = float((measured[key] - gradient).norm())
+        assert error <= tolerance * float(gradient.norm()) + 1e-12, key
+
+
+def is_channels_last(x: torch.Tensor) -> bool:
+    return x.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize('name', sorted(NETWORKS))
+def test_gradients_of_every_family_are_those_of_the_usual_layout(name):
+    network = NETWORKS[name]
+    data = batch(side=network.side, dtype=torch.float64)
+    usual, other = (in_float64(network_classifier(network, auglocal(2))) for _ in range(2))
+    compare(gradients_of(convert(other), data), gradients_of(usual, data), 1e-9)
+
+
+@pytest.mark.parametrize('local', [auglocal(2), {'type': 'auglocal_mm.Backprop'}],
+                         ids=['auglocal', 'backprop'])
+def test_gradients_in_float32(local):
+    # Rounding can carry single values across a ReLU's kink, which is some percent of a small
+    # gradient. Mixed-up channels would be off by more than the gradient's norm.
+    compare(gradients_of(convert(wide(local)), batch()), gradients_of(wide(local), batch()), 0.1)
+
+
+def test_features_are_channels_last_from_the_first_convolution_on():
+    model = convert(wide())
+    seen = {}
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
+            module.register_forward_hook(
+                lambda _, inputs, output, name=name: seen.update({name: output}))
+    data = batch()
+    assert not is_channels_last(data['inputs'])
+    model.train_step(data, AugLocalOptimWrapper(torch.optim.SGD(model.parameters(), 0.1)))
+    assert any(name.startswith('auxiliary.') for name in seen)
+    assert all(is_channels_last(output) for output in seen.values())
+
+
+def test_a_checkpoint_serves_both_layouts():
+    plain, other = wide(), convert(wide())
+    assert not is_channels_last(plain.backbone.conv1.weight)
+    other.load_state_dict(plain.state_dict())
+    assert is_channels_last(other.backbone.conv1.weight)
+    for key, value in other.state_dict().items():
+        assert torch.equal(value, plain.state_dict()[key]), key
+
+
+def test_a_network_whose_backward_pass_would_corrupt_memory_is_refused():
+    """Without the check this network ends the process: ``free(): invalid next size``."""
+    narrow = classifier(auglocal(3))
+    before = {key: value.stride() for key, value in narrow.state_dict().items()}
+    with pytest.raises(ValueError, match=r'layer2\.0\.downsample\.0.*at least 16 input channels'):
+        convert(narrow)
+    assert before == {key: value.stride() for key, value in narrow.state_dict().items()}
+    convert(narrow.double())
