@@ -1,0 +1,7 @@
+"""What mmcv's operators carry: every family of mmdet's detectors, built, trained and tried."""
+from .catalogue import FAMILIES
+from .family import Family, choose
+from .survey import survey
+from .table import markdown
+
+__all__ = ['FAMILIES', 'Family', 'choose', 'markdown', 'survey']

@@ -1,0 +1,153 @@
+"""One family in this process: build its detector, train two steps, predict."""
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import mmcv.ops  # noqa: F401 - imports mmcv._ext, compiled or standing in
+import torch
+from mmengine.optim import OptimWrapper
+from torch import nn
+
+from .batch import made_batch
+from .calls import counted_calls
+from .family import Family
+from .model import built, classes_of, model_config
+
+#: The second step's losses depend on the first step's gradients.
+STEPS = 2
+SEED = 0
+STAGES = ('build', 'train', 'predict')
+
+
+@dataclass
+class Facts:
+    """What a trial found, so far.
+
+    Attributes:
+        causes: Stage -> why it failed, in one line; empty where it passed.
+        operators: Calls of each of mmcv's operators.
+        losses: Value by name, for each step.
+        gradients: Norm of each part of the model, in the first step.
+        predictions: Instances predicted in both images.
+        parameters: Number of weights.
+        seconds: Processor time of all stages.
+    """
+
+    causes: dict[str, str] = field(default_factory=dict)
+    operators: dict[str, int] = field(default_factory=dict)
+    losses: list[dict[str, float]] = field(default_factory=list)
+    gradients: dict[str, float] = field(default_factory=dict)
+    predictions: int = 0
+    parameters: int = 0
+    seconds: float = 0.0
+
+
+def run_trial(family: Family, note: Callable[[Facts], None]) -> Facts:
+    """Build a family's detector, train it for :data:`STEPS` steps, and predict.
+
+    Prediction is tried even where training fails.
+
+    Args:
+        family: What to try.
+        note: Called with the facts before and after each stage, so that a crash of the
+            process leaves the facts before it.
+    """
+    facts, trial = Facts(), _Trial(family)
+    start = time.process_time()
+    with counted_calls(sys.modules['mmcv._ext']) as calls:
+        for stage in STAGES:
+            facts.causes[stage] = 'the process ended'
+            note(facts)
+            facts.causes[stage] = _cause(lambda: getattr(trial, stage)(facts))  # noqa: B023
+            facts.operators = dict(sorted(calls.items()))
+            facts.seconds = round(time.process_time() - start, 1)
+            note(facts)
+            if trial.model is None:
+                break
+    return facts
+
+
+def _cause(stage: Callable[[], None]) -> str:
+    try:
+        stage()
+    except Exception as error:  # whatever a detector raises is a result
+        return error_line(error)
+    return ''
+
+
+def error_line(error: BaseException) -> str:
+    """Return type and first line of an error: of its cause where a registry raised it again."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f'{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}'
+
+
+class _Trial:
+    """The stages of a trial; each writes what it finds into the facts."""
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self.model: Any = None
+
+    def build(self, facts: Facts) -> None:
+        cfg = model_config(self.family)
+        self.batch = made_batch(self.family.image, classes=classes_of(cfg), seed=SEED,
+                                semantics=self.family.semantics)
+        self.model = built(cfg, seed=SEED)
+        facts.parameters = sum(each.numel() for each in self.model.parameters())
+
+    def train(self, facts: Facts) -> None:
+        model = self.model.train()
+        weights = [each for each in model.parameters() if each.requires_grad]
+        before = [each.detach().clone() for each in weights]
+        optimizer = torch.optim.SGD(weights, lr=0.1)
+        # Clipped, as some heads with fresh weights have gradients in the thousands.
+        wrapper = OptimWrapper(optimizer, clip_grad={'max_norm': 1.0})
+        norms: list[dict[str, float]] = []
+        optimizer.register_step_pre_hook(lambda *_: norms.append(_gradient_norms(model)))
+        for step in range(STEPS):
+            torch.manual_seed(SEED + step)
+            logged = model.train_step(self.batch, wrapper)
+            facts.losses.append({name: _number(value) for name, value in logged.items()})
+            _require_finite(facts.losses[-1], f'loss of step {step + 1}')
+        facts.gradients = norms[0]
+        _require_finite(facts.gradients, 'gradient')
+        if all(torch.equal(old, new) for old, new in zip(before, weights, strict=True)):
+            raise ValueError('no weight changed')
+
+    def predict(self, facts: Facts) -> None:
+        torch.manual_seed(SEED)
+        with torch.no_grad():
+            samples = self.model.eval().test_step(self.batch)
+        for sample in samples:
+            if 'pred_instances' in sample:
+                if not torch.isfinite(sample.pred_instances.scores).all():
+                    raise ValueError('a score is not finite')
+                facts.predictions += len(sample.pred_instances)
+            elif 'pred_panoptic_seg' not in sample:
+                raise ValueError('nothing was predicted')
+
+
+def _number(value: Any) -> float:
+    return float(value.detach()) if isinstance(value, torch.Tensor) else float(value)
+
+
+def _gradient_norms(model: nn.Module) -> dict[str, float]:
+    """Norm of the gradient of each direct part of a model that has one."""
+    norms = {}
+    for name, part in model.named_children():
+        gradients = [each.grad.norm() for each in part.parameters() if each.grad is not None]
+        if gradients:
+            norms[name] = float(torch.stack(gradients).norm())
+    return norms
+
+
+def _require_finite(values: Mapping[str, float], what: str) -> None:
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise ValueError(f'{what}: {name} is {value}')

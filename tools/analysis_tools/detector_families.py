@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Try every family of mmdet's detectors: build it, train two steps, predict.
+
+    tools/analysis_tools/detector_families.py --family "Mask R-CNN" DINO
+
+Each family's base config is shrunk for a CPU and run on drawn images, in a process of its
+own; nothing is downloaded. The table says which of mmcv's operators were called and why a
+family fails. To compare operators, keep one run and give it to the other:
+
+    PYTHON-WITH-COMPILED-OPERATORS tools/analysis_tools/detector_families.py --out compiled.json
+    PYTHON-WITHOUT tools/analysis_tools/detector_families.py --compare compiled.json
+"""
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--family', nargs='+', default=[], metavar='NAME',
+                        help='families to try, as the table calls them; default: all')
+    parser.add_argument('--jobs', type=int, default=1, metavar='N',
+                        help='processes at a time (default: 1)')
+    parser.add_argument('--limit', type=float, default=300.0, metavar='SECONDS',
+                        help='end a family after this time (default: 300)')
+    parser.add_argument('--compare', type=Path, metavar='FILE',
+                        help='JSON of another run: adds the largest relative difference of '
+                             'losses and gradients')
+    parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='also write the JSON to FILE')
+    args = parser.parse_args()
+    from auglocal_mm.analysis.families import FAMILIES, choose, markdown, survey
+    from auglocal_mm.analysis.results import write_json
+    compared = json.loads(args.compare.read_text(encoding='utf-8')) if args.compare else None
+    found = survey(choose(FAMILIES, args.family), jobs=args.jobs, limit=args.limit,
+                   say=lambda text: print(text, file=sys.stderr, flush=True))
+    if args.out:
+        write_json(args.out, found)
+    print(json.dumps(found, indent=2) if args.json else markdown(found, compared))
+
+
+if __name__ == '__main__':
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from auglocal_mm.tool import tool
+    with tool():
+        main()
