@@ -10,35 +10,32 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks
 from mmengine.structures import InstanceData, PixelData
 
-from .semantics import Semantics
+from .contents import Contents, Semantics
 
 IMAGES = 2
 #: Labels that a box may have; every config has at least one class.
 _OBJECTS = 3
 
 
-def made_batch(side: int, *, classes: int, semantics: Semantics | None, seed: int
-               ) -> dict[str, Any]:
+def made_batch(contents: Contents, *, seed: int) -> dict[str, Any]:
     """Draw images of noise on which bright ellipses are the objects.
 
     Args:
-        side: Height and width of the images in pixels.
-        classes: Labels are below it.
-        semantics: The semantic segmentation to draw as well; None for none.
+        contents: What to draw.
         seed: Of all random numbers.
 
     Returns:
-        ``inputs``, images [3×side×side] of 8 bits, and ``data_samples`` with boxes, labels,
-        masks, and proposals near the boxes: what a dataloader gives to ``train_step``.
+        ``inputs``, images [3×side×side] of 8 bits, and ``data_samples``: what a dataloader
+        gives to ``train_step``.
     """
     random = np.random.default_rng(seed)
-    drawn = [_drawn(side, classes=classes, semantics=semantics, random=random)
-             for _ in range(IMAGES)]
+    drawn = [_drawn(contents, random) for _ in range(IMAGES)]
     return {'inputs': [image for image, _ in drawn], 'data_samples': [each for _, each in drawn]}
 
 
-def _drawn(side: int, *, classes: int, semantics: Semantics | None, random: np.random.Generator
+def _drawn(contents: Contents, random: np.random.Generator
            ) -> tuple[torch.Tensor, DetDataSample]:
+    side = contents.side
     size = random.uniform(0.2, 0.6, (_OBJECTS, 2)) * side
     low = random.uniform(0, 1, (_OBJECTS, 2)) * (side - size)
     boxes = np.concatenate([low, low + size], axis=1).astype(np.float32)
@@ -51,15 +48,17 @@ def _drawn(side: int, *, classes: int, semantics: Semantics | None, random: np.r
         'img_path': 'drawn', 'border': np.array([0, side, 0, side], dtype=np.float32)})
     sample.gt_instances = InstanceData(
         bboxes=HorizontalBoxes(torch.from_numpy(boxes)),
-        labels=torch.from_numpy(random.integers(0, classes, _OBJECTS)),
-        masks=BitmapMasks(masks.astype(np.uint8), side, side))
+        labels=torch.from_numpy(random.integers(0, contents.classes, _OBJECTS)))
+    if contents.masks:
+        sample.gt_instances.masks = BitmapMasks(masks.astype(np.uint8), side, side)
     sample.ignored_instances = InstanceData(
         bboxes=HorizontalBoxes(torch.zeros(0, 4)), labels=torch.zeros(0, dtype=torch.long))
-    near = boxes.repeat(8, axis=0) + random.normal(0, 4, (8 * _OBJECTS, 4)).astype(np.float32)
-    near = near.clip(0, side)
-    sample.proposals = InstanceData(bboxes=HorizontalBoxes(torch.from_numpy(near)))
-    if semantics is not None:
-        sample.gt_sem_seg = _segmentation(side, semantics, random)
+    if contents.proposals:
+        near = boxes.repeat(8, axis=0) + random.normal(0, 4, (8 * _OBJECTS, 4)).astype(np.float32)
+        # A plain tensor, as mmdet's pipelines pack proposals.
+        sample.proposals = InstanceData(bboxes=torch.from_numpy(near.clip(0, side)))
+    if contents.semantics is not None:
+        sample.gt_sem_seg = _segmentation(side, contents.semantics, random)
     return torch.from_numpy(image), sample
 
 

@@ -1,8 +1,8 @@
 """The families that the table shows: one config of each folder of mmdet's that has a model."""
 from __future__ import annotations
 
+from .contents import Semantics
 from .family import Family
-from .semantics import Semantics
 
 #: Stuff of COCO panoptic behind its 80 things; and, in PanopticFPN, 53 behind one for all things.
 _STUFF = Semantics(stride=1, first=80, classes=53)

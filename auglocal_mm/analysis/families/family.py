@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .semantics import Semantics
+from .contents import Semantics
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """A family's detector, small and with fresh weights."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from .contents import Contents
 from .family import Family
 from .shrink import shrink
 
@@ -30,8 +33,21 @@ def configs_folder() -> Path:
     raise FileNotFoundError(f'mmdet has no configs in {package / ".mim"}; install it again')
 
 
-def model_config(family: Family) -> dict[str, Any]:
-    """Return the shrunk model of a family's config.
+@dataclass(frozen=True)
+class Subject:
+    """What a trial needs of a config.
+
+    Attributes:
+        model: The shrunk model.
+        contents: The data that it trains on.
+    """
+
+    model: dict[str, Any]
+    contents: Contents
+
+
+def read_subject(family: Family) -> Subject:
+    """Read a family's config.
 
     Raises:
         FileNotFoundError: This mmdet has no such config.
@@ -45,16 +61,15 @@ def model_config(family: Family) -> dict[str, Any]:
         # The path is relative to a clone of mmdet.
         teacher = Config.fromfile(folder.parent / model['teacher_config'])
         model['teacher_config'] = {'model': teacher.model.to_dict()}
-    return shrink(model)
+    classes = [*_values(model, 'num_classes'), *_values(model, 'num_things_classes')]
+    return Subject(shrink(model), Contents(
+        side=family.image, classes=min(classes, default=1),
+        masks=any(_values(cfg.to_dict(), 'with_mask')),
+        proposals='roi_head' in model and 'rpn_head' not in model, semantics=family.semantics))
 
 
-def classes_of(model: dict[str, Any]) -> int:
-    """Least number of classes of any of the model's parts; 1 where none tells it."""
-    found = list(_values(model, 'num_classes')) + list(_values(model, 'num_things_classes'))
-    return min(found, default=1)
-
-
-def _values(node: Any, wanted: str) -> Any:
+def _values(node: Any, wanted: str) -> Iterator[int]:
+    """Every number or truth value of this name, at any depth."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key == wanted and isinstance(value, int):

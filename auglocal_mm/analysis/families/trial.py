@@ -16,7 +16,7 @@ from torch import nn
 from .batch import made_batch
 from .calls import counted_calls
 from .family import Family
-from .model import built, classes_of, model_config
+from .model import built, read_subject
 
 #: The second step's losses depend on the first step's gradients.
 STEPS = 2
@@ -95,10 +95,9 @@ class _Trial:
         self.model: Any = None
 
     def build(self, facts: Facts) -> None:
-        cfg = model_config(self.family)
-        self.batch = made_batch(self.family.image, classes=classes_of(cfg), seed=SEED,
-                                semantics=self.family.semantics)
-        self.model = built(cfg, seed=SEED)
+        subject = read_subject(self.family)
+        self.batch = made_batch(subject.contents, seed=SEED)
+        self.model = built(subject.model, seed=SEED)
         facts.parameters = sum(each.numel() for each in self.model.parameters())
 
     def train(self, facts: Facts) -> None:

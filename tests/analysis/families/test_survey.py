@@ -1,21 +1,25 @@
 """Families end to end, each in a child process, and what is said of those that fail."""
 import json
-import subprocess
+import math
+import runpy
 import sys
+from pathlib import Path
 
 import pytest
 
 from auglocal_mm.analysis.families import FAMILIES, Family, choose, survey
+from auglocal_mm.operators import in_use
 
-#: A detector of ours that fails where it is told to.
+TOOL = Path(__file__).resolve().parents[3] / 'tools/analysis_tools/detector_families.py'
+STAGES = ('build', 'train', 'predict')
+#: A detector that fails where it is told to.
 FAKE = '''
 import os
 import time
 
+import torch
 from mmdet.registry import MODELS
 from mmengine.model import BaseModel
-
-from auglocal_mm.operators import MissingOperatorError
 
 
 @MODELS.register_module(force=True)
@@ -25,33 +29,99 @@ class Fake(BaseModel):
         if fails == 'build':
             raise ValueError('no such backbone\\nand more of it')
         self.fails = fails
+        self.weight = torch.nn.Parameter(torch.ones(1))
 
     def forward(self, *args, **kwargs):
         if self.fails == 'crash':
             os.abort()
-        if self.fails == 'sleep':
-            time.sleep(60)
-        raise MissingOperatorError('made_up_forward', 'a test')
+        if self.fails == 'stand':
+            time.sleep(600)
+        raise RuntimeError('no forward pass')
 '''
 
 
-def fake(folder, fails):
-    """A family whose config defines its own detector."""
-    (folder / 'fake_detector.py').write_text(FAKE)
-    path = folder / f'{fails}.py'
-    path.write_text("custom_imports = dict(imports=['fake_detector'])\n"
-                    f"default_scope = 'mmdet'\nmodel = dict(type='Fake', fails={fails!r})\n")
-    return Family(fails, str(path))
-
-
 @pytest.fixture(scope='module')
-def found(tmp_path_factory):
-    """One survey of two true families and all failing ones."""
+def fakes(tmp_path_factory):
+    """Families by the way they fail."""
     folder = tmp_path_factory.mktemp('families')
-    families = [
-        *choose(FAMILIES, ['faster r-cnn', 'SSD']),
-        *(fake(folder, fails) for fails in ('build', 'train', 'crash')),
-        Family('absent', 'no/such/config.py')]
+    (folder / 'fake_detector.py').write_text(FAKE)
+    made = {'absent': Family('absent', 'no/such/config.py')}
+    for fails in ('build', 'train', 'crash', 'stand'):
+        path = folder / f'{fails}.py'
+        path.write_text("custom_imports = dict(imports=['fake_detector'])\n"
+                        f"model = dict(type='mmdet.Fake', fails={fails!r})\n")
+        made[fails] = Family(fails, str(path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield made
+
+
+def by_name(found):
+    return {row['name']: row for row in found['families']}
+
+
+def passed(row):
+    return [stage for stage in STAGES if row['causes'].get(stage) == '']
+
+
+def test_failures_keep_their_cause_and_harm_nobody_else(fakes):
     said = []
-    result = survey(families, say=said.append)
-    return {'said': said, 'result': result, 'rows': {row['name']: row for row in result['families']}}
+    names = ['absent', 'build', 'train', 'crash']
+    found = survey([fakes[name] for name in names], say=said.append)
+    rows = by_name(found)
+    assert list(rows) == names
+    assert rows['build']['causes'] == {'build': 'ValueError: no such backbone'}
+    assert rows['train']['causes'] == {'build': '', 'train': 'RuntimeError: no forward pass',
+                                       'predict': 'RuntimeError: no forward pass'}
+    assert rows['absent']['causes']['build'].startswith('FileNotFoundError: ')
+    assert rows['crash']['causes'] == {'build': '', 'train': 'the process ended with signal 6'}
+    assert said == [f'{name}: ' + '; '.join(
+        f'{stage}: {cause}' for stage, cause in rows[name]['causes'].items() if cause)
+        for name in names]
+
+
+def test_a_family_that_stands_still_is_ended(fakes):
+    [row] = survey([fakes['stand']], limit=3)['families']
+    assert list(row['causes'].values())[-1] == 'ended after 3 s'
+
+
+@pytest.mark.parametrize('settings', [{'jobs': 0}, {'limit': 0.0}])
+def test_impossible_settings_are_refused(settings):
+    with pytest.raises(ValueError, match=r'must be positive, got .*\b0'):
+        survey([], **settings)
+
+
+def test_names_are_chosen_in_any_case_and_unknown_ones_listed():
+    assert [family.name for family in choose(FAMILIES, ['ssd', 'FASTER R-CNN'])] == [
+        'SSD', 'Faster R-CNN']
+    assert choose(FAMILIES, []) == list(FAMILIES)
+    with pytest.raises(ValueError, match='no such family: Fastest R-CNN; must be of: .*FCOS'):
+        choose(FAMILIES, ['Fastest R-CNN', 'fcos'])
+
+
+@pytest.mark.parametrize('family', FAMILIES[::7], ids=lambda family: family.name)
+def test_a_family_survives_json(family):
+    assert Family.from_dict(json.loads(json.dumps(family.to_dict()))) == family
+
+
+def test_the_tool_on_two_families(monkeypatch, capfd, tmp_path):
+    out = tmp_path / 'found.json'
+    monkeypatch.setattr(sys, 'argv', [str(TOOL), '--family', 'Faster R-CNN', 'RTMDet',
+                                      '--out', str(out)])
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+    runpy.run_path(str(TOOL), run_name='__main__')
+    said, err = capfd.readouterr()
+    found = json.loads(out.read_text())
+    assert found['operators'] == in_use()
+    rows = by_name(found)
+    for name, operators in {'Faster R-CNN': {'nms', 'roi_align_forward', 'roi_align_backward'},
+                            'RTMDet': {'nms'}}.items():
+        row = rows[name]
+        assert passed(row) == list(STAGES), row['causes']
+        assert set(row['operators']) == operators
+        assert row['predictions'] > 0 and row['seconds'] > 0
+        first, second = (step['loss'] for step in row['losses'])
+        assert math.isfinite(first) and first != second
+        assert f'\n| {name} | ' in said
+        assert f'{name}: passes' in err
+    assert said.startswith('In use: ')
