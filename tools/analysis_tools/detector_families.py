@@ -29,16 +29,28 @@ def main() -> None:
                         help='JSON of another run: adds the largest relative difference of '
                              'losses and gradients')
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
-    parser.add_argument('--out', type=Path, metavar='FILE', help='also write the JSON to FILE')
+    parser.add_argument('--out', type=Path, metavar='FILE',
+                        help='also write the JSON to FILE, after each family')
+    parser.add_argument('--continue', dest='go_on', action='store_true',
+                        help='keep the families that the FILE of --out already holds')
     args = parser.parse_args()
-    from auglocal_mm.analysis.families import FAMILIES, choose, markdown, survey
+    if args.go_on and not args.out:
+        parser.error('--continue needs --out FILE')
+    from auglocal_mm.analysis.families import FAMILIES, choose, line, markdown, survey
     from auglocal_mm.analysis.results import write_json
-    compared = json.loads(args.compare.read_text(encoding='utf-8')) if args.compare else None
-    found = survey(choose(FAMILIES, args.family), jobs=args.jobs, limit=args.limit,
-                   say=lambda text: print(text, file=sys.stderr, flush=True))
-    if args.out:
-        write_json(args.out, found)
+    compared = read(args.compare) if args.compare else None
+    known = read(args.out) if args.go_on and args.out.is_file() else None
+    found = {}
+    for found in survey(choose(FAMILIES, args.family), jobs=args.jobs, limit=args.limit,
+                        known=known):
+        print(line(found['families'][-1]), file=sys.stderr, flush=True)
+        if args.out:
+            write_json(args.out, found)
     print(json.dumps(found, indent=2) if args.json else markdown(found, compared))
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding='utf-8'))
 
 
 if __name__ == '__main__':

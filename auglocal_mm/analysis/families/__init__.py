@@ -2,6 +2,6 @@
 from .catalogue import FAMILIES
 from .family import Family, choose
 from .survey import survey
-from .table import markdown
+from .table import line, markdown
 
-__all__ = ['FAMILIES', 'Family', 'choose', 'markdown', 'survey']
+__all__ = ['FAMILIES', 'Family', 'choose', 'line', 'markdown', 'survey']

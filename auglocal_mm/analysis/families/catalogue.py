@@ -6,6 +6,8 @@ from .family import Family
 
 #: Stuff of COCO panoptic behind its 80 things; and, in PanopticFPN, 53 behind one for all things.
 _STUFF = Semantics(stride=1, first=80, classes=53)
+#: With fresh weights all boxes may leave the image, where mmdet can paste no mask on a CPU.
+_CLIPPED = {f'model.roi_head.bbox_head.{stage}.bbox_coder.clip_border': True for stage in range(6)}
 
 FAMILIES = (
     # Two stages
@@ -31,7 +33,7 @@ FAMILIES = (
     Family('Mask Scoring R-CNN', 'ms_rcnn/ms-rcnn_r50_fpn_1x_coco.py'),
     Family('PISA', 'pisa/mask-rcnn_r50_fpn_pisa_1x_coco.py'),
     Family('PointRend', 'point_rend/point-rend_r50-caffe_fpn_ms-1x_coco.py'),
-    Family('QueryInst', 'queryinst/queryinst_r50_fpn_1x_coco.py'),
+    Family('QueryInst', 'queryinst/queryinst_r50_fpn_1x_coco.py', changes=_CLIPPED),
     Family('SABL', 'sabl/sabl-faster-rcnn_r50_fpn_1x_coco.py'),
     Family('SCNet', 'scnet/scnet_r50_fpn_1x_coco.py', semantics=Semantics(8, 0, 183)),
     Family('Seesaw loss', 'seesaw_loss/mask-rcnn_r50_fpn_seesaw-loss_random-ms-2x_lvis-v1.py'),

@@ -6,8 +6,9 @@ import multiprocessing
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
@@ -23,38 +24,52 @@ _PRELOAD = ['auglocal_mm', 'auglocal_mm.analysis.families.trial', 'mmdet.models'
 
 
 def survey(families: Sequence[Family], *, jobs: int = 1, limit: float = 300.0,
-           say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+           known: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
     """Try families.
 
     Args:
         families: What to try.
         jobs: Processes at a time, each of one thread.
         limit: Seconds after which a trial is ended.
-        say: Called with a line for each family done.
+        known: An earlier result, whose families are not tried again.
 
-    Returns:
-        Plain data: ``operators`` in use, ``versions``, ``hardware``, and ``families`` in
-        the order given, each with its :class:`~.trial.Facts`.
+    Yields:
+        The result so far, as plain data, after each family in the order given:
+        ``operators`` in use, ``versions``, ``hardware``, and ``families``, each with its
+        :class:`~.trial.Facts`.
 
     Raises:
-        ValueError: `jobs` or `limit` is not positive.
+        ValueError: `jobs` or `limit` is not positive, or `known` is of other operators or
+            versions.
     """
     if jobs < 1 or limit <= 0:
-        raise ValueError(f'--jobs and --limit must be positive, got {jobs} and {limit}')
+        raise ValueError(f'--jobs and --limit must be positive, got {jobs} and {limit:g}')
+    about = {'operators': in_use(), 'versions': versions(), 'hardware': hardware()}
+    rows = {row['name']: row for row in _rows(known, about)}
     os.environ['OMP_NUM_THREADS'] = '1'  # the trials' processes inherit it
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(_PRELOAD)
 
     def attempt(family: Family) -> dict[str, Any]:
-        facts = _in_child(context, family, limit)
-        failed = [f'{stage}: {cause}' for stage, cause in facts['causes'].items() if cause]
-        say(f'{family.name}: {"; ".join(failed) or "passes"}')
-        return {**family.to_dict(), **facts}
+        if family.name in rows:
+            return rows[family.name]
+        return {**family.to_dict(), **_in_child(context, family, limit)}
 
+    done: list[dict[str, Any]] = []
     with ThreadPoolExecutor(jobs) as pool:
-        rows = list(pool.map(attempt, families))
-    return {'operators': in_use(), 'versions': versions(), 'hardware': hardware(),
-            'families': rows}
+        for row in pool.map(attempt, families):
+            done.append(row)
+            yield {**about, 'families': list(done)}
+
+
+def _rows(known: Mapping[str, Any] | None, about: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if known is None:
+        return []
+    for key in ('operators', 'versions'):
+        if known[key] != about[key]:
+            raise ValueError(f'the earlier result has {key} {known[key]}, and here they are '
+                             f'{about[key]}; start again with another file')
+    return known['families']
 
 
 def _in_child(context: Any, family: Family, limit: float) -> dict[str, Any]:
@@ -88,4 +103,5 @@ def _child(family: Family, sending: Connection) -> None:
     logging.disable(logging.WARNING)  # a line for each weight's start
     warnings.simplefilter('ignore')
     from .trial import run_trial
-    run_trial(family, lambda facts: sending.send(asdict(facts)))
+    with suppress(BrokenPipeError):  # the parent was ended
+        run_trial(family, lambda facts: sending.send(asdict(facts)))

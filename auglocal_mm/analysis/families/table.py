@@ -27,6 +27,12 @@ def markdown(found: Mapping[str, Any], compared: Mapping[str, Any] | None = None
     return '\n'.join(lines)
 
 
+def line(row: Mapping[str, Any]) -> str:
+    """Return one line about a family: that it passes, or the causes."""
+    failed = [f'{stage}: {cause}' for stage, cause in row['causes'].items() if cause]
+    return f'{row["name"]}: {"; ".join(failed) or "passes"}'
+
+
 def _heading(found: Mapping[str, Any], compared: Mapping[str, Any] | None) -> list[str]:
     versions = ', '.join(f'{name} {number}' for name, number in found['versions'].items())
     machine = found['hardware']

@@ -112,10 +112,11 @@ class _Trial:
         for step in range(STEPS):
             torch.manual_seed(SEED + step)
             logged = model.train_step(self.batch, wrapper)
-            facts.losses.append({name: _number(value) for name, value in logged.items()})
-            _require_finite(facts.losses[-1], f'loss of step {step + 1}')
+            losses = {name: _number(value) for name, value in logged.items()}
+            _require_finite(losses, f'loss of step {step + 1}')
+            facts.losses.append(losses)
+        _require_finite(norms[0], 'gradient')
         facts.gradients = norms[0]
-        _require_finite(facts.gradients, 'gradient')
         if all(torch.equal(old, new) for old, new in zip(before, weights, strict=True)):
             raise ValueError('no weight changed')
 

@@ -65,30 +65,38 @@ def passed(row):
 
 
 def test_failures_keep_their_cause_and_harm_nobody_else(fakes):
-    said = []
     names = ['absent', 'build', 'train', 'crash']
-    found = survey([fakes[name] for name in names], say=said.append)
-    rows = by_name(found)
+    results = list(survey([fakes[name] for name in names]))
+    assert [len(result['families']) for result in results] == [1, 2, 3, 4]
+    rows = by_name(results[-1])
     assert list(rows) == names
     assert rows['build']['causes'] == {'build': 'ValueError: no such backbone'}
     assert rows['train']['causes'] == {'build': '', 'train': 'RuntimeError: no forward pass',
                                        'predict': 'RuntimeError: no forward pass'}
     assert rows['absent']['causes']['build'].startswith('FileNotFoundError: ')
     assert rows['crash']['causes'] == {'build': '', 'train': 'the process ended with signal 6'}
-    assert said == [f'{name}: ' + '; '.join(
-        f'{stage}: {cause}' for stage, cause in rows[name]['causes'].items() if cause)
-        for name in names]
 
 
 def test_a_family_that_stands_still_is_ended(fakes):
-    [row] = survey([fakes['stand']], limit=3)['families']
-    assert list(row['causes'].values())[-1] == 'ended after 3 s'
+    [result] = survey([fakes['stand']], limit=3)
+    assert list(result['families'][0]['causes'].values())[-1] == 'ended after 3 s'
+
+
+def test_what_is_known_is_not_tried_again(fakes):
+    """Not even started: the row says what no trial of it could."""
+    [first] = survey([fakes['absent']])
+    [known] = first['families']
+    known['causes'] = {'build': '', 'train': '', 'predict': ''}
+    [again] = survey([fakes['absent']], known=first)
+    assert again['families'] == [known]
+    with pytest.raises(ValueError, match="operators made up.*start again with another file"):
+        next(survey([fakes['absent']], known={**first, 'operators': 'made up'}))
 
 
 @pytest.mark.parametrize('settings', [{'jobs': 0}, {'limit': 0.0}])
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(ValueError, match=r'must be positive, got .*\b0'):
-        survey([], **settings)
+        next(survey([], **settings))
 
 
 def test_names_are_chosen_in_any_case_and_unknown_ones_listed():
