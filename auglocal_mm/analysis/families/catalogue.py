@@ -38,7 +38,8 @@ FAMILIES = (
     Family('SCNet', 'scnet/scnet_r50_fpn_1x_coco.py', semantics=Semantics(8, 0, 183)),
     Family('Seesaw loss', 'seesaw_loss/mask-rcnn_r50_fpn_seesaw-loss_random-ms-2x_lvis-v1.py'),
     Family('Sparse R-CNN', 'sparse_rcnn/sparse-rcnn_r50_fpn_1x_coco.py'),
-    Family('TridentNet', 'tridentnet/tridentnet_r50-caffe_1x_coco.py'),
+    Family('TridentNet', 'tridentnet/tridentnet_r50-caffe_1x_coco.py',
+           changes={'model.train_cfg.rcnn.sampler.num': 8}),
     # Deformable operators, backbones and necks
     Family('DCN', 'dcn/faster-rcnn_r50-dconv-c3-c5_fpn_1x_coco.py'),
     Family('DCN, RoI pooling', 'dcn/faster-rcnn_r50_fpn_dpool_1x_coco.py'),

@@ -4,8 +4,10 @@ from __future__ import annotations
 import math
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import mmcv.ops  # noqa: F401 - imports mmcv._ext, compiled or standing in
@@ -81,10 +83,17 @@ def _cause(stage: Callable[[], None]) -> str:
 
 
 def error_line(error: BaseException) -> str:
-    """Return type and first line of an error: of its cause where a registry raised it again."""
+    """Return type and first line of an error, of its cause where a registry raised it again.
+
+    An error without a message tells its place.
+    """
     while error.__cause__ is not None:
         error = error.__cause__
-    return f'{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}'
+    text = str(error).strip().partition('\n')[0]
+    if not text:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        text = f'{place.line} ({Path(place.filename).name}, line {place.lineno})'
+    return f'{type(error).__name__}: {text}'
 
 
 class _Trial:
@@ -122,8 +131,12 @@ class _Trial:
 
     def predict(self, facts: Facts) -> None:
         torch.manual_seed(SEED)
+        model = self.model.eval()
+        # One image at a time, as mmdet's configs test: guided anchoring takes no more.
+        images = [{key: [each] for key, each in zip(self.batch, image, strict=True)}
+                  for image in zip(*self.batch.values(), strict=True)]
         with torch.no_grad():
-            samples = self.model.eval().test_step(self.batch)
+            samples = [sample for image in images for sample in model.test_step(image)]
         for sample in samples:
             if 'pred_instances' in sample:
                 if not torch.isfinite(sample.pred_instances.scores).all():

@@ -1,6 +1,7 @@
 """Families end to end, each in a child process, and what is said of those that fail."""
 import json
 import math
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ class Fake(BaseModel):
             os.abort()
         if self.fails == 'stand':
             time.sleep(600)
+        assert self.fails != 'assert'
         raise RuntimeError('no forward pass')
 '''
 
@@ -46,7 +48,7 @@ def fakes(tmp_path_factory):
     folder = tmp_path_factory.mktemp('families')
     (folder / 'fake_detector.py').write_text(FAKE)
     made = {'absent': Family('absent', 'no/such/config.py')}
-    for fails in ('build', 'train', 'crash', 'stand'):
+    for fails in ('build', 'train', 'assert', 'crash', 'stand'):
         path = folder / f'{fails}.py'
         path.write_text("custom_imports = dict(imports=['fake_detector'])\n"
                         f"model = dict(type='mmdet.Fake', fails={fails!r})\n")
@@ -65,14 +67,16 @@ def passed(row):
 
 
 def test_failures_keep_their_cause_and_harm_nobody_else(fakes):
-    names = ['absent', 'build', 'train', 'crash']
+    names = ['absent', 'build', 'train', 'assert', 'crash']
     results = list(survey([fakes[name] for name in names]))
-    assert [len(result['families']) for result in results] == [1, 2, 3, 4]
+    assert [len(result['families']) for result in results] == [1, 2, 3, 4, 5]
     rows = by_name(results[-1])
     assert list(rows) == names
     assert rows['build']['causes'] == {'build': 'ValueError: no such backbone'}
     assert rows['train']['causes'] == {'build': '', 'train': 'RuntimeError: no forward pass',
                                        'predict': 'RuntimeError: no forward pass'}
+    assert re.fullmatch(r"AssertionError: assert self.fails != 'assert' "
+                        r'\(fake_detector.py, line \d+\)', rows['assert']['causes']['train'])
     assert rows['absent']['causes']['build'].startswith('FileNotFoundError: ')
     assert rows['crash']['causes'] == {'build': '', 'train': 'the process ended with signal 6'}
 
