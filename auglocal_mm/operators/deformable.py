@@ -100,7 +100,9 @@ def modulated_deform_conv_forward(
     """
     geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group,
                 deformable_group)
-    output.copy_(_forward(features, weight, offset, mask, bias if with_bias else None, geometry))
+    size = output.shape[-2:]
+    output.copy_(_forward(features, weight, _leading(offset, size), _leading(mask, size),
+                          bias if with_bias else None, geometry))
 
 
 def modulated_deform_conv_backward(
@@ -113,13 +115,49 @@ def modulated_deform_conv_backward(
     """Write the gradients of all inputs; arguments as in the forward pass."""
     geometry = (stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, group,
                 deformable_group)
-    found = _backward(grad_output, features, weight, offset, mask,
-                      bias if with_bias else None, geometry)
-    for target, gradient in zip((grad_input, grad_weight, grad_offset, grad_mask), found,
-                                strict=False):
+    size = grad_output.shape[-2:]
+    found = _backward(grad_output, features, weight, _leading(offset, size),
+                      _leading(mask, size), bias if with_bias else None, geometry)
+    for target, gradient in zip((grad_input, grad_weight), found[:2], strict=True):
         target.copy_(gradient)
+    for target, gradient in zip((grad_offset, grad_mask), found[2:4], strict=True):
+        _copy_leading(target, gradient)
     if with_bias:
         grad_bias.copy_(found[4])
+
+
+def _leading(values: Tensor, size: torch.Size) -> Tensor:
+    """Read offsets or masks of a larger map as compiled operators do.
+
+    They never look at the map's size: they take each image's first numbers for a map of
+    the output's size. mmdet's DyHead trains on that, as it gives a finer level's offsets.
+
+    Args:
+        values: Shape [N×C×h×w].
+        size: Height H' and width W' of the output.
+
+    Returns:
+        Shape [N×C×H'×W'].
+
+    Raises:
+        ValueError: The map is smaller than the output; a compiled operator would read
+            beyond its end.
+    """
+    if values.shape[-2:] == size:
+        return values
+    images, channels = values.shape[:2]
+    needed = channels * size.numel()
+    if values[0].numel() < needed:
+        raise ValueError(f'offsets and masks must cover the output of {tuple(size)}, got '
+                         f'{tuple(values.shape[-2:])}')
+    return values.flatten(1)[:, :needed].reshape(images, channels, *size)
+
+
+def _copy_leading(target: Tensor, gradient: Tensor) -> None:
+    """Write a gradient of what :func:`_leading` took, and zero for the rest."""
+    whole = gradient.new_zeros(len(target), target[0].numel())
+    whole[:, :gradient[0].numel()] = gradient.flatten(1)
+    target.copy_(whole.view(target.shape))
 
 
 def _forward(

@@ -115,3 +115,34 @@ def test_only_the_gradients_asked_for():
     first_version(GEOMETRIES['plain'])(features, offset, weight).sum().backward()
     assert weight.grad.isfinite().all()
     assert features.grad is None
+
+
+@pytest.mark.parametrize('extension', ['stand_ins', 'by_both'])
+def test_a_larger_map_is_read_from_its_start(extension, request):
+    """As mmdet's DyHead has it: offsets for 10 by 7 where the output is 7 by 6."""
+    features, _, _, weight, bias = tensors(GEOMETRIES['plain'], 1.0)
+    generator = torch.Generator().manual_seed(4)
+    offset = torch.randn(2, 18, 10, 7, generator=generator)
+    mask = torch.rand(2, 9, 10, 7, generator=generator)
+    inputs = [features, offset, mask, weight, bias]
+    call = second_version(GEOMETRIES['plain'])
+    provided = request.getfixturevalue(extension)
+    if extension == 'by_both':
+        ours, theirs = provided(lambda: value_and_gradients(call, inputs, dtype=torch.float32))
+        assert_all_close(ours, theirs, relative=SINGLE)
+        return
+
+    def explicit(features, offset, mask, weight, bias):
+        cut = (each.flatten(1)[:, :each.shape[1] * 42].reshape(2, -1, 7, 6)
+               for each in (offset, mask))
+        return call(features, *cut, weight, bias)
+    assert_all_close(value_and_gradients(call, inputs), value_and_gradients(explicit, inputs),
+                     relative=EXACT)
+
+
+@pytest.mark.usefixtures('stand_ins')
+def test_a_map_too_small_for_the_output_is_refused():
+    features, offset, mask, weight, bias = tensors(GEOMETRIES['plain'], 1.0)
+    with pytest.raises(ValueError, match=r'must cover the output of \(7, 6\), got \(6, 6\)'):
+        second_version(GEOMETRIES['plain'])(features, offset[:, :, :6], mask[:, :, :6], weight,
+                                            bias)
