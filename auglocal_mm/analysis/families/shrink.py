@@ -20,8 +20,8 @@ def shrink(node: Any) -> Any:
     """Return a copy of a config, or of a part of it, that a CPU trains in seconds.
 
     Numbers of boxes and queries are cut to :data:`MOST`, score thresholds are zero, and
-    nothing is left that loads weights: no ``Pretrained`` at any depth. Networks keep
-    their depth and width.
+    nothing is left that loads weights: neither ``Pretrained`` nor a checkpoint, at any
+    depth. Networks keep their depth and width.
 
     Args:
         node: Mappings, sequences and plain values.
@@ -46,4 +46,6 @@ def _setting(key: str, value: Any) -> Any:
 
 
 def _loads_weights(value: Any) -> bool:
-    return isinstance(value, Mapping) and value.get('type') == 'Pretrained'
+    """Some configs give a checkpoint without saying what to do with it."""
+    return isinstance(value, Mapping) and (
+        value.get('type') == 'Pretrained' or 'checkpoint' in value)
