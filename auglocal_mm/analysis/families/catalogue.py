@@ -8,6 +8,10 @@ from .family import Family
 _STUFF = Semantics(stride=1, first=80, classes=53)
 #: With fresh weights all boxes may leave the image, where mmdet can paste no mask on a CPU.
 _CLIPPED = {f'model.roi_head.bbox_head.{stage}.bbox_coder.clip_border': True for stage in range(6)}
+#: The whole one ends at 1 pixel here, where batch norm over two values has no use.
+_SHALLOW_HOURGLASS = {
+    'model.backbone.downsample_times': 3, 'model.backbone.stage_blocks': [2, 2, 2, 4],
+    'model.backbone.stage_channels': [256, 256, 384, 384]}
 
 FAMILIES = (
     # Two stages
@@ -70,8 +74,10 @@ FAMILIES = (
     Family('CenterNet, DCNv2', 'centernet/centernet_r18-dcnv2_8xb16-crop512-140e_coco.py'),
     Family('CenterNet, updated', 'centernet/centernet-update_r50-caffe_fpn_ms-1x_coco.py'),
     Family('CentripetalNet',
-           'centripetalnet/centripetalnet_hourglass104_16xb6-crop511-210e-mstest_coco.py'),
-    Family('CornerNet', 'cornernet/cornernet_hourglass104_8xb6-210e-mstest_coco.py'),
+           'centripetalnet/centripetalnet_hourglass104_16xb6-crop511-210e-mstest_coco.py',
+           changes=_SHALLOW_HOURGLASS),
+    Family('CornerNet', 'cornernet/cornernet_hourglass104_8xb6-210e-mstest_coco.py',
+           changes=_SHALLOW_HOURGLASS),
     Family('DDOD', 'ddod/ddod_r50_fpn_1x_coco.py'),
     Family('FCOS', 'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py'),
     Family('FoveaBox', 'foveabox/fovea_r50_fpn_gn-head-align_4xb4-2x_coco.py'),
