@@ -3,7 +3,7 @@
 # handed on to the tool.
 .DEFAULT_GOAL := help
 RUN := .venv/bin/python
-# A worker a core, at most four: each takes some 2 GB. ARGS="-n 0" runs all tests in one process.
+# One worker per core, at most four: each needs 2 GB. ARGS="-n 0" runs all tests in one process.
 PYTEST := $(RUN) -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 # The first Python of a supported version that runs and can make environments;

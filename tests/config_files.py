@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ast
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
@@ -18,8 +19,13 @@ DETECTORS = sorted(CONFIGS.glob('mask_rcnn/*.py'))
 HOSTS_OWN = [path for path in CLASSIFIERS if path.stem.startswith(('deit', 'convnext'))]
 
 
-@cache
 def parse(path: Path) -> Config:
+    """A copy of the parsed config: building a model from it adds to its settings."""
+    return deepcopy(_parsed(path))
+
+
+@cache
+def _parsed(path: Path) -> Config:
     return Config.fromfile(path)
 
 

@@ -1,21 +1,12 @@
 """What all tests share: how properties are tried, what is built once, and what runs first."""
-import fcntl
 import gc
 import signal
-from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from packages import PIP, build_wheel, copy_source, run
-
-TESTS = Path(__file__).resolve().parent
-#: Files whose tests start processes and take up to a minute each, the longest first. Workers
-#: begin with them, so that only short tests are left to share out at the end.
-LONGEST = [TESTS / name for name in (
-    'tools/test_main_job.py', 'tools/test_reproduce.py', 'test_existing_project.py',
-    'test_doctor.py', 'analysis/benchmark/test_tool.py')]
+from sharing import build_once, spread
 
 # The same examples in every run, and no verdict by the clock.
 settings.register_profile('steady', derandomize=True, deadline=None)
@@ -34,18 +25,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    workers = getattr(config, 'workerinput', {}).get('workercount', 1)
-    if workers == 1:
-        return
-    short = [item for item in items if item.path not in LONGEST]
-    ordered = []
-    for worker in range(workers):
-        long = [item for path in LONGEST[worker::workers] for item in items if item.path == path]
-        # Each worker starts at an equal part of the list (pytest-xdist's `worksteal`).
-        count = max(0, (len(items) - len(ordered)) // (workers - worker) - len(long))
-        ordered += [*long, *short[:count]]
-        del short[:count]
-    items[:] = [*ordered, *short]
+    if hasattr(config, 'workerinput'):
+        items[:] = spread(items, config.workerinput['workercount'])
 
 
 def pytest_collection_finish():
@@ -81,47 +62,29 @@ def _each_config_is_formatted_once():
 @pytest.fixture(scope='session')
 def root() -> Path:
     """Return the root of the repository."""
-    return TESTS.parent
+    return Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope='session')
-def build_once(request, tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
-    """Return ``build_once(name, build)``: the folder that `build` filled, once for all workers."""
-    shared = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, 'workerinput'):
-        shared = shared.parent
-
-    def folder(name: str, build: Callable[[Path], None]) -> Path:
-        path, done = shared / name, shared / f'{name}.done'
-        with _locked(shared / f'{name}.lock'):
-            if not done.exists():
-                path.mkdir()  # Left there by a worker whose build failed: an error here as well.
-                build(path)
-                done.touch()
-        return path
-    return folder
-
-
-@contextmanager
-def _locked(path: Path):
-    with path.open('w') as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def shared_folder(request, tmp_path_factory) -> Path:
+    """Return a folder that all workers of this run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if hasattr(request.config, 'workerinput') else folder
 
 
 @pytest.fixture(scope='session')
-def wheel(root, build_once) -> Path:
+def wheel(root, shared_folder) -> Path:
     """Return the wheel of this repository."""
     pytest.importorskip('wheel', reason='building needs it; `make setup` installs it')
-    folder = build_once('wheel', lambda path: build_wheel(
+    folder = build_once(shared_folder / 'wheel', lambda path: build_wheel(
         copy_source(root, path / 'source'), path))
     return next(folder.glob('*.whl'))
 
 
 @pytest.fixture(scope='session')
-def wheel_site(wheel, build_once) -> Path:
+def wheel_site(wheel, shared_folder) -> Path:
     """Return a folder into which the wheel is installed, and nothing else."""
-    return build_once('site', lambda path: run(
+    return build_once(shared_folder / 'site', lambda path: run(
         '-m', 'pip', 'install', *PIP, '--target', str(path), str(wheel), cwd=path.parent))
 
 

@@ -1,4 +1,4 @@
-"""The operators to compare: our stand-ins, and mmcv's compiled ones where some are at hand."""
+"""The operators to compare: our stand-ins, and mmcv's compiled ones where some are available."""
 import importlib.util
 import sys
 import zipfile

@@ -1,18 +1,15 @@
 """Dumped configs are read as mmengine reads them, and nothing else is."""
-from pathlib import Path
-
 import pytest
-from mmengine.config import Config
+from config_files import CONFIGS, parse
 
 from auglocal_mm.literal_config import read_literal_config
 
-CONFIGS = sorted((Path(__file__).parents[1] / 'configs').rglob('*.py'))
+WHOLE = [path for path in sorted(CONFIGS.rglob('*.py')) if '_base_' not in path.parts]
 
 
-@pytest.mark.parametrize('path', [p for p in CONFIGS if '_base_' not in p.parts],
-                         ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', WHOLE, ids=lambda path: path.stem)
 def test_every_config_survives_its_dump(path):
-    cfg = Config.fromfile(path)
+    cfg = parse(path)
     assert read_literal_config(cfg.pretty_text) == cfg.to_dict()
 
 

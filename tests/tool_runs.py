@@ -81,7 +81,10 @@ def _run_here(words: list[str], folder: Path, output: int) -> int:
         runpy.run_path(sys.argv[0], run_name='__main__')
         status = 0
     except SystemExit as left:
-        status = left.code if isinstance(left.code, int) else int(left.code is not None)
+        status = left.code or 0
+        if not isinstance(status, int):
+            print(status, file=sys.stderr)
+            status = 1
     except BaseException:
         traceback.print_exc()
         status = 1

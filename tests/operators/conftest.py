@@ -15,7 +15,7 @@ def compiled_operators(root, tmp_path_factory):
     """Return mmcv's compiled operators, installed or in a wheel beside the clone."""
     found = compiled(tmp_path_factory.mktemp('compiled'), root.parent / 'shared' / 'wheels')
     if found is None:
-        pytest.skip('no compiled operators are at hand to compare with')
+        pytest.skip('no compiled operators are available to compare with')
     return found
 
 
