@@ -15,7 +15,7 @@ ROWS = list(chain.from_iterable(find_table(name).rows for name in TABLES))
 def paper(root):
     path = root.parent / 'shared' / 'paper_tables.json'
     if not path.is_file():
-        pytest.skip('the published figures are not at hand')
+        pytest.skip('the published figures are not available')
     return json.loads(path.read_text(encoding='utf-8'))
 
 
