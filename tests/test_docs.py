@@ -1,4 +1,4 @@
-"""The worked examples of docs/ and of configs/README.md run exactly as printed."""
+"""The worked examples of docs/ and of configs/README.md run as they are."""
 import importlib
 import re
 import sys
