@@ -19,14 +19,20 @@ SHIPPED = ('configs', 'tools', 'model-index.yml')
 # leaves a torch that is already there alone. Take exactly one distribution:
 #   [onedl]      the maintained continuation, the default of this project
 #   [openmmlab]  the original one, supported at these versions
-# Neither brings mmcv's operators where no wheel has them: `make` builds them.
+# Neither compiles anything: pip builds the maintained mmcv as pure Python, and mmcv-lite
+# is the original's pure Python wheel. Whoever has the original mmcv with its compiled
+# operators installs this package without an extra: pip cannot say "unless it is there".
 ONEDL = [
     'onedl-mmengine>=0.10.12,<0.11',
     'onedl-mmcv>=2.3.6,<2.4',
     'onedl-mmdetection>=3.5.1,<3.6',
     'onedl-mmpretrain>=1.3.6,<1.4',
 ]
-OPENMMLAB = ['mmengine==0.10.7', 'mmcv-lite==2.1.0', 'mmdet==3.3.0', 'mmpretrain==1.2.0']
+OPENMMLAB = [
+    'mmengine==0.10.7', 'mmcv-lite==2.1.0', 'mmdet==3.3.0', 'mmpretrain==1.2.0',
+    'setuptools<82',  # mmengine 0.10.7 needs pkg_resources
+    'opencv-python-headless',  # installed over mmcv's opencv-python, which needs libGL
+]
 DEMO = ['matplotlib', 'scikit-learn']
 TESTS = [*DEMO, 'hypothesis', 'pytest', 'pytest-xdist']
 DEV = [*TESTS, 'mypy', 'ruff']

@@ -70,6 +70,7 @@ ERRORS = [
              versions={**BASE, **ORIGINALS}), 'undefined symbol', 'pip install mmcv-lite==2.1.0'),
     (with_probe('mmdet.models', error='ImportError: x'), 'mmdet.models does not', 'make setup'),
     (with_probe('mmpretrain.models', error='ImportError: libGL.so.1'), 'libGL', 'headless'),
+    (with_probe('mmengine', error="No module named 'pkg_resources'"), 'mmengine', 'setuptools<82'),
 ]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 300
+TIMEOUT_S = 600
 LISTED = (
     'torch', 'torchvision', 'numpy', 'onedl-mmengine', 'mmengine', 'onedl-mmcv', 'mmcv',
     'mmcv-full', 'mmcv-lite', 'onedl-mmdetection', 'mmdet', 'onedl-mmpretrain', 'mmpretrain',

@@ -174,6 +174,8 @@ def _import_problem(facts: Facts, probe: str, fix: str) -> list[Problem]:
         return []
     if 'libGL' in error or 'libgthread' in error:
         fix = '`pip install --force-reinstall --no-deps opencv-python-headless`'
+    if 'pkg_resources' in error:
+        fix = '`pip install "setuptools<82"`'
     return [Problem(f'{probe} does not work: {error}', fix)]
 
 
