@@ -49,8 +49,7 @@ def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
                     '--work-dir', run.argument(run.work_dir(task, method)),
                     '--cfg-options', f'randomness.seed={seed}',
                     f'default_hooks.logger.interval={LOG_INTERVAL[task]}',
-                    VALIDATION, KEEP_ONE, CHANNELS_LAST,
-                    *_backbone_option(task, method, run=run)),
+                    VALIDATION, KEEP_ONE, *_task_options(task, method, run=run)),
             epochs=load_config(task, method, run=run).train_cfg.max_epochs,
         )
         for method in METHODS
@@ -97,6 +96,12 @@ def readable(jobs: Sequence[Job], *, run: RunFolder) -> list[str]:
         .replace(home, '')
         for job in jobs
     ]
+
+
+def _task_options(task: str, method: str, *, run: RunFolder) -> list[str]:
+    if task == 'classification':
+        return [CHANNELS_LAST]
+    return _backbone_option(task, method, run=run)
 
 
 def _backbone_option(task: str, method: str, *, run: RunFolder) -> list[str]:
