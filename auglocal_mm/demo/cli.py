@@ -10,7 +10,7 @@ from auglocal_mm.analysis.results import judge
 from auglocal_mm.jobs import JobFailed, tail
 
 from .console import Console, clock
-from .pipeline import EXPECTED_SECONDS, REPORT, Demo, all_limits_kept, render_again
+from .pipeline import CPU_SECONDS, EXPECTED_SECONDS, REPORT, Demo, all_limits_kept, render_again
 
 EXIT_LIMIT, EXIT_FAILED, EXIT_INTERRUPTED = 1, 2, 130
 _LOG_LINES = 25
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
         console.say(f'\nThe demo cannot finish: {error}')
         return EXIT_FAILED
     except KeyboardInterrupt:
-        console.say('\nInterrupted. The files written so far are kept; earlier results are unchanged.')
+        console.say('\nInterrupted. Files written so far are kept; earlier results are unchanged.')
         return EXIT_INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -88,6 +88,10 @@ def _tell_failure(console: Console, error: JobFailed) -> None:
 
 def _conclude(console: Console, results: dict[str, Any], *, work_dir: Path) -> int:
     console.say()
+    if 'total' in results.get('cpu_seconds', {}):
+        console.say(f'Took {clock(results["seconds"]["total"])} minutes and '
+                    f'{results["cpu_seconds"]["total"]:.0f} processor-seconds '
+                    f'(usually at most {CPU_SECONDS}).\n')
     for verdict in judge(results):
         console.say(str(verdict))
     console.say(f'\nReport: {shown(work_dir / REPORT)}')

@@ -6,7 +6,8 @@ from typing import TextIO
 from auglocal_mm.jobs import Forecast, LiveText, RunningJob
 
 _PAIR = 2
-_BAR, _LABEL = 16, 14
+#: Characters; a line of a training then fits a terminal of 80.
+_BAR, _LABEL = 14, 12
 #: Usual seconds of a command before it trains or tests: imports, mostly.
 _START_UP_SECONDS = 8.0
 #: Least seconds between two looks at the logs.
@@ -96,7 +97,7 @@ class Console:
         return f'{clock(self.elapsed)} elapsed, about {clock(self.remaining())} left'
 
     def _show(self, jobs: Sequence[RunningJob], *, done: float) -> None:
-        # Show both jobs of a pair, for comparison, but only the running jobs of a longer list.
+        # Show both jobs of a pair, but only the running jobs of a longer list.
         listed = [each for each in jobs if len(jobs) <= _PAIR or each.seconds is None]
         percent, times = f'{100 * done:.0f} %', self._times()
         if len(jobs) > _PAIR:

@@ -29,9 +29,14 @@ class JobForecast:
                 del self._points[0]
 
     @property
+    def share(self) -> float:
+        """The part that is done, 0 to 1."""
+        return self._points[-1][1] if self._points else 0.0
+
+    @property
     def done(self) -> bool:
         """Whether the job is complete."""
-        return bool(self._points) and self._points[-1][1] >= 1
+        return self.share >= 1
 
     def speed(self, now: float) -> float | None:
         """Return the share done per second; None before reports span `LEAST_SECONDS`.
@@ -127,11 +132,18 @@ class Forecast:
         """Return the completed part of the usual seconds of all steps, 0 to 1; never falls."""
         done = sum(self._expected[:self._done])
         if self._start is not None and self._done < len(self._expected):
-            elapsed = now - self._start
-            part = elapsed / max(elapsed + self._step_left(now), 1e-9)
-            self._share = max(self._share, part)
+            self._share = max(self._share, self._step_share(now))
             done += self._share * self._expected[self._done]
         return done / sum(self._expected)
+
+    def _step_share(self, now: float) -> float:
+        """Return the completed part of the current step: start-up, then its slowest job."""
+        begun = min(self._start_up / self._expected[self._done], 1.0)
+        least = min((job.share for job in self._jobs.values()), default=0.0)
+        if least:
+            return begun + least * (1 - begun)
+        elapsed = now - (now if self._start is None else self._start)
+        return min(elapsed / self._planned(), begun)
 
     def _planned(self) -> float:
         return self._pace * self._expected[self._done]

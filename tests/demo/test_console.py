@@ -55,7 +55,7 @@ def test_plain_output_has_a_line_now_and_then(now):
         console.watch([job('BP', progress=Progress(epoch=1, fraction=0.5), epochs=4)])
     lines = stream.getvalue().splitlines()[1:]
     assert len(lines) == 3
-    assert lines[0] == '      3 %, 0:20 elapsed, about 9:40 left  |  BP: epoch 1/4 50 %'
+    assert lines[0] == '      14 %, 0:20 elapsed, about 9:40 left  |  BP: epoch 1/4 50 %'
     assert '\r' not in stream.getvalue()
 
 
@@ -67,12 +67,24 @@ def test_a_terminal_shows_the_newest_view_only(now):
         console.watch([job('BP', progress=Progress(epoch=2, fraction=0.0), epochs=2),
                        job('AugLocal')])
     assert screen(stream.getvalue())[1:] == [
-        '      BP             ' + '━' * 8 + '╌' * 8 + '  epoch 2/2 0 %',
-        '      AugLocal       ' + '╌' * 16 + '  running',
-        '      Step 1 of 1    ' + '╌' * 16 + '  0 % · 0:03 elapsed, about 9:57 left',
+        '      BP           ' + '━' * 7 + '╌' * 7 + '  epoch 2/2 0 %',
+        '      AugLocal     ' + '╌' * 14 + '  running',
+        '      Step 1 of 1  ' + '╌' * 14 + '  0 % · 0:03 elapsed, about 9:57 left',
     ]
     console.end()
     assert screen(stream.getvalue())[1:] == ['      done in 0:03']
+
+
+def test_the_longest_lines_fit_a_terminal_of_80_columns(now):
+    stream = Terminal()
+    console = Console([3600], stream=stream)
+    console.begin('Work')
+    for now.seconds in (1, 3000):
+        console.watch([job('AugLocal', epochs=16, progress=Progress(
+            epoch=16, fraction=1.0, loss=0.0123, metric='top-1 98.9'))])
+    lines = screen(stream.getvalue())[1:]
+    assert '98.9' in lines[0] and 'left' in lines[1]
+    assert all(len(line) < 80 for line in lines)
 
 
 def screen(written: str) -> list[str]:
@@ -115,5 +127,5 @@ def test_of_a_pair_both_are_shown_of_a_longer_list_what_runs(now):
     console.watch([*pair, job('test', seconds=1.0)])
     assert stream.getvalue().splitlines() == [
         '      0 %, 0:00 elapsed, about 10:00 left  |  BP: done · top-1 97.2  |  AugLocal: running',
-        '      5 %, 0:30 elapsed, about 9:30 left, 2 done  |  AugLocal: running',
+        '      1 %, 0:30 elapsed, about 9:30 left, 2 done  |  AugLocal: running',
     ]

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmcv.ops import RoIAlign
 from networks import NETWORKS
 from small import KeepGradients, auglocal, batch, classifier, in_float64, network_classifier
 from torch import nn
@@ -79,6 +80,13 @@ def test_a_checkpoint_serves_both_layouts():
     assert is_channels_last(other.backbone.conv1.weight)
     for key, value in other.state_dict().items():
         assert torch.equal(value, plain.state_dict()[key]), key
+
+
+def test_operators_of_mmcv_are_refused():
+    """Compiled, they read features by address and would return other channels' values."""
+    model = nn.ModuleDict({'backbone': nn.Conv2d(3, 16, 3), 'roi_layer': RoIAlign(7)})
+    with pytest.raises(ValueError, match='roi_layer: operators of mmcv misread'):
+        convert(model)
 
 
 def test_a_network_whose_backward_pass_would_corrupt_memory_is_refused():

@@ -27,9 +27,10 @@ def simulate(slowness):
         while done < start + max(work, default=0):
             now += TICK
             done += TICK / slowness(now)
-            shares = {str(number): min(1.0, int(max(0.0, done - start) / seconds * reports) / reports)
-                      for number, seconds in enumerate(work)}
-            forecast.observe(now, shares)
+            worked = max(0.0, done - start)
+            forecast.observe(now, {
+                str(number): min(1.0, int(worked / seconds * reports) / reports)
+                for number, seconds in enumerate(work)})
             seen.append((now, forecast.left(now), forecast.shown(now), forecast.share(now)))
         forecast.end(now)
     assert forecast.left(now) == 0
@@ -83,9 +84,9 @@ def test_the_done_share_never_falls_and_the_shown_estimate_follows_the_exact_one
     seen = simulate(lambda now: slow[int(now / length) % len(slow)])
     shares = [share for _, _, _, share in seen]
     assert all(a <= b for a, b in pairwise(shares))
-    assert 0 <= shares[0] and shares[-1] <= 1
+    assert shares[0] >= 0 and shares[-1] <= 1
     for _, left, shown, _ in seen:
-        assert 0 <= shown
+        assert shown >= 0
         assert abs(left - shown) <= max(10.0, 0.1 * left) + 1e-6
 
 

@@ -36,7 +36,9 @@ class ChannelsLastHook(Hook):
     Raises:
         TypeError: The model is wrapped in torch's DistributedDataParallel, which has
             laid out its gradient buckets by then.
-        ValueError: A convolution of the model would corrupt memory, see `SAFE_CHANNELS`.
+        ValueError: A convolution of the model would corrupt memory, see `SAFE_CHANNELS`, or
+            the model is a detector or another one with operators of mmcv, which read
+            channels-last features as if they were in the usual order: wrong values, no error.
     """
 
     priority = 'VERY_HIGH'
@@ -50,6 +52,11 @@ class ChannelsLastHook(Hook):
                 "have the old layout. Use model_wrapper_cfg=dict(type='auglocal_mm."
                 "LocalDistributedDataParallel') or leave the hook out")
         bare = model.module if is_model_wrapper(model) else model
+        operators = [name for name, module in bare.named_modules() if _is_of_mmcv(module)]
+        if operators:
+            raise ValueError(
+                f'{", ".join(operators[:3])}: operators of mmcv misread channels-last features, so '
+                f'a model must have none of them, got {len(operators)}. Leave ChannelsLastHook out')
         unsafe = [name for name, module in bare.named_modules() if _is_unsafe(module)]
         if unsafe:
             raise ValueError(
@@ -58,6 +65,11 @@ class ChannelsLastHook(Hook):
                 f'group ({len(unsafe)} have fewer). Leave ChannelsLastHook out, or widen the '
                 'network')
         bare.to(memory_format=torch.channels_last)
+
+
+def _is_of_mmcv(module: nn.Module) -> bool:
+    # By name: an mmcv without operators has nothing to import.
+    return type(module).__module__.split('.')[:2] == ['mmcv', 'ops']
 
 
 def _is_unsafe(module: nn.Module) -> bool:

@@ -1,4 +1,4 @@
-"""Mask R-CNN for scenes of 128x128: ResNet-34 a quarter as wide, FPN and heads of 64."""
+"""Mask R-CNN for scenes of 128x128: ResNet-34 a quarter as wide, FPN and heads of 32."""
 model = dict(
     type='MaskRCNN',
     backbone=dict(
@@ -13,12 +13,12 @@ model = dict(
         norm_eval=False,
         style='pytorch',
         init_cfg=dict(type='Pretrained', prefix='backbone.')),
-    neck=dict(type='FPN', in_channels=[16, 32, 64, 128], out_channels=64, num_outs=4,
+    neck=dict(type='FPN', in_channels=[16, 32, 64, 128], out_channels=32, num_outs=4,
               norm_cfg=dict(type='BN', requires_grad=True)),
     rpn_head=dict(
         type='RPNHead',
-        in_channels=64,
-        feat_channels=64,
+        in_channels=32,
+        feat_channels=32,
         anchor_generator=dict(
             type='AnchorGenerator',
             scales=[4],
@@ -34,13 +34,13 @@ model = dict(
         type='StandardRoIHead',
         bbox_roi_extractor=dict(
             type='SingleRoIExtractor',
-            roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
-            out_channels=64,
+            roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=1),
+            out_channels=32,
             finest_scale=28,
             featmap_strides=[4, 8, 16, 32]),
         bbox_head=dict(
             type='Shared2FCBBoxHead',
-            in_channels=64,
+            in_channels=32,
             fc_out_channels=256,
             roi_feat_size=7,
             num_classes=10,
@@ -53,15 +53,15 @@ model = dict(
             loss_bbox=dict(type='L1Loss', loss_weight=1.0)),
         mask_roi_extractor=dict(
             type='SingleRoIExtractor',
-            roi_layer=dict(type='RoIAlign', output_size=14, sampling_ratio=1),
-            out_channels=64,
+            roi_layer=dict(type='RoIAlign', output_size=10, sampling_ratio=2),
+            out_channels=32,
             finest_scale=28,
             featmap_strides=[4, 8, 16, 32]),
         mask_head=dict(
             type='FCNMaskHead',
             num_convs=2,
-            in_channels=64,
-            conv_out_channels=64,
+            in_channels=32,
+            conv_out_channels=32,
             num_classes=10,
             loss_mask=dict(type='CrossEntropyLoss', use_mask=True, loss_weight=1.0))),
     train_cfg=dict(
@@ -79,7 +79,7 @@ model = dict(
             pos_weight=-1,
             debug=False),
         rpn_proposal=dict(
-            nms_pre=300,
+            nms_pre=100,
             max_per_img=100,
             nms=dict(type='nms', iou_threshold=0.7),
             min_bbox_size=0),
@@ -91,9 +91,9 @@ model = dict(
                 min_pos_iou=0.5,
                 match_low_quality=True,
                 ignore_iof_thr=-1),
-            sampler=dict(type='RandomSampler', num=32, pos_fraction=0.5, neg_pos_ub=-1,
+            sampler=dict(type='RandomSampler', num=64, pos_fraction=0.5, neg_pos_ub=-1,
                          add_gt_as_proposals=True),
-            mask_size=28,
+            mask_size=20,
             pos_weight=-1,
             debug=False)),
     test_cfg=dict(

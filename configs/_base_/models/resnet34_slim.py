@@ -2,7 +2,7 @@
 model = dict(
     type='ImageClassifier',
     backbone=dict(type='ResNet', depth=34, stem_channels=16, base_channels=16,
-                  zero_init_residual=False),
+                  zero_init_residual=True),
     neck=dict(type='GlobalAveragePooling'),
     head=dict(
         type='LinearClsHead',
