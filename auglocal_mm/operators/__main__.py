@@ -23,7 +23,8 @@ def main() -> None:
     if not Path(arguments[0]).is_file():
         raise SystemExit(f'error: no script at {arguments[0]}; give the path of a Python file')
     sys.argv = arguments
-    sys.path[0] = str(Path(arguments[0]).resolve().parent)
+    if not getattr(sys.flags, 'safe_path', False):  # else Python adds no folder at all
+        sys.path[0] = str(Path(arguments[0]).resolve().parent)
     runpy.run_path(arguments[0], run_name='__main__')
 
 

@@ -86,7 +86,14 @@ def roi_pool_forward(
         pooled_height: Bins of a region in height.
         pooled_width: Bins of a region in width.
         spatial_scale: Features' size by the image's.
+
+    Raises:
+        IndexError: A region names an image that is not in the batch.
     """
+    images = rois[:, 0].long()
+    if ((images < 0) | (images >= len(features))).any():
+        raise IndexError(f'rois must name images 0 to {len(features) - 1} in their first '
+                         f'column, got {images.min()} to {images.max()}')
     height, width = features.shape[-2:]
     corners = widen(rois)[:, 1:]
     low = corners[:, :2] * spatial_scale
@@ -99,7 +106,7 @@ def roi_pool_forward(
             zip(*(edge.tolist() for edge in (*columns, *rows)), strict=True)):
         if not (size[index] > 0).all():
             continue
-        image = features[int(rois[index, 0])]
+        image = features[images[index]]
         for row, (y1, y2) in enumerate(zip(top, bottom, strict=True)):
             for column, (x1, x2) in enumerate(zip(left, right, strict=True)):
                 if y1 < y2 and x1 < x2:

@@ -11,6 +11,7 @@ from types import ModuleType
 from .missing import missing_operator
 
 NAME = 'mmcv._ext'
+ORIGIN = 'torchvision, through auglocal_mm'
 #: What :func:`in_use` answers.
 COMPILED, TORCHVISION, NONE = 'compiled', 'torchvision', 'none'
 
@@ -35,7 +36,7 @@ class _StandInFinder(MetaPathFinder):
                   target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname != NAME or not _has_torchvision():
             return None
-        return ModuleSpec(NAME, _StandInLoader(), origin='torchvision, through auglocal_mm')
+        return ModuleSpec(NAME, _StandInLoader(), origin=ORIGIN)
 
 
 def _has_torchvision() -> bool:
@@ -44,24 +45,29 @@ def _has_torchvision() -> bool:
 
 def install() -> None:
     """Make ``mmcv._ext`` importable without compiled operators; safe to call repeatedly."""
-    if not any(isinstance(finder, _StandInFinder) for finder in sys.meta_path):
+    if not _is_installed():
         sys.meta_path.append(_StandInFinder())
+
+
+def _is_installed() -> bool:
+    # By name: a reload of this module makes another class of the same name.
+    return any(type(finder).__name__ == _StandInFinder.__name__ for finder in sys.meta_path)
 
 
 def in_use() -> str:
     """Tell which operators ``mmcv.ops`` has, without importing mmcv or torch.
 
     Returns:
-        ``'compiled'``, ``'torchvision'``, or ``'none'`` where ``mmcv.ops`` cannot be imported.
+        ``'compiled'``, ``'torchvision'``, or ``'none'`` where mmcv or torchvision is not
+        installed. What is installed may still fail to load; ``auglocal-mm doctor`` tries it.
     """
     loaded = sys.modules.get(NAME)
     if loaded is not None:
-        stands_in = isinstance(getattr(loaded, '__loader__', None), _StandInLoader)
-        return TORCHVISION if stands_in else COMPILED
+        spec = loaded.__spec__
+        return TORCHVISION if spec is not None and spec.origin == ORIGIN else COMPILED
     mmcv = find_spec('mmcv')
     if mmcv is None:
         return NONE
     if PathFinder.find_spec(NAME, mmcv.submodule_search_locations) is not None:
         return COMPILED
-    installed = any(isinstance(finder, _StandInFinder) for finder in sys.meta_path)
-    return TORCHVISION if installed and _has_torchvision() else NONE
+    return TORCHVISION if _is_installed() and _has_torchvision() else NONE

@@ -99,3 +99,10 @@ def test_roi_pool_agrees_with_torchvision_on_whole_pixels():
     from torchvision.ops import roi_pool as of_torchvision
     rois = torch.tensor([[0.0, 0, 1, 5, 7], [2, 2, 2, 4, 3], [1, 0, 0, 7, 7]])
     assert torch.equal(roi_pool(FEATURES, rois, (3, 2)), of_torchvision(FEATURES, rois, (3, 2)))
+
+
+@pytest.mark.parametrize('image', [-1, 3])
+@pytest.mark.usefixtures('stand_ins')
+def test_a_region_of_no_image_is_refused(image):
+    with pytest.raises(IndexError, match='images 0 to 2'):
+        roi_pool(FEATURES, torch.tensor([[image, 0.0, 0, 5, 5]]), (2, 2))

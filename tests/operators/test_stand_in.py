@@ -1,4 +1,4 @@
-"""Where ``mmcv._ext`` comes from, seen by fresh interpreters, and what it lacks."""
+"""Where ``mmcv._ext`` comes from, as fresh interpreters see it, and what it lacks."""
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -129,6 +129,15 @@ def test_a_script_that_imports_the_host_at_once(run):
     done = run('-m', 'auglocal_mm.operators', str(script), '--help')
     assert done.returncode == 0, done.stderr
     assert 'usage: test.py' in done.stdout
+
+
+def test_a_reload_changes_nothing(run):
+    """As notebooks reload modules, while mmcv keeps the operators that it has."""
+    done = run('import importlib, sys, auglocal_mm.operators.stand_in as it, mmcv.ops\n'
+               'before = len(sys.meta_path)\n'
+               'importlib.reload(it).install()\n'
+               'print(it.in_use(), len(sys.meta_path) - before)')
+    assert done.stdout == 'torchvision 0\n', done.stderr
 
 
 def test_a_script_sees_its_own_arguments_and_folder(run, tmp_path):
