@@ -302,6 +302,13 @@ def add(monkeypatch, made, *, compiler, built=None):
     operators.add_operators(made, made.wheels.parent.parent)
 
 
+@pytest.mark.parametrize(('body', 'runs'), [('exit 0', True), ('exit 1', False)])
+def test_a_compiler_that_does_not_run_is_none(tmp_path, monkeypatch, body, runs):
+    script(tmp_path / 'c++', body)
+    monkeypatch.setenv('CXX', f'{tmp_path}/c++ -O2')
+    assert operators.find_compiler() == (f'{tmp_path}/c++' if runs else None)
+
+
 def test_without_a_compiler_mmcv_stays_pure_python(tmp_path, monkeypatch):
     pip = FakePip(tmp_path)
     with pytest.raises(steps.SetupError, match=r'no C\+\+ compiler'):

@@ -8,6 +8,8 @@ import pytest
 from packages import PIP, copy_source, run
 from packaging.requirements import Requirement
 
+from auglocal_mm.command import TOOLS
+
 pytest.importorskip('wheel', reason='building needs it; `make setup` installs it')
 
 FIRST = 'configs/_base_/trial.py'
@@ -43,6 +45,30 @@ def test_the_wheel_holds_everything_and_leaves_torch_alone(root, wheel, tmp_path
     base = [Requirement(line) for line in headers.get_all('Requires-Dist')]
     bounds = {each.name: str(each.specifier) for each in base if each.marker is None}
     assert bounds == {'fvcore': '', 'numpy': '', 'torch': '>=2.6', 'torchvision': '>=0.21'}
+
+
+def test_the_wheel_brings_the_command(wheel_site, tmp_path):
+    """The tools that it lists are read from the wheel's own copies."""
+    scripts = next(wheel_site.glob('auglocal_mm-*.dist-info/entry_points.txt')).read_text()
+    assert scripts.split() == ['[console_scripts]', 'auglocal-mm', '=', 'auglocal_mm.command:main']
+    code = ('import sys; sys.path.insert(0, sys.argv[1]); '
+            'from auglocal_mm.command import TOOLS, overview, shipped; '
+            'print(overview(), *(shipped(f"tools/{tool}") for tool in TOOLS.values()), sep="\\n")')
+    told = run('-E', '-S', '-c', code, str(wheel_site), cwd=tmp_path)
+    assert 'train       Train a classifier or a detector' in told
+    assert told.count(f'{wheel_site.resolve()}/auglocal_mm/.mim/tools/') == len(TOOLS)
+
+
+@pytest.mark.parametrize(('extra', 'brought', 'not_brought'), [
+    ('onedl', 'onedl-mmcv', 'mmcv-lite'), ('openmmlab', 'mmcv-lite', 'mmcv')])
+def test_an_extra_brings_an_mmcv_that_needs_no_compiler(wheel_site, extra, brought, not_brought):
+    metadata = next(wheel_site.glob('auglocal_mm-*.dist-info/METADATA')).read_text()
+    requirements = [Requirement(line) for line in
+                    Parser().parsestr(metadata).get_all('Requires-Dist')]
+    names = {each.name for each in requirements
+             if each.marker is not None and each.marker.evaluate({'extra': extra})}
+    assert brought in names
+    assert not_brought not in names
 
 
 ASK = '''

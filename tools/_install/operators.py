@@ -65,9 +65,10 @@ def build_progress(lines):
 
 
 def find_compiler():
-    """Return the path of the C++ compiler, or None; ``CXX`` overrides."""
+    """Return the path of a C++ compiler that runs, or None; ``CXX`` overrides."""
     names = [os.environ['CXX'].split()[0]] if os.environ.get('CXX') else ['c++', 'g++', 'clang++']
-    return next(filter(None, map(shutil.which, names)), None)
+    found = filter(None, map(shutil.which, names))
+    return next((path for path in found if capture([path, '--version']) is not None), None)
 
 
 def find_headers(python):
