@@ -1,5 +1,6 @@
 """What all tests share: how properties are tried, what is built once, and what runs first."""
 import gc
+import os
 import signal
 from pathlib import Path
 
@@ -14,6 +15,8 @@ settings.load_profile('steady')
 
 
 def pytest_configure(config):
+    # Threads that wait give up their core: other workers and their children need it.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     if hasattr(config, 'workerinput'):
         # What stops a worker. A shell has its background jobs ignore it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
