@@ -12,6 +12,9 @@ _CLIPPED = {f'model.roi_head.bbox_head.{stage}.bbox_coder.clip_border': True for
 _SHALLOW_HOURGLASS = {
     'model.backbone.downsample_times': 3, 'model.backbone.stage_blocks': [2, 2, 2, 4],
     'model.backbone.stage_channels': [256, 256, 384, 384]}
+#: Compiled deformable convolutions refuse maps smaller than their kernel.
+_THREE_LEVELS = {
+    'model.neck.num_outs': 3, 'model.bbox_head.anchor_generator.strides': [8, 16, 32]}
 
 FAMILIES = (
     # Two stages
@@ -78,7 +81,7 @@ FAMILIES = (
            changes=_SHALLOW_HOURGLASS),
     Family('CornerNet', 'cornernet/cornernet_hourglass104_8xb6-210e-mstest_coco.py',
            changes=_SHALLOW_HOURGLASS),
-    Family('DDOD', 'ddod/ddod_r50_fpn_1x_coco.py'),
+    Family('DDOD', 'ddod/ddod_r50_fpn_1x_coco.py', changes=_THREE_LEVELS),
     Family('FCOS', 'fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py'),
     Family('FoveaBox', 'foveabox/fovea_r50_fpn_gn-head-align_4xb4-2x_coco.py'),
     Family('FreeAnchor', 'free_anchor/freeanchor_r50_fpn_1x_coco.py'),

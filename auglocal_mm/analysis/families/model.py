@@ -61,10 +61,11 @@ def read_subject(family: Family) -> Subject:
         # The path is relative to a clone of mmdet.
         teacher = Config.fromfile(folder.parent / model['teacher_config'])
         model['teacher_config'] = {'model': teacher.model.to_dict()}
+    data = cfg.to_dict()
     classes = [*_values(model, 'num_classes'), *_values(model, 'num_things_classes')]
     return Subject(shrink(model), Contents(
         side=family.image, classes=min(classes, default=1),
-        masks=any(_values(cfg.to_dict(), 'with_mask')),
+        masks=any(_values(data, 'with_mask')) or 'LoadPanopticAnnotations' in str(data),
         proposals='roi_head' in model and 'rpn_head' not in model, semantics=family.semantics))
 
 

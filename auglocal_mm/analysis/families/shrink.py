@@ -9,8 +9,8 @@ MOST = {
     'max_per_img': 30, 'nms_pre': 100, 'num': 64, 'num_dn_queries': 10, 'num_points': 500,
     'num_proposals': 30, 'num_queries': 30,
 }
-#: Thresholds below which a prediction is dropped. A network with fresh weights is sure of
-#: nothing, so without them it would predict nothing, and NMS would never be called.
+#: Thresholds up to which a prediction is dropped, all below every score. Otherwise a
+#: network with fresh weights would predict nothing, and NMS would never be called.
 THRESHOLDS = frozenset({'conf_thr', 'filter_thr', 'score_thr'})
 #: Settings that name weights to download, and batches in other sizes than the one made.
 DROPPED = frozenset({'batch_augments', 'pretrained', 'teacher_ckpt'})
@@ -19,7 +19,7 @@ DROPPED = frozenset({'batch_augments', 'pretrained', 'teacher_ckpt'})
 def shrink(node: Any) -> Any:
     """Return a copy of a config, or of a part of it, that a CPU trains in seconds.
 
-    Numbers of boxes and queries are cut to :data:`MOST`, score thresholds are zero, and
+    Numbers of boxes and queries are cut to :data:`MOST`, score thresholds are −1, and
     nothing is left that loads weights: neither ``Pretrained`` nor a checkpoint, at any
     depth. Networks keep their depth and width.
 
@@ -39,7 +39,7 @@ def shrink(node: Any) -> Any:
 
 def _setting(key: str, value: Any) -> Any:
     if key in THRESHOLDS:
-        return 0.0
+        return -1.0
     if key in MOST and isinstance(value, int):
         return min(value, MOST[key])
     return shrink(value)

@@ -12,6 +12,7 @@ from typing import Any
 
 import mmcv.ops  # noqa: F401 - imports mmcv._ext, compiled or standing in
 import torch
+from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper
 from torch import nn
 
@@ -110,7 +111,8 @@ class _Trial:
         facts.parameters = sum(each.numel() for each in self.model.parameters())
 
     def train(self, facts: Facts) -> None:
-        model = self.model.train()
+        model = self.model
+        model.train()  # some detectors' own train() returns nothing
         weights = [each for each in model.parameters() if each.requires_grad]
         before = [each.detach().clone() for each in weights]
         optimizer = torch.optim.SGD(weights, lr=0.1)
@@ -120,6 +122,7 @@ class _Trial:
         optimizer.register_step_pre_hook(lambda *_: norms.append(_gradient_norms(model)))
         for step in range(STEPS):
             torch.manual_seed(SEED + step)
+            _tell_step(step)
             logged = model.train_step(self.batch, wrapper)
             losses = {name: _number(value) for name, value in logged.items()}
             _require_finite(losses, f'loss of step {step + 1}')
@@ -131,7 +134,8 @@ class _Trial:
 
     def predict(self, facts: Facts) -> None:
         torch.manual_seed(SEED)
-        model = self.model.eval()
+        model = self.model
+        model.eval()
         # One image at a time, as mmdet's configs test: guided anchoring takes no more.
         images = [{key: [each] for key, each in zip(self.batch, image, strict=True)}
                   for image in zip(*self.batch.values(), strict=True)]
@@ -144,6 +148,13 @@ class _Trial:
                 facts.predictions += len(sample.pred_instances)
             elif 'pred_panoptic_seg' not in sample:
                 raise ValueError('nothing was predicted')
+
+
+def _tell_step(step: int) -> None:
+    """Say what mmengine's runner says in each step; TOOD and BoxInst ask for it."""
+    hub = MessageHub.get_current_instance()
+    hub.update_info('epoch', 0)
+    hub.update_info('iter', step)
 
 
 def _number(value: Any) -> float:

@@ -43,7 +43,7 @@ def test_nothing_large_certain_or_pretrained_is_left_and_the_source_stays(tree):
     for key, value in settings(small):
         assert key not in DROPPED
         assert not loads(value)
-        assert key not in THRESHOLDS or value == 0.0
+        assert key not in THRESHOLDS or value == -1.0
         assert key not in MOST or not isinstance(value, int) or value <= MOST[key]
     assert shrink(small) == small
 
@@ -56,7 +56,7 @@ def test_what_is_not_named_is_kept():
     assert shrink(model) == {
         'type': 'FasterRCNN', 'backbone': {'depth': 50},
         'neck': {'strides': (4, 8), 'init_cfg': [XAVIER]},
-        'test_cfg': {'score_thr': 0.0, 'nms': {'iou_threshold': 0.5},
+        'test_cfg': {'score_thr': -1.0, 'nms': {'iou_threshold': 0.5},
                      'nms_pre': MOST['nms_pre'], 'max_per_img': 8}}
 
 
