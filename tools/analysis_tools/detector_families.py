@@ -41,9 +41,9 @@ def main() -> None:
     compared = read(args.compare) if args.compare else None
     known = read(args.out) if args.go_on and args.out.is_file() else None
     found = {}
-    for found in survey(choose(FAMILIES, args.family), jobs=args.jobs, limit=args.limit,
-                        known=known):
-        print(line(found['families'][-1]), file=sys.stderr, flush=True)
+    for row, found in survey(choose(FAMILIES, args.family), jobs=args.jobs, limit=args.limit,
+                             known=known):
+        print(line(row), file=sys.stderr, flush=True)
         if args.out:
             write_json(args.out, found)
     print(json.dumps(found, indent=2) if args.json else markdown(found, compared))

@@ -4,7 +4,7 @@ from __future__ import annotations
 from .contents import Semantics
 from .family import Family
 
-#: Stuff of COCO panoptic after its 80 things; and, in PanopticFPN, 53 behind one for all things.
+#: COCO panoptic: 80 things, then 53 kinds of stuff.
 _STUFF = Semantics(stride=1, first=80, classes=53)
 #: With fresh weights all boxes may leave the image, where mmdet can paste no mask on a CPU.
 _CLIPPED = {f'model.roi_head.bbox_head.{stage}.bbox_coder.clip_border': True for stage in range(6)}

@@ -24,7 +24,8 @@ _PRELOAD = ['auglocal_mm', 'auglocal_mm.analysis.families.trial', 'mmdet.models'
 
 
 def survey(families: Sequence[Family], *, jobs: int = 1, limit: float = 300.0,
-           known: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+           known: Mapping[str, Any] | None = None
+           ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Try families.
 
     Args:
@@ -34,9 +35,9 @@ def survey(families: Sequence[Family], *, jobs: int = 1, limit: float = 300.0,
         known: An earlier result, whose families are not tried again.
 
     Yields:
-        The result so far, as plain data, after each family in the order given:
-        ``operators`` in use, ``versions``, ``hardware``, and ``families``, each with its
-        :class:`~.trial.Facts`.
+        For each family in the order given, its :class:`~.trial.Facts` as plain data, and
+        the result so far: ``operators`` in use, ``versions``, ``hardware``, and
+        ``families``, those of `known` included.
 
     Raises:
         ValueError: `jobs` or `limit` is not positive, or `known` is of other operators or
@@ -55,11 +56,11 @@ def survey(families: Sequence[Family], *, jobs: int = 1, limit: float = 300.0,
             return rows[family.name]
         return {**family.to_dict(), **_in_child(context, family, limit)}
 
-    done: list[dict[str, Any]] = []
+    done: dict[str, dict[str, Any]] = {}
     with ThreadPoolExecutor(jobs) as pool:
         for row in pool.map(attempt, families):
-            done.append(row)
-            yield {**about, 'families': list(done)}
+            done[row['name']] = row
+            yield row, {**about, 'families': list({**done, **rows, **done}.values())}
 
 
 def _rows(known: Mapping[str, Any] | None, about: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ def passed(row):
 
 def test_failures_keep_their_cause_and_harm_nobody_else(fakes):
     names = ['absent', 'build', 'train', 'assert', 'crash']
-    results = list(survey([fakes[name] for name in names]))
+    results = [found for _, found in survey([fakes[name] for name in names])]
     assert [len(result['families']) for result in results] == [1, 2, 3, 4, 5]
     rows = by_name(results[-1])
     assert list(rows) == names
@@ -82,17 +82,19 @@ def test_failures_keep_their_cause_and_harm_nobody_else(fakes):
 
 
 def test_a_family_that_stands_still_is_ended(fakes):
-    [result] = survey([fakes['stand']], limit=3)
-    assert list(result['families'][0]['causes'].values())[-1] == 'ended after 3 s'
+    [(row, _)] = survey([fakes['stand']], limit=3)
+    assert list(row['causes'].values())[-1] == 'ended after 3 s'
 
 
-def test_what_is_known_is_not_tried_again(fakes):
+def test_what_is_known_is_kept_and_not_tried_again(fakes):
     """Not even started: the row says what no trial of it could."""
-    [first] = survey([fakes['absent']])
-    [known] = first['families']
-    known['causes'] = {'build': '', 'train': '', 'predict': ''}
-    [again] = survey([fakes['absent']], known=first)
-    assert again['families'] == [known]
+    [(row, first)] = survey([fakes['absent']])
+    row['causes'] = {'build': '', 'train': '', 'predict': ''}
+    other = {**row, 'name': 'other'}
+    first['families'] = [other, row]
+    [(again, found)] = survey([fakes['absent']], known=first)
+    assert again == row
+    assert found['families'] == [row, other]
     with pytest.raises(ValueError, match="operators made up.*start again with another file"):
         next(survey([fakes['absent']], known={**first, 'operators': 'made up'}))
 
@@ -118,7 +120,7 @@ def test_a_family_survives_json(family):
 
 def test_the_tool_on_two_families(monkeypatch, capfd, tmp_path):
     out = tmp_path / 'found.json'
-    monkeypatch.setattr(sys, 'argv', [str(TOOL), '--family', 'Faster R-CNN', 'RTMDet',
+    monkeypatch.setattr(sys, 'argv', [str(TOOL), '--family', 'Faster R-CNN', 'YOLOX',
                                       '--out', str(out)])
     monkeypatch.setattr(sys, 'path', list(sys.path))
     runpy.run_path(str(TOOL), run_name='__main__')
@@ -127,7 +129,7 @@ def test_the_tool_on_two_families(monkeypatch, capfd, tmp_path):
     assert found['operators'] == in_use()
     rows = by_name(found)
     for name, operators in {'Faster R-CNN': {'nms', 'roi_align_forward', 'roi_align_backward'},
-                            'RTMDet': {'nms'}}.items():
+                            'YOLOX': {'nms'}}.items():
         row = rows[name]
         assert passed(row) == list(STAGES), row['causes']
         assert set(row['operators']) == operators
