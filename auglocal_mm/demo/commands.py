@@ -116,6 +116,6 @@ def _python(*arguments: str) -> list[str]:
 
 
 def _shipped(name: str) -> str:
-    """A file of this package: by its short name in a clone, by its place elsewhere."""
+    """Return a file of this package: by its short name in a clone, by its place elsewhere."""
     path = shipped(name)
     return name if Path(name).resolve() == path else str(path)

@@ -49,11 +49,11 @@ class RunFolder:
         return self.path / f'{task}_{method}_test'
 
     def backbone(self, method: str) -> Path:
-        """The exported backbone."""
+        """Return the path of the exported backbone."""
         return self.path / f'backbone_{method}.pth'
 
     def measured(self, method: str) -> Path:
-        """What :mod:`auglocal_mm.demo.measure` measured of a classifier, as JSON."""
+        """Return the JSON file in which :mod:`auglocal_mm.demo.measure` puts what it measured."""
         return self.path / f'measured_{method}.json'
 
     def top1(self, method: str) -> float:
@@ -66,7 +66,7 @@ class RunFolder:
         return self.test_dir('detection', method) / 'predictions.segm.json'
 
     def checkpoint(self, task: str, method: str) -> Path:
-        """The last checkpoint of a training.
+        """Return the path of a training's last checkpoint.
 
         Raises:
             FileNotFoundError: The training left none.

@@ -46,6 +46,6 @@ def _setting(key: str, value: Any) -> Any:
 
 
 def _loads_weights(value: Any) -> bool:
-    """Some configs give a checkpoint without saying what to do with it."""
+    """Return whether a setting is a checkpoint; some configs give one without saying more."""
     return isinstance(value, Mapping) and (
         value.get('type') == 'Pretrained' or 'checkpoint' in value)

@@ -74,7 +74,7 @@ def _rows(known: Mapping[str, Any] | None, about: Mapping[str, Any]) -> list[dic
 
 
 def _in_child(context: Any, family: Family, limit: float) -> dict[str, Any]:
-    """The facts that a child process sent last; the stage that it died in has that cause."""
+    """Return the facts that a child process sent last; the stage that it died in has that cause."""
     receiving, sending = context.Pipe(duplex=False)
     child = context.Process(target=_child, args=(family, sending), daemon=True)
     child.start()
