@@ -47,6 +47,9 @@ def install() -> None:
     """Make ``mmcv._ext`` importable without compiled operators; safe to call repeatedly."""
     if not _is_installed():
         sys.meta_path.append(_StandInFinder())
+    if 'mmcv' in sys.modules:
+        from .placeholders import fill_placeholders
+        fill_placeholders()
 
 
 def _is_installed() -> bool:

@@ -131,6 +131,16 @@ def test_a_script_that_imports_the_host_at_once(run):
     assert 'usage: test.py' in done.stdout
 
 
+def test_it_may_be_imported_after_a_host(run):
+    """The maintained mmdet replaces operators that it cannot import; mmpretrain imports mmdet."""
+    done = run('import mmpretrain.models, auglocal_mm\n'
+               'from mmcv.ops import batched_nms, roi_align\n'
+               'from mmdet.models.dense_heads import rpn_head\n'
+               'from mmdet.structures.mask import structures\n'
+               'print(rpn_head.batched_nms is batched_nms, structures.roi_align is roi_align)')
+    assert done.stdout.splitlines()[-1] == 'True True', done.stderr
+
+
 def test_a_reload_changes_nothing(run):
     """As notebooks reload modules, while mmcv keeps the operators that it has."""
     done = run('import importlib, sys, auglocal_mm.operators.stand_in as it, mmcv.ops\n'
