@@ -25,7 +25,7 @@ from .run_folder import RunFolder
 
 #: Step -> seconds that it takes on two cores; the guess that the console starts from.
 EXPECTED_SECONDS = {
-    'data': 8, 'classification': 78, 'export': 14, 'detection': 165, 'box_and_mask_ap': 13,
+    'data': 14, 'classification': 71, 'export': 19, 'detection': 182, 'box_and_mask_ap': 11,
     'report': 4,
 }
 #: Processor-seconds that all commands need on two free cores. Not a limit: a slower or a

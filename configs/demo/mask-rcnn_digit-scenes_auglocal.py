@@ -2,7 +2,7 @@
 
     tools/train.py configs/demo/resnet34-slim_digits_auglocal.py
     tools/model_converters/export_backbone.py \
-        work_dirs/resnet34-slim_digits_auglocal/epoch_16.pth \
+        work_dirs/resnet34-slim_digits_auglocal/epoch_12.pth \
         work_dirs/resnet34-slim_digits_auglocal/backbone.pth
     tools/train.py configs/demo/mask-rcnn_digit-scenes_auglocal.py
 

@@ -2,7 +2,7 @@
 
     tools/train.py configs/demo/resnet34-slim_digits_bp.py
     tools/model_converters/export_backbone.py \
-        work_dirs/resnet34-slim_digits_bp/epoch_16.pth \
+        work_dirs/resnet34-slim_digits_bp/epoch_12.pth \
         work_dirs/resnet34-slim_digits_bp/backbone.pth
     tools/train.py configs/demo/mask-rcnn_digit-scenes_bp.py
 

@@ -53,7 +53,7 @@ model = dict(
             loss_bbox=dict(type='L1Loss', loss_weight=1.0)),
         mask_roi_extractor=dict(
             type='SingleRoIExtractor',
-            roi_layer=dict(type='RoIAlign', output_size=10, sampling_ratio=2),
+            roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
             out_channels=32,
             finest_scale=28,
             featmap_strides=[4, 8, 16, 32]),
@@ -93,7 +93,7 @@ model = dict(
                 ignore_iof_thr=-1),
             sampler=dict(type='RandomSampler', num=64, pos_fraction=0.5, neg_pos_ub=-1,
                          add_gt_as_proposals=True),
-            mask_size=20,
+            mask_size=14,
             pos_weight=-1,
             debug=False)),
     test_cfg=dict(
