@@ -116,7 +116,7 @@ def _build(mmcv, folder):
     """Return a wheel with operators, built from source and kept under ``build/``."""
     mmcv.pip.install('ninja', 'numpy', 'packaging')
     source = _unpack_source(mmcv, folder)
-    environment = {'MAX_JOBS': str(jobs())}
+    environment = {'MMCV_WITH_OPS': '1', 'MAX_JOBS': str(jobs())}
     if _device(mmcv.pip.python) == 'cpu':
         environment['CUDA_VISIBLE_DEVICES'] = ''
     mmcv.pip.progress = build_progress
