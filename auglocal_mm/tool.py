@@ -27,7 +27,7 @@ def tool() -> Iterator[None]:
 
 
 def _is_users(error: BaseException) -> bool:
-    from .checkpoint import CheckpointError
+    from .checkpoints import CheckpointError
     from .datasets.errors import DataError
     if isinstance(error, (CheckpointError, DataError, FileNotFoundError)):
         return True

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
-from auglocal_mm.checkpoint import read_checkpoint, verify_complete
+from auglocal_mm.checkpoints import read_checkpoint, verify_complete
 
 
 def build_classifier(config: Config, *, auxiliary: bool = True) -> Any:

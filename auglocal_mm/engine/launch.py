@@ -1,9 +1,8 @@
-"""From a config file and a tool's options to a runner; shared by the tools."""
+"""From a config to a runner; shared by the tools."""
 from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,116 +13,32 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
-from auglocal_mm.checkpoint import (
+from auglocal_mm.checkpoints import (
     CheckpointError,
     read_checkpoint,
     verify_complete,
     verify_pretrained,
 )
-from auglocal_mm.compat import allow_runner_checkpoints
+from auglocal_mm.checkpoints.safe_globals import allow_runner_checkpoints
 from auglocal_mm.datasets.check import check_data
 from auglocal_mm.datasets.provision import provide_data
 from auglocal_mm.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.models import LocalImageClassifier
-from auglocal_mm.shipped import config_path
 
 from .image_folder import use_image_folder
+from .options import (
+    drop_validation,
+    load_config,
+    resume_from,
+    scale_learning_rate,
+    use_mixed_precision,
+    use_test_time_augmentation,
+)
 
 __all__ = ['add_host_defaults', 'bare_model', 'build_runner', 'drop_validation', 'load_config',
            'load_for_test', 'resume_from', 'scale_learning_rate', 'start_process_group',
            'starting_checkpoint', 'use_image_folder', 'use_mixed_precision',
            'use_test_time_augmentation']
-
-LOCAL_WRAPPER = 'auglocal_mm.AugLocalOptimWrapper'
-
-
-def load_config(path: str, *, work_dir: str | None = None, cfg_options: dict | None = None,
-                launcher: str = 'none') -> Config:
-    """Read a config; a tool's options override it.
-
-    Args:
-        path: A path, or ``package::name`` (see :func:`auglocal_mm.shipped.config_path`).
-        work_dir: Used in place of the config's own.
-        cfg_options: Settings by dotted name.
-        launcher: The launcher that started the ranks.
-
-    Raises:
-        FileNotFoundError: There is no such config.
-    """
-    cfg = Config.fromfile(config_path(path))
-    cfg.launcher = launcher
-    if cfg_options:
-        cfg.merge_from_dict(cfg_options)
-    if work_dir is not None:
-        cfg.work_dir = work_dir
-    elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / Path(path).stem)
-    return cfg
-
-
-def use_mixed_precision(cfg: Config) -> None:
-    """Apply ``--amp``: float16 on an accelerator, bfloat16 on the CPU.
-
-    Raises:
-        ValueError: The optimizer wrapper does not support it here.
-    """
-    wrapper = cfg.optim_wrapper
-    kind = wrapper.get('type', 'OptimWrapper')
-    if kind == LOCAL_WRAPPER:
-        if wrapper.get('dtype') is None:
-            wrapper.dtype = 'float16' if torch.cuda.is_available() else 'bfloat16'
-    elif kind in ('OptimWrapper', 'AmpOptimWrapper'):
-        if not torch.cuda.is_available():
-            raise ValueError(f'--amp with {kind} needs an accelerator and none was found; leave '
-                             f"--amp out, or use optim_wrapper.type='{LOCAL_WRAPPER}', which "
-                             'autocasts on the CPU as well')
-        wrapper.type = 'AmpOptimWrapper'
-        wrapper.setdefault('loss_scale', 'dynamic')
-    else:
-        raise ValueError(f'--amp does not know optim_wrapper.type={kind!r}; set its precision in '
-                         'the config')
-
-
-def scale_learning_rate(cfg: Config) -> None:
-    """Apply ``--auto-scale-lr``, based on ``auto_scale_lr.base_batch_size``.
-
-    Raises:
-        ValueError: The config states no base batch size.
-    """
-    if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
-        raise ValueError('--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=…) in the '
-                         'config: the total batch size that its learning rate was chosen for')
-    cfg.auto_scale_lr.enable = True
-
-
-def use_test_time_augmentation(cfg: Config) -> None:
-    """Apply ``--tta``: the config's ``tta_model`` and ``tta_pipeline``, else flipped images.
-
-    Raises:
-        ValueError: It is a detection config without them, or its pipeline is hidden.
-    """
-    pipeline = cfg.test_dataloader.dataset.get('pipeline')
-    if pipeline is None:
-        raise ValueError('--tta cannot see the pipeline inside '
-                         f'{cfg.test_dataloader.dataset.type}; give the wrapped data set '
-                         'itself as test_dataloader.dataset')
-    if cfg.get('default_scope') == 'mmpretrain':
-        cfg.setdefault('tta_model', {'type': 'AverageClsScoreTTA'})
-        flips = [{'type': 'RandomFlip', 'prob': 1.0}, {'type': 'RandomFlip', 'prob': 0.0}]
-        cfg.setdefault('tta_pipeline', [*pipeline[:-1], {
-            'type': 'TestTimeAug', 'transforms': [flips, [pipeline[-1]]]}])
-    if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
-        raise ValueError('--tta needs tta_model and tta_pipeline in a detection config; mmdet '
-                         'has no default for averaging masks')
-    cfg.model = {**cfg.tta_model, 'module': cfg.model}
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-
-
-def resume_from(cfg: Config, path: str) -> None:
-    """Apply ``--resume [PATH]``; ``auto`` finds the latest checkpoint in the work_dir."""
-    cfg.resume = True
-    cfg.load_from = None if path == 'auto' else path
-
 
 def starting_checkpoint(cfg: Config) -> str | None:
     """Check the file that mmengine will load or resume from, and return its path.
@@ -143,11 +58,6 @@ def starting_checkpoint(cfg: Config) -> str | None:
                               f'{", ".join(sorted(missing))}. To start from its weights, set '
                               'load_from in the config, without resume')
     return path
-
-
-def drop_validation(cfg: Config) -> None:
-    """Apply ``--no-validate``."""
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
 
 
 def start_process_group(cfg: Config) -> None:

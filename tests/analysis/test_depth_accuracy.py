@@ -15,7 +15,7 @@ from auglocal_mm.analysis.depth_accuracy import (
 from auglocal_mm.analysis.depth_chart import depth_chart
 from auglocal_mm.analysis.similarity_study import compare_networks
 from auglocal_mm.analysis.trained_model import build_classifier, images_of
-from auglocal_mm.checkpoint import CheckpointError
+from auglocal_mm.checkpoints import CheckpointError
 
 
 def config(root, rule):

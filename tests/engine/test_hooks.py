@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from auglocal_mm.checkpoint import CheckpointError
+from auglocal_mm.checkpoints import CheckpointError
 from auglocal_mm.engine.hooks.random_state_hook import set_random_state, take_random_state
 from auglocal_mm.engine.launch import build_runner, resume_from
 

@@ -13,7 +13,7 @@ import torch
 from made_data import make_coco, make_imagenet
 from PIL import Image
 
-from auglocal_mm.checkpoint import read_checkpoint
+from auglocal_mm.checkpoints import read_checkpoint
 from auglocal_mm.datasets import MissingDataError
 from auglocal_mm.reproduction.cli import main
 

@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument('checkpoint', help='a file that tools/train.py saved')
     parser.add_argument('out', help='file to write')
     args = parser.parse_args()
-    from auglocal_mm.checkpoint import export_backbone
+    from auglocal_mm.checkpoints import export_backbone
     entries = export_backbone(args.checkpoint, args.out)
     print(f'{entries} entries of the backbone written to {args.out}')
 

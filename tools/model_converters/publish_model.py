@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument('--config', help='config of the model, if IN holds none or its '
                         'components must be imported first')
     args = parser.parse_args()
-    from auglocal_mm.publish import publish_model
+    from auglocal_mm.checkpoints import publish_model
     print(publish_model(args.checkpoint, args.out, config=args.config))
 
 

@@ -3,7 +3,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from auglocal_mm.checkpoint import verify_pretrained
+from auglocal_mm.checkpoints import verify_pretrained
 from auglocal_mm.registry import HOOKS
 
 

@@ -8,7 +8,7 @@ from mmengine.registry import MODEL_WRAPPERS, MODELS, DefaultScope
 from small import auglocal, classifier
 
 from auglocal_mm import VerifyPretrainedHook
-from auglocal_mm.checkpoint import (
+from auglocal_mm.checkpoints import (
     CheckpointError,
     export_backbone,
     read_checkpoint,

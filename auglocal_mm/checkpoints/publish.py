@@ -12,8 +12,10 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from .checkpoint import CheckpointError, read_checkpoint, verify_complete
+from .complete import verify_complete
+from .errors import CheckpointError
 from .literal_config import read_literal_config
+from .read import read_checkpoint
 
 #: What a training run records about itself and users of its weights need.
 KEPT_META = ('cfg', 'dataset_meta', 'epoch', 'iter', 'seed', 'mmengine_version')

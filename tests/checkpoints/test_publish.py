@@ -7,8 +7,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from small import CLASSES, auglocal, classifier
 
-from auglocal_mm.checkpoint import CheckpointError, read_checkpoint
-from auglocal_mm.publish import publish_model
+from auglocal_mm.checkpoints import CheckpointError, publish_model, read_checkpoint
 
 BACKBONE = {'type': 'auglocal_mm.ResNetCIFAR', 'depth': 20, 'stem_channels': 4,
             'base_channels': 4}

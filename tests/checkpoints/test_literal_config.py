@@ -2,7 +2,7 @@
 import pytest
 from config_files import CONFIGS, parse
 
-from auglocal_mm.literal_config import read_literal_config
+from auglocal_mm.checkpoints.literal_config import read_literal_config
 
 WHOLE = [path for path in sorted(CONFIGS.rglob('*.py')) if '_base_' not in path.parts]
 

@@ -15,7 +15,7 @@ def allow_runner_checkpoints() -> None:
     By default, torch ≥ 2.6 refuses everything but tensors and plain values. A runner's
     checkpoint also holds its loss history: ``HistoryBuffer`` over NumPy arrays.
     The original mmengine cannot resume without this function. The maintained one
-    falls back to unpickling anything, which :mod:`auglocal_mm.checkpoint` prevents.
+    falls back to unpickling anything, which :mod:`auglocal_mm.checkpoints` prevents.
     """
     core = importlib.import_module('numpy._core' if hasattr(np, '_core') else 'numpy.core')
     dtypes = {type(np.dtype(kind)) for kind in ('bool', 'i4', 'i8', 'u1', 'u4', 'f4', 'f8')}

@@ -1,0 +1,93 @@
+"""Checks that a checkpoint covers the module that is to load it."""
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from .errors import CheckpointError, some
+from .read import read_checkpoint
+
+#: Prefixes of entries that inference does not need.
+OPTIONAL = ('auxiliary.', 'data_preprocessor.')
+
+
+def verify_complete(model: nn.Module, content: Mapping[str, Any], path: str | Path, *,
+                    optional: tuple[str, ...] = OPTIONAL) -> None:
+    """Check that a checkpoint has every weight of a model.
+
+    Args:
+        model: The model about to load it.
+        content: What :func:`read_checkpoint` returned.
+        path: The file, for the message.
+        optional: Prefixes that may be missing.
+
+    Raises:
+        CheckpointError: Names the keys that are missing or have another shape.
+    """
+    require_complete(model, content['state_dict'], str(path), optional=optional)
+
+
+def verify_pretrained(model: nn.Module) -> None:
+    """Check every ``init_cfg=dict(type='Pretrained', …)`` in a built model.
+
+    If such a file does not fit, mmengine only warns and trains from random weights.
+    Call this before training. Files that mmengine would download are not checked.
+
+    Raises:
+        CheckpointError: A file is missing or does not cover its module.
+    """
+    for name, module in model.named_modules():
+        for init in _as_list(getattr(module, 'init_cfg', None)):
+            if init.get('type') != 'Pretrained' or '://' in init.get('checkpoint', '://'):
+                continue
+            prefix = init.get('prefix') or ''
+            prefix = f'{prefix.rstrip(".")}.' if prefix else ''
+            state = read_checkpoint(init['checkpoint'])['state_dict']
+            hint = f' under prefix {prefix!r}' if prefix else ' (no prefix is set)'
+            require_complete(module, strip(state, prefix), f'{init["checkpoint"]}{hint}',
+                              optional=OPTIONAL, exactly=bool(prefix),
+                              owner=name or type(module).__name__)
+
+
+def _as_list(init_cfg: Any) -> list[dict]:
+    entries = init_cfg if isinstance(init_cfg, (list, tuple)) else [init_cfg]
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def strip(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the entries under a prefix, without it."""
+    return {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}
+
+
+def require_complete(module: nn.Module, state: Mapping[str, Tensor], source: str, *,
+                      optional: tuple[str, ...] = (), exactly: bool = False,
+                      owner: str = '') -> None:
+    """Load into a copy, as mmengine would (its hooks may convert keys), and judge the outcome."""
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    own = module.state_dict()
+    misshapen = [f'{key} {tuple(state[key].shape)} for {tuple(value.shape)}'
+                 for key, value in own.items() if key in state and state[key].shape != value.shape]
+    kept = {key: value for key, value in state.items()
+            if key not in own or value.shape == own[key].shape}
+    try:
+        outcome = copy.deepcopy(module).load_state_dict(kept, strict=False)
+    except RuntimeError as error:
+        raise CheckpointError(f'{source} does not fit {owner or type(module).__name__}: '
+                              f'{error}') from error
+    missing = [key for key in outcome.missing_keys
+               if key not in state and not key.startswith(optional)
+               and not key.endswith('num_batches_tracked')]
+    surplus = outcome.unexpected_keys if exactly else []
+    if missing or misshapen or surplus:
+        kinds = (('entries missing', missing), ('of another shape', misshapen),
+                 ('not used', surplus))
+        faults = ', '.join(f'{len(keys)} {kind} ({some(keys)})' for kind, keys in kinds if keys)
+        found = f'the file has {some(state)}' if state else 'the file has nothing there'
+        raise CheckpointError(
+            f'{source} does not cover {owner or type(module).__name__} of {len(own)} entries: '
+            f'{faults}; {found}. Missing weights would stay random; give the checkpoint of this '
+            'architecture and the right prefix')
