@@ -2,11 +2,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmengine.model import PretrainedInit
+from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import Tensor, nn
+
+from auglocal_mm.named import means
 
 from .errors import CheckpointError, some
 from .read import read_checkpoint
@@ -35,22 +39,69 @@ def verify_pretrained(model: nn.Module) -> None:
     """Check every ``init_cfg=dict(type='Pretrained', …)`` in a built model.
 
     If such a file does not fit, mmengine only warns and trains from random weights.
-    Call this before training. Files that mmengine would download are not checked.
+    Call this before training. Every spelling of the type counts, as do overrides
+    inside another initialisation. Files that mmengine would download are not checked.
 
     Raises:
         CheckpointError: A file is missing or does not cover its module.
     """
     for name, module in model.named_modules():
         for init in _as_list(getattr(module, 'init_cfg', None)):
-            if init.get('type') != 'Pretrained' or '://' in init.get('checkpoint', '://'):
-                continue
-            prefix = init.get('prefix') or ''
-            prefix = f'{prefix.rstrip(".")}.' if prefix else ''
-            state = read_checkpoint(init['checkpoint'])['state_dict']
-            hint = f' under prefix {prefix!r}' if prefix else ' (no prefix is set)'
-            require_complete(module, strip(state, prefix), f'{init["checkpoint"]}{hint}',
-                              optional=OPTIONAL, exactly=bool(prefix),
-                              owner=name or type(module).__name__)
+            for owner, target, each in _initialisations(name, module, init):
+                if means(each.get('type'), PretrainedInit, WEIGHT_INITIALIZERS):
+                    _verify_initialisation(owner, target, each)
+
+
+def pretrained_files(model: Any, *, scope: str | None = None) -> Iterator[str]:
+    """Yield the local files that a model's config names for its initial weights.
+
+    Args:
+        model: The config of a model, with any nesting.
+        scope: Its ``default_scope``.
+    """
+    if isinstance(model, Mapping):
+        named = []
+        if 'checkpoint' in model and means(model.get('type'), PretrainedInit, WEIGHT_INITIALIZERS,
+                                           scope=scope):
+            named.append(model.get('checkpoint'))
+        named.append(model.get('pretrained'))
+        yield from (name for name in named if isinstance(name, str) and not _elsewhere(name))
+        model = list(model.values())
+    if isinstance(model, (list, tuple)):
+        for each in model:
+            yield from pretrained_files(each, scope=scope)
+
+
+def _elsewhere(name: str | Path) -> bool:
+    return '://' in str(name) and not Path(name).is_file()
+
+
+def _initialisations(name: str, module: nn.Module, init: Mapping[str, Any],
+                     ) -> Iterator[tuple[str, nn.Module, Mapping[str, Any]]]:
+    """Yield an initialisation and its overrides, each with the module it is for."""
+    yield name, module, init
+    for override in _as_list(init.get('override')):
+        part = getattr(module, str(override.get('name')), None)
+        if isinstance(part, nn.Module):
+            # mmengine fills an override that only has a name from the outer settings.
+            settings = override if 'type' in override else init
+            yield f'{name}.{override["name"]}'.lstrip('.'), part, settings
+
+
+def _verify_initialisation(owner: str, module: nn.Module, init: Mapping[str, Any]) -> None:
+    owner = owner or type(module).__name__
+    checkpoint = init.get('checkpoint')
+    if not (isinstance(checkpoint, (str, Path)) and str(checkpoint)):
+        raise CheckpointError(f'init_cfg of {owner} has checkpoint={checkpoint!r}; give the path '
+                              'of a file')
+    if _elsewhere(checkpoint):
+        return
+    prefix = init.get('prefix') or ''
+    prefix = f'{prefix.rstrip(".")}.' if prefix else ''
+    state = read_checkpoint(checkpoint)['state_dict']
+    hint = f' under prefix {prefix!r}' if prefix else ' (no prefix is set)'
+    require_complete(module, strip(state, prefix), f'{checkpoint}{hint}', optional=OPTIONAL,
+                     exactly=bool(prefix), owner=owner)
 
 
 def _as_list(init_cfg: Any) -> list[dict]:

@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from mmengine.config import Config, ConfigDict
-from mmengine.registry import MODELS, DefaultScope
-from torch import nn
 
 from .complete import verify_complete
 from .errors import CheckpointError
-from .literal_config import read_literal_config
+from .own_model import own_model
 from .read import read_checkpoint
+from .starting_weights import require_finite
 
 #: What a training run records about itself and users of its weights need.
 KEPT_META = ('cfg', 'dataset_meta', 'epoch', 'iter', 'seed', 'mmengine_version')
@@ -44,47 +43,23 @@ def publish_model(checkpoint: str | Path, out: str | Path, *,
         ``<out>-<first 8 digits of the file's SHA-256>.pth``.
 
     Raises:
-        CheckpointError: The checkpoint is unreadable or has no config, a weight is
-            missing, or the written file differs.
+        CheckpointError: The checkpoint is unreadable or has no config, its config names
+            something that is not registered, a weight is missing or not finite, or the
+            written file differs.
     """
     content = read_checkpoint(checkpoint)
     meta = content.get('meta') or {}
-    verify_complete(_build_model(_config_of(meta, checkpoint, config), checkpoint), content,
-                    checkpoint)
+    model = own_model(content, checkpoint, config)
+    if model is None:
+        raise CheckpointError(f'{checkpoint} holds no config, so missing weights cannot be '
+                              'detected; give --config')
+    verify_complete(model, content, checkpoint)
+    require_finite(content['state_dict'], checkpoint)
     published = {
         'state_dict': {key: value for key, value in content['state_dict'].items()
                        if not key.startswith('auxiliary.')},
         'meta': {key: meta[key] for key in KEPT_META if key in meta}}
     return _write_with_checksum(published, Path(out))
-
-
-def _config_of(meta: Mapping[str, Any], checkpoint: str | Path,
-               config: str | Path | None) -> ConfigDict:
-    if config is not None:
-        if not Path(config).is_file():
-            raise FileNotFoundError(f'no config at {config}')
-        cfg = Config.fromfile(config)
-    elif 'cfg' in meta:
-        cfg = ConfigDict(read_literal_config(meta['cfg']))
-    else:
-        raise CheckpointError(f'{checkpoint} holds no config, so missing weights cannot be '
-                              'detected; give --config')
-    if cfg.get('model') is None:
-        raise CheckpointError(f'the config of {checkpoint} holds no model; give --config')
-    return cfg
-
-
-def _build_model(cfg: ConfigDict, checkpoint: str | Path) -> nn.Module:
-    model = cfg.model
-    model.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
-    scope = cfg.get('default_scope', 'mmpretrain')
-    try:
-        with DefaultScope.overwrite_default_scope(scope):
-            return MODELS.build(model)
-    except (KeyError, ImportError) as error:
-        raise CheckpointError(
-            f'the model of {checkpoint} cannot be built here ({error}); give --config with a '
-            'config whose custom_imports import its components') from error
 
 
 def _write_with_checksum(content: dict[str, Any], out: Path) -> Path:
@@ -107,6 +82,17 @@ def _write_with_checksum(content: dict[str, Any], out: Path) -> Path:
 def _require_same(content: Mapping[str, Any], read: Mapping[str, Any]) -> None:
     wanted, got = content['state_dict'], read['state_dict']
     differing = [key for key in wanted if key not in got or not torch.equal(wanted[key], got[key])]
-    if differing or wanted.keys() != got.keys() or content['meta'] != read.get('meta'):
+    if differing or wanted.keys() != got.keys() or not _equal(content['meta'], read.get('meta')):
         raise CheckpointError(f'the written file differs from its content ({differing[:1]}); '
                               'check the disk and try again')
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Compare plain values; ``==`` of NumPy arrays is no answer, and NaN equals NaN here."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return bool(one == other) or (one != one and other != other)

@@ -1,29 +1,31 @@
 """From a config to a runner; shared by the tools."""
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any
 
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
-from mmengine.model import BaseTTAModel, is_model_wrapper
-from mmengine.registry import RUNNERS
+from mmengine.model import BaseTTAModel, MMDistributedDataParallel, is_model_wrapper
+from mmengine.registry import MODEL_WRAPPERS, RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
 from auglocal_mm.checkpoints import (
-    CheckpointError,
+    judge_overlap,
+    pretrained_files,
     read_checkpoint,
+    require_resumable,
+    require_training_state,
+    use_safe_reader,
     verify_complete,
     verify_pretrained,
 )
-from auglocal_mm.checkpoints.safe_globals import allow_runner_checkpoints
 from auglocal_mm.datasets.check import check_data
 from auglocal_mm.datasets.provision import provide_data
 from auglocal_mm.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.models import LocalImageClassifier
+from auglocal_mm.named import means
 
 from .image_folder import use_image_folder
 from .options import (
@@ -52,11 +54,8 @@ def starting_checkpoint(cfg: Config) -> str | None:
     if path is None:
         return None
     content = read_checkpoint(path)
-    missing = {'meta', 'optimizer', 'message_hub'} - set(content)
-    if cfg.get('resume') and missing:
-        raise CheckpointError(f'{path} cannot be resumed: it holds no '
-                              f'{", ".join(sorted(missing))}. To start from its weights, set '
-                              'load_from in the config, without resume')
+    if cfg.get('resume'):
+        require_training_state(content, path)
     return path
 
 
@@ -74,7 +73,8 @@ def start_process_group(cfg: Config) -> None:
     wrapper = cfg.get('model_wrapper_cfg') or {
         'type': 'MMDistributedDataParallel', 'broadcast_buffers': False,
         'find_unused_parameters': cfg.get('find_unused_parameters', False)}
-    if wrapper.get('type', 'MMDistributedDataParallel') == 'MMDistributedDataParallel':
+    if means(wrapper.get('type', 'MMDistributedDataParallel'), MMDistributedDataParallel,
+             MODEL_WRAPPERS, scope=cfg.get('default_scope')):
         # A module on the CPU must not be given device ids.
         wrapper['device_ids'] = None
     cfg.model_wrapper_cfg = wrapper
@@ -120,11 +120,11 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     require_backends(cfg)
     check_data(cfg, splits=splits)
     provide_data(cfg, splits=splits)
+    use_safe_reader()
     start = starting_checkpoint(cfg)
     if 'train' in splits:
-        for path in _pretrained_files(cfg.model):
+        for path in pretrained_files(cfg.model, scope=cfg.get('default_scope')):
             read_checkpoint(path)
-    allow_runner_checkpoints()
     if cfg.get('default_scope') == 'mmdet':
         import_hosts('mmdet.datasets', 'mmdet.models')
     add_host_defaults(cfg)
@@ -134,9 +134,21 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     model = bare_model(runner)
     if 'train' in splits and isinstance(model, LocalImageClassifier):
         model.check_batch_size(cfg.train_dataloader.get('batch_size'))
-    if 'train' in splits and not (cfg.get('resume') and start):
-        verify_pretrained(model)
+    if 'train' in splits:
+        _judge_start(runner, model, start)
     return runner
+
+
+def _judge_start(runner: Runner, model: nn.Module, start: str | None) -> None:
+    """Compare the model with the weights that it will start from, before any is loaded."""
+    if start is None:
+        verify_pretrained(model)
+    elif runner._resume:
+        require_resumable(model, read_checkpoint(start), start)
+    else:
+        told = judge_overlap(model, read_checkpoint(start), start)
+        if told:
+            runner.logger.warning(told)
 
 
 def load_for_test(cfg: Config, checkpoint: str) -> Runner:
@@ -151,18 +163,3 @@ def bare_model(runner: Runner) -> nn.Module:
     """Return the model without its wrapper for data parallel or test time augmentation."""
     wrapped = is_model_wrapper(runner.model) or isinstance(runner.model, BaseTTAModel)
     return runner.model.module if wrapped else runner.model
-
-
-def _walk(node: Any) -> Iterator[dict]:
-    if isinstance(node, dict):
-        yield node
-        for value in node.values():
-            yield from _walk(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _walk(value)
-
-
-def _pretrained_files(model: dict) -> list[str]:
-    return [node['checkpoint'] for node in _walk(model)
-            if node.get('type') == 'Pretrained' and '://' not in node.get('checkpoint', '://')]

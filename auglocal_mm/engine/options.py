@@ -5,8 +5,13 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
 
+from auglocal_mm.named import class_of
 from auglocal_mm.shipped import config_path
+
+from .optim_wrapper import AugLocalOptimWrapper
 
 LOCAL_WRAPPER = 'auglocal_mm.AugLocalOptimWrapper'
 
@@ -42,20 +47,21 @@ def use_mixed_precision(cfg: Config) -> None:
         ValueError: The optimizer wrapper does not support it here.
     """
     wrapper = cfg.optim_wrapper
-    kind = wrapper.get('type', 'OptimWrapper')
-    if kind == LOCAL_WRAPPER:
+    kind = class_of(wrapper.get('type', 'OptimWrapper'), OPTIM_WRAPPERS,
+                    scope=cfg.get('default_scope'))
+    if isinstance(kind, type) and issubclass(kind, AugLocalOptimWrapper):
         if wrapper.get('dtype') is None:
             wrapper.dtype = 'float16' if torch.cuda.is_available() else 'bfloat16'
-    elif kind in ('OptimWrapper', 'AmpOptimWrapper'):
+    elif kind in (OptimWrapper, AmpOptimWrapper):
         if not torch.cuda.is_available():
-            raise ValueError(f'--amp with {kind} needs an accelerator and none was found; leave '
-                             f"--amp out, or use optim_wrapper.type='{LOCAL_WRAPPER}', which "
-                             'autocasts on the CPU as well')
+            raise ValueError(f'--amp with {kind.__name__} needs an accelerator and none was found; '
+                             f"leave --amp out, or use optim_wrapper.type='{LOCAL_WRAPPER}', "
+                             'which autocasts on the CPU as well')
         wrapper.type = 'AmpOptimWrapper'
         wrapper.setdefault('loss_scale', 'dynamic')
     else:
-        raise ValueError(f'--amp does not know optim_wrapper.type={kind!r}; set its precision in '
-                         'the config')
+        raise ValueError(f'--amp does not know optim_wrapper.type={wrapper.get("type")!r}; set '
+                         'its precision in the config')
 
 
 def scale_learning_rate(cfg: Config) -> None:

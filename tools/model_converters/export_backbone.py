@@ -16,9 +16,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('checkpoint', help='a file that tools/train.py saved')
     parser.add_argument('out', help='file to write')
+    parser.add_argument('--config', help='config of the model, if its components must be '
+                        'imported first')
     args = parser.parse_args()
     from auglocal_mm.checkpoints import export_backbone
-    entries = export_backbone(args.checkpoint, args.out)
+    entries = export_backbone(args.checkpoint, args.out, config=args.config)
     print(f'{entries} entries of the backbone written to {args.out}')
 
 
