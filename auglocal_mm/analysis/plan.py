@@ -8,6 +8,8 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
 from auglocal_mm.engine.launch import load_config
+from auglocal_mm.models import LocalImageClassifier
+from auglocal_mm.named import means
 from auglocal_mm.plan import LocalPlan
 
 #: Transforms of mmcv that take a size as (width, height); all others take (height, width).
@@ -44,8 +46,8 @@ def require_local(cfg: Config, path: str) -> None:
     Raises:
         ValueError: The config's model is not a ``LocalImageClassifier``.
     """
-    kind = cfg.get('model', {}).get('type')
-    if kind != 'auglocal_mm.LocalImageClassifier':
+    kind = (cfg.get('model') or {}).get('type')
+    if not means(kind, LocalImageClassifier, MODELS, scope=cfg.get('default_scope')):
         raise ValueError(f'{path} has model.type={kind!r}, which is not trained locally; '
                          "a plan needs model.type='auglocal_mm.LocalImageClassifier'")
 

@@ -34,8 +34,9 @@ FAR_REACHING = (
 )
 FIX = ('If you trust the file, give --config with a config of your own, whose custom_imports '
        'import its components')
-#: Values of ``type`` that are no classes: mmcv's kinds of suppression, chosen at inference.
-SUPPRESSIONS = frozenset({'nms', 'soft_nms', 'nms_match'})
+#: Values of ``type`` that no registry sees: kinds of suppression, and of mmdet's FPG layers.
+UNREGISTERED = frozenset({'nms', 'soft_nms', 'nms_match', 'conv', 'interpolation_conv',
+                          'last_conv'})
 
 
 def build_untrusted(model: Mapping[str, Any], *, scope: str, source: object) -> nn.Module:
@@ -121,7 +122,7 @@ class RegisteredClasses:
             yield from self.faults(value, key)
 
     def _fault(self, kind: Any) -> str | None:
-        if isinstance(kind, str) and kind in SUPPRESSIONS:
+        if isinstance(kind, str) and kind in UNREGISTERED:
             return None
         found = self._by_name.get(kind) if isinstance(kind, str) else None
         if found is None:

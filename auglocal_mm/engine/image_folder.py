@@ -5,12 +5,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import DATASETS, TRANSFORMS
+from mmpretrain.datasets import CIFAR10, CIFAR100
+from mmpretrain.datasets.transforms import RandomCrop
 
+from auglocal_mm.datasets import STL10, SVHN, Digits, ImageFolder
 from auglocal_mm.datasets.errors import DataError
 from auglocal_mm.datasets.image_folder import class_images, class_names, read_image, split_folder
+from auglocal_mm.named import class_of, means
 
 #: Data sets whose samples hold an RGB array, so that no pipeline loads a file.
-ARRAY_DATASETS = frozenset({'CIFAR10', 'CIFAR100', 'SVHN', 'STL10', 'Digits', 'ImageFolder'})
+ARRAY_DATASETS = (CIFAR10, CIFAR100, SVHN, STL10, Digits, ImageFolder)
 #: Their settings that say where their files are.
 _PLACES = frozenset({'type', 'data_root', 'data_prefix', 'ann_file', 'download'})
 SPLITS = ('train', 'val', 'test')
@@ -32,11 +37,12 @@ def use_image_folder(cfg: Config, path: str) -> None:
     for name in SPLITS:
         loader = cfg.get(f'{name}_dataloader')
         for key, dataset in _leaves(loader, 'dataset', f'{name}_dataloader.dataset'):
-            kind = str(dataset.get('type')).rpartition('.')[2]
-            if kind not in ARRAY_DATASETS:
+            kind = dataset.get('type')
+            if not means(kind, ARRAY_DATASETS, DATASETS, scope='mmpretrain'):
+                names = ', '.join(sorted(each.__name__ for each in ARRAY_DATASETS))
                 raise ValueError(
-                    f'--image-folder replaces data sets that hold arrays '
-                    f'({", ".join(sorted(ARRAY_DATASETS))}), but {key}.type is {kind!r}, whose '
+                    f'--image-folder replaces data sets that hold arrays ({names}), but '
+                    f'{key}.type is {getattr(kind, "__name__", kind)!r}, whose '
                     f'pipeline loads files; set {key}.data_root by --cfg-options instead')
             _replace(dataset, path)
             _check_classes(cfg, path, dataset)
@@ -104,15 +110,13 @@ def _crop_of(pipeline: Sequence[dict]) -> tuple[int, int] | None:
     if _resizes(pipeline):
         return None
     for step in pipeline:
-        if _name(step) == 'RandomCrop':
+        if means(step.get('type'), RandomCrop, TRANSFORMS, scope='mmpretrain'):
             size = step['crop_size']
             return (size, size) if isinstance(size, int) else (size[0], size[1])
     return None
 
 
 def _resizes(pipeline: Sequence[dict] | None) -> bool:
-    return any('Resize' in _name(step) for step in pipeline or ())
-
-
-def _name(step: dict) -> str:
-    return str(step.get('type')).rpartition('.')[2]
+    # OpenMMLab and torchvision have a dozen transforms that resize, without a common base.
+    kinds = [class_of(step.get('type'), TRANSFORMS, scope='mmpretrain') for step in pipeline or ()]
+    return any('Resize' in getattr(kind, '__name__', '') for kind in kinds)

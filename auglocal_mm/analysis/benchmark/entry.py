@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auglocal_mm.named import class_of
+from auglocal_mm.registry import LOCAL_RULES
 from auglocal_mm.shipped import shipped
 
 #: Rule of a config -> method, as named in charts.
@@ -109,8 +111,8 @@ def method_of(model: dict[str, Any]) -> str | None:
     Returns:
         ``None`` for a custom rule.
     """
-    rule = str((model.get('local') or {}).get('type', 'Backprop')).rpartition('.')[2]
-    method = METHODS.get(rule)
+    kind = (model.get('local') or {}).get('type', 'auglocal_mm.Backprop')
+    method = METHODS.get(getattr(class_of(kind, LOCAL_RULES), '__name__', ''))
     if method == 'bp' and (model.get('backbone') or {}).get('with_cp'):
         return 'checkpoint'
     return method
