@@ -155,8 +155,11 @@ def _checked(content: Any, path: Path) -> dict[str, Any]:
                               'remove it from the file')
     for key in ('cfg', 'config'):
         # mmengine would run this text as Python.
+        text = meta.get(key, '')
         try:
-            read_literal_config(meta.get(key, ''))
+            if not isinstance(text, str):
+                raise TypeError(f'it is a {type(text).__name__}, not text')
+            read_literal_config(text)
         except (TypeError, ValueError, RecursionError, MemoryError) as error:
             raise CheckpointError(f'meta[{key!r}] of {path} is not a dumped config '
                                   f'({_first_line(error)}); remove it from the file') from error

@@ -93,6 +93,11 @@ def scalar(dtype: Any, content: Any = b'') -> Any:
         raise ForbiddenError('a NumPy number whose bytes do not fit its dtype') from error
 
 
+def no_bytes() -> bytes:
+    """Answer for ``bytes``, by which an array without elements is pickled."""
+    return b''
+
+
 def statistic(owner: Any, name: Any) -> StatisticRecord:
     """Answer for ``getattr``, by which a pickled history names its own statistics."""
     if owner is not HistoryRecord or name not in STATISTICS:
@@ -105,6 +110,8 @@ ANSWERS: dict[str, Any] = {
     'mmengine.logging.history_buffer.HistoryBuffer': HistoryRecord,
     'builtins.getattr': statistic,
     '__builtin__.getattr': statistic,
+    'builtins.bytes': no_bytes,
+    '__builtin__.bytes': no_bytes,
     'builtins.slice': slice,
     'numpy.dtype': DtypeRecord,
     'numpy.ndarray': ArrayRecord,
