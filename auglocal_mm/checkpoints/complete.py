@@ -118,12 +118,16 @@ def require_complete(module: nn.Module, state: Mapping[str, Tensor], source: str
                       optional: tuple[str, ...] = (), exactly: bool = False,
                       owner: str = '') -> None:
     """Load into a copy, as mmengine would (its hooks may convert keys), and judge the outcome."""
-    state = {key.removeprefix('module.'): value for key, value in state.items()}
     own = module.state_dict()
+    # What is no tensor cannot be a weight, so a weight of that name is missing.
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    state = {key: value for key, value in state.items()
+             if isinstance(value, Tensor) or not isinstance(own.get(key), Tensor)}
     misshapen = [f'{key} {tuple(state[key].shape)} for {tuple(value.shape)}'
-                 for key, value in own.items() if key in state and state[key].shape != value.shape]
+                 for key, value in own.items()
+                 if isinstance(state.get(key), Tensor) and state[key].shape != value.shape]
     kept = {key: value for key, value in state.items()
-            if key not in own or value.shape == own[key].shape}
+            if not isinstance(own.get(key), Tensor) or value.shape == own[key].shape}
     try:
         outcome = copy.deepcopy(module).load_state_dict(kept, strict=False)
     except RuntimeError as error:

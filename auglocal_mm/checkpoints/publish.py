@@ -88,11 +88,14 @@ def _require_same(content: Mapping[str, Any], read: Mapping[str, Any]) -> None:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """Compare plain values; ``==`` of NumPy arrays is no answer, and NaN equals NaN here."""
+    """Compare what a file may hold; ``==`` of arrays is no answer, and NaN equals NaN here."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, torch.Tensor) or isinstance(other, torch.Tensor):
+        return (type(one) is type(other) and one.shape == other.shape
+                and bool(torch.isclose(one, other, 0, 0, equal_nan=True).all()))
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(one, other)
     return bool(one == other) or (one != one and other != other)

@@ -28,6 +28,7 @@ from auglocal_mm.models import LocalImageClassifier
 from auglocal_mm.named import means
 
 from .image_folder import use_image_folder
+from .loading import guard_loading
 from .options import (
     drop_validation,
     load_config,
@@ -143,7 +144,9 @@ def _judge_start(runner: Runner, model: nn.Module, start: str | None) -> None:
     """Compare the model with the weights that it will start from, before any is loaded."""
     if start is None:
         verify_pretrained(model)
-    elif runner._resume:
+        return
+    guard_loading(runner, start)
+    if runner._resume:
         require_resumable(model, read_checkpoint(start), start)
     else:
         told = judge_overlap(model, read_checkpoint(start), start)
