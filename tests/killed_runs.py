@@ -138,7 +138,10 @@ def _be_rank(rank: int, ranks: int, port: str, said: Path, job: Callable[[], Non
 
 def _train(variants: tuple[str, ...], work_dir: Path, ranks: int, resume: bool, plan: Plan,
            progress: Path | None) -> None:
-    cfg = digit_runs.config(work_dir, *variants, **{'default_hooks.checkpoint.max_keep_ckpts': 1})
+    # As many batches per rank, whatever their number.
+    cfg = digit_runs.config(work_dir, *variants, **{
+        'default_hooks.checkpoint.max_keep_ckpts': 1,
+        'train_dataloader.dataset.indices': 20 * ranks})
     cfg.launcher = 'pytorch' if ranks > 1 else 'none'
     _watch(plan, progress)
     digit_runs.train(cfg, 'auto' if resume else None)
