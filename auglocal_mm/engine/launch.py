@@ -40,6 +40,7 @@ from .options import (
     use_test_time_augmentation,
 )
 from .ownership import own
+from .plain_config import require_plain_config
 from .resume import Found, find_resumable
 
 __all__ = ['add_host_defaults', 'bare_model', 'build_runner', 'drop_validation', 'load_config',
@@ -121,6 +122,8 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
             is missing or impossible; no checkpoint or result was touched.
     """
     require_backends(cfg)
+    if 'train' in splits:
+        require_plain_config(cfg)
     check_data(cfg, splits=splits)
     provide_data(cfg, splits=splits)
     use_safe_reader()

@@ -10,9 +10,12 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook as HostCheckpointHook
 from mmengine.runner import Runner
 
+from auglocal_mm.checkpoints.literal_config import read_literal_config
+from auglocal_mm.checkpoints.plain import plain
 from auglocal_mm.checkpoints.write import remove_abandoned, write_text
 from auglocal_mm.registry import HOOKS
 
+from ..plain_config import recorded_text
 from ..whole_files import NAME as WHOLE_FILES
 from .random_state_hook import RandomStateHook
 
@@ -37,6 +40,10 @@ class CheckpointHook(HostCheckpointHook):
         CheckpointError: A file cannot be written. All old files are still there.
     """
 
+    file_backend: Any
+    backend_args: dict[str, Any] | None
+    best_ckpt_path: str | None
+
     @classmethod
     def of_host(cls, hook: HostCheckpointHook) -> CheckpointHook:
         """Return a hook with the settings of one of mmengine's that has not run yet."""
@@ -50,12 +57,52 @@ class CheckpointHook(HostCheckpointHook):
         if self.backend_args is None and self.file_client_args is None and (
                 type(get_file_backend(place)) is LocalBackend):
             self.backend_args = {'backend': WHOLE_FILES}
+        self._require_plain_meta(runner)
+        self._name_resumed(runner)
         super().before_train(runner)
         self._keep_to_own_folder(runner)
         if is_main_process():
             for folder in {runner.work_dir, str(self.out_dir)}:
                 if osp.isdir(folder):
                     remove_abandoned(Path(folder))
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Convert what :func:`~auglocal_mm.checkpoints.read_checkpoint` would refuse."""
+        faults: list[str] = []
+        for key, value in checkpoint.items():
+            if key not in ('state_dict', 'ema_state_dict'):
+                checkpoint[key] = plain(value, key, faults)
+        meta = checkpoint['meta']
+        try:
+            read_literal_config(meta['cfg'])
+        except ValueError:
+            meta['cfg'] = recorded_text(runner.cfg)
+        if faults:
+            # Nothing is lost for a part that only some hook needs; the weights are saved.
+            runner.logger.warning(f'The checkpoint holds text in place of {"; ".join(faults)}.')
+
+    @staticmethod
+    def _require_plain_meta(runner: Runner) -> None:
+        """Refuse meta information of the data set that a checkpoint could not hold."""
+        faults: list[str] = []
+        plain(getattr(runner.train_dataloader.dataset, 'metainfo', None), 'dataset_meta', faults)
+        if faults:
+            raise ValueError(f'{"; ".join(faults)}: a checkpoint could not hold this. Give the '
+                             "data set's metainfo numbers, strings, lists and dicts only")
+
+    def _name_resumed(self, runner: Runner) -> None:
+        """Let ``last_checkpoint`` name the file that is resumed, if it is this folder's.
+
+        A kill between the two leaves an older name, of a file that is about to be removed.
+        """
+        if not (runner._resume and runner._load_from):
+            return
+        resumed = Path(runner._load_from).absolute()
+        folder = Path(runner.work_dir)
+        if self.out_dir is not None and str(self.out_dir) != runner.work_dir:
+            folder = Path(self.out_dir).absolute() / folder.name
+        if resumed.parent == folder and is_main_process():
+            write_text(str(resumed), Path(runner.work_dir) / POINTER)
 
     def _keep_to_own_folder(self, runner: Runner) -> None:
         """Point to this run's files: a checkpoint names those of the folder it was saved in."""

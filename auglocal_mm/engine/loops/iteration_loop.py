@@ -86,8 +86,8 @@ class IterBasedTrainLoop(HostLoop):
             hook.restore()
 
     def _set_epoch(self, number: int) -> None:
-        for sampler in (self.dataloader.sampler,
-                        getattr(self.dataloader.batch_sampler, 'sampler', None)):
-            if hasattr(sampler, 'set_epoch'):
+        batch_sampler = self.dataloader.batch_sampler
+        for sampler in (self.dataloader.sampler, getattr(batch_sampler, 'sampler', None)):
+            if sampler is not None and hasattr(sampler, 'set_epoch'):
                 sampler.set_epoch(number)
                 return
