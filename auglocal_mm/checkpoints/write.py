@@ -74,7 +74,14 @@ def write_text(content: str, path: str | Path, encoding: str = 'utf-8') -> None:
 
 def write_atomically(content: dict[str, Any], out: str | Path) -> None:
     """Write what ``torch.save`` makes of `content` by :func:`write_whole`."""
-    write_whole(out, lambda file: torch.save(content, file))
+    def save(file: BinaryIO) -> None:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:
+            # torch closes its archive all the same, and complains about that instead.
+            cause = error.__context__
+            raise cause if isinstance(cause, OSError) else error from None
+    write_whole(out, save)
 
 
 def remove_abandoned(folder: Path, name: str | None = None) -> None:
