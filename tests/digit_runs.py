@@ -25,6 +25,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
                    'default_hooks.checkpoint.by_epoch': False,
                    'default_hooks.checkpoint.interval': 2},
     'infinite': {'train_dataloader.sampler': {'type': 'InfiniteSampler', 'shuffle': True}},
+    'torch': {'train_dataloader.sampler': {'type': 'RandomSampler'}},
     'midway': {'default_hooks.checkpoint.by_epoch': False,
                'default_hooks.checkpoint.interval': 1},
     'best': {'default_hooks.checkpoint.save_best': 'auto'},
