@@ -14,6 +14,8 @@ CHATTER = tuple(re.compile(pattern) for pattern in (
     r'Could not import OneDL',
     r'"FileClient" will be deprecated',
     r'"HardDiskBackend" is the alias of "LocalBackend"',
+    # Ours keeps the gradients, and says so itself where it cannot.
+    r'Resumed iteration number is not divisible by `_accumulative_counts`',
 ))
 
 #: The same through ``warnings``: message and module, as regular expressions.

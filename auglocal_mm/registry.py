@@ -7,6 +7,7 @@ configs need no ``custom_imports``, and ``default_scope`` stays the project's.
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
@@ -23,6 +24,7 @@ def _child(name: str, parent: Registry, location: str) -> Registry:
 MODELS = _child('model', MMENGINE_MODELS, 'models')
 DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets')
 HOOKS = _child('hook', MMENGINE_HOOKS, 'engine')
+LOOPS = _child('loop', MMENGINE_LOOPS, 'engine')
 FUNCTIONS = _child('function', MMENGINE_FUNCTIONS, 'engine')
 OPTIM_WRAPPERS = _child('optimizer wrapper', MMENGINE_OPTIM_WRAPPERS, 'engine')
 PARAM_SCHEDULERS = _child('parameter scheduler', MMENGINE_PARAM_SCHEDULERS, 'engine')

@@ -2,14 +2,15 @@
 from __future__ import annotations
 
 import ast
+import math
 from typing import Any
 
 
 def read_literal_config(text: str) -> dict[str, Any]:
     """Return the top-level names of a config that mmengine dumped (``Config.pretty_text``).
 
-    A dump assigns nothing but literals, ``dict(key=value, …)`` and, for keys that
-    are not names, ``dict({'a.b': value, …})``.
+    A dump assigns nothing but literals, ``inf``, ``nan``, ``set()``, ``dict(key=value, …)``
+    and, for keys that are not names, ``dict({'a.b': value, …})``.
 
     Raises:
         ValueError: It holds anything else.
@@ -27,8 +28,20 @@ def read_literal_config(text: str) -> dict[str, Any]:
     return content
 
 
+#: How Python writes the numbers that it has no literal for.
+_NUMBERS = {'inf': math.inf, 'nan': math.nan}
+
+
 def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Name) and node.id in _NUMBERS:
+        return _NUMBERS[node.id]
+    if (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+            and isinstance(node.operand, ast.Name) and node.operand.id in _NUMBERS):
+        return -_NUMBERS[node.operand.id]
     if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Name) and node.func.id == 'set' and not (
+                node.args or node.keywords):
+            return set()
         if not (isinstance(node.func, ast.Name) and node.func.id == 'dict'
                 and all(isinstance(argument, ast.Dict) for argument in node.args[:1])
                 and not node.args[1:] and all(keyword.arg for keyword in node.keywords)):

@@ -1,10 +1,18 @@
 """What plugs into mmengine's runner: optimizer wrapper, data parallel, hooks."""
 from .distributed import LocalDistributedDataParallel
-from .hooks import AuxiliaryHeadHook, ChannelsLastHook, RandomStateHook, VerifyPretrainedHook
+from .hooks import (
+    AuxiliaryHeadHook,
+    ChannelsLastHook,
+    CheckpointHook,
+    RandomStateHook,
+    VerifyPretrainedHook,
+)
+from .loops import EpochBasedTrainLoop, IterBasedTrainLoop
 from .optim_wrapper import AugLocalOptimWrapper
 from .seed_worker import seed_worker
 from .warmup_cosine import WarmupCosineLR
 
 __all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'ChannelsLastHook',
+           'CheckpointHook', 'EpochBasedTrainLoop', 'IterBasedTrainLoop',
            'LocalDistributedDataParallel', 'RandomStateHook', 'VerifyPretrainedHook',
            'WarmupCosineLR', 'seed_worker']

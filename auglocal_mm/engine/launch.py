@@ -1,14 +1,16 @@
 """From a config to a runner; shared by the tools."""
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
 from mmengine.model import BaseTTAModel, MMDistributedDataParallel, is_model_wrapper
 from mmengine.registry import MODEL_WRAPPERS, RUNNERS
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 from torch import nn
 
 from auglocal_mm.checkpoints import (
@@ -27,6 +29,7 @@ from auglocal_mm.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.models import LocalImageClassifier
 from auglocal_mm.named import means
 
+from .adopt import adopt
 from .image_folder import use_image_folder
 from .loading import guard_loading
 from .options import (
@@ -37,6 +40,9 @@ from .options import (
     use_mixed_precision,
     use_test_time_augmentation,
 )
+from .ownership import own
+from .plain_config import require_plain_config
+from .resume import Found, find_resumable
 
 __all__ = ['add_host_defaults', 'bare_model', 'build_runner', 'drop_validation', 'load_config',
            'load_for_test', 'resume_from', 'scale_learning_rate', 'start_process_group',
@@ -50,8 +56,6 @@ def starting_checkpoint(cfg: Config) -> str | None:
         CheckpointError: It cannot be read, or is to be resumed but has no training state.
     """
     path = cfg.get('load_from')
-    if path is None and cfg.get('resume'):
-        path = find_latest_checkpoint(cfg.work_dir)
     if path is None:
         return None
     content = read_checkpoint(path)
@@ -119,10 +123,13 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
             is missing or impossible; no checkpoint or result was touched.
     """
     require_backends(cfg)
+    if 'train' in splits:
+        require_plain_config(cfg)
     check_data(cfg, splits=splits)
     provide_data(cfg, splits=splits)
     use_safe_reader()
-    start = starting_checkpoint(cfg)
+    found = _find_resumable(cfg)
+    start = found.path if found else starting_checkpoint(cfg)
     if 'train' in splits:
         for path in pretrained_files(cfg.model, scope=cfg.get('default_scope')):
             read_checkpoint(path)
@@ -130,14 +137,31 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
         import_hosts('mmdet.datasets', 'mmdet.models')
     add_host_defaults(cfg)
     start_process_group(cfg)
+    if 'train' in splits:
+        own(cfg.work_dir, launcher=cfg.launcher)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     drop_host_chatter(runner.logger)
+    if found:
+        # mmengine would follow last_checkpoint, into another folder as well.
+        runner._load_from, runner._resume = found.path, found.path is not None
+        runner.logger.log(logging.WARNING if found.passed_over else logging.INFO, str(found))
+    if 'train' in splits:
+        adopt(runner)
     model = bare_model(runner)
     if 'train' in splits and isinstance(model, LocalImageClassifier):
         model.check_batch_size(cfg.train_dataloader.get('batch_size'))
     if 'train' in splits:
         _judge_start(runner, model, start)
     return runner
+
+
+def _find_resumable(cfg: Config) -> Found | None:
+    """Find what ``--resume`` without a path continues from; ``None`` if it was not asked for."""
+    if not cfg.get('resume') or cfg.get('load_from') is not None:
+        return None
+    if Path(cfg.work_dir).is_dir():
+        own(cfg.work_dir, launcher=cfg.launcher)
+    return find_resumable(cfg)
 
 
 def _judge_start(runner: Runner, model: nn.Module, start: str | None) -> None:

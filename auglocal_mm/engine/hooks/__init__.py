@@ -1,7 +1,9 @@
 """Hooks observe or prepare a run; they never train."""
 from .auxiliary_head_hook import AuxiliaryHeadHook
 from .channels_last_hook import ChannelsLastHook
+from .checkpoint_hook import CheckpointHook
 from .random_state_hook import RandomStateHook
 from .verify_pretrained_hook import VerifyPretrainedHook
 
-__all__ = ['AuxiliaryHeadHook', 'ChannelsLastHook', 'RandomStateHook', 'VerifyPretrainedHook']
+__all__ = ['AuxiliaryHeadHook', 'ChannelsLastHook', 'CheckpointHook', 'RandomStateHook',
+           'VerifyPretrainedHook']

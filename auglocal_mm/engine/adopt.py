@@ -1,0 +1,39 @@
+"""Gives a runner our checkpoint hook and training loops where it would use mmengine's."""
+from __future__ import annotations
+
+from mmengine.hooks import CheckpointHook as HostCheckpointHook
+from mmengine.registry import LOOPS
+from mmengine.runner import EpochBasedTrainLoop as HostEpochLoop
+from mmengine.runner import IterBasedTrainLoop as HostIterLoop
+from mmengine.runner import Runner
+
+from auglocal_mm.named import class_of
+
+from .hooks import CheckpointHook
+from .loops import EpochBasedTrainLoop, IterBasedTrainLoop
+
+_OURS = {HostEpochLoop: EpochBasedTrainLoop, HostIterLoop: IterBasedTrainLoop}
+
+
+def adopt(runner: Runner) -> None:
+    """Replace mmengine's own ``CheckpointHook`` and training loop by ours.
+
+    The config stays as it was written. Whatever it calls them, mmengine has resolved
+    the name; a subclass or another class is left alone, with a warning if it is a loop.
+    """
+    for index, hook in enumerate(runner._hooks):
+        if type(hook) is HostCheckpointHook:
+            runner._hooks[index] = CheckpointHook.of_host(hook)
+    loop = runner._train_loop
+    if not isinstance(loop, dict):
+        return
+    host = HostEpochLoop if loop.get('by_epoch', True) else HostIterLoop
+    kind = class_of(loop['type'], LOOPS) if 'type' in loop else host
+    if kind in _OURS:
+        settings = {key: value for key, value in loop.items() if key != 'by_epoch'}
+        runner._train_loop = {**settings, 'type': _OURS[kind]}
+    elif kind not in _OURS.values():
+        runner.logger.warning(
+            f'If this run is interrupted, resuming it may not give exactly the same weights: '
+            f'train_cfg.type={loop["type"]!r} is a loop of its own.')
+

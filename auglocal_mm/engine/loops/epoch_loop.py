@@ -1,0 +1,82 @@
+"""mmengine's epoch-based loop, which also resumes in the middle of an epoch."""
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.runner import EpochBasedTrainLoop as HostLoop
+from torch import nn
+
+from auglocal_mm.registry import LOOPS
+
+from ..hooks.random_state_hook import random_state_hook
+from .batches import Batches
+from .exactness import warn_if_inexact
+
+
+@LOOPS.register_module()
+class EpochBasedTrainLoop(HostLoop):
+    """Trains epoch by epoch; a resumed run goes on with the batch after its checkpoint.
+
+    Wherever a checkpoint was saved in the middle of an epoch, this run and a run
+    that resumes it both start their data loading again, from that batch and from the
+    saved random states. So both see the same images with the same augmentation, with
+    any number of workers. Arguments are those of mmengine's loop.
+
+    Attributes:
+        began: Iterations before the current epoch.
+        restarts: Whether data loading can start in the middle of an epoch.
+        batches_of_pass: Batches of an epoch.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.began: int | None = None
+        self._batches = Batches(self.dataloader)
+        self.restarts = self._batches.fault is None
+        self.batches_of_pass = len(self.dataloader)
+
+    def run(self) -> nn.Module:
+        """Launch training."""
+        warn_if_inexact(self.runner, self._batches)
+        return super().run()
+
+    def run_epoch(self) -> None:
+        """Train an epoch, or what is left of it."""
+        position = self._resumed_position() if self.began is None else 0
+        self.began = self._iter - position
+        hook = random_state_hook(self.runner)
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        if hook is not None:
+            if position:
+                hook.rewind()
+            hook.begin_pass()
+        self._batches.draw()
+        if hook is not None and position:
+            hook.restore()
+        while position < self.batches_of_pass:
+            saved = hook is not None and hook.saved_after == self._iter
+            for batch in self._batches.iterate(position, restart_workers=saved):
+                self.run_iter(position, batch)
+                position += 1
+                if self.restarts and hook is not None and hook.saved_after == self._iter:
+                    hook.restore()
+                    break
+            else:
+                break  # A data set may be shorter than the length that it states.
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+    def _resumed_position(self) -> int:
+        """Return how many batches of the epoch were trained before this run resumed it."""
+        hook = random_state_hook(self.runner)
+        position = None if hook is None else hook.resumed_position(
+            self._epoch, self.batches_of_pass)
+        if position is None:  # Saved by mmengine's own loop, or without the hook.
+            position = self._iter - self._epoch * self.batches_of_pass
+        position = position if 0 <= position <= self.batches_of_pass else 0
+        if position:
+            self.runner.logger.info(
+                f'Epoch {self._epoch + 1} continues after batch {position} of '
+                f'{self.batches_of_pass}.')
+        return position
