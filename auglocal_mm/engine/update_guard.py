@@ -16,7 +16,8 @@ from auglocal_mm.execution.nonfinite import (
     BufferBackup,
     LossWatch,
     NonFiniteError,
-    largest_gradient,
+    are_finite,
+    gradient_size,
     stop,
     watching,
 )
@@ -72,9 +73,12 @@ class UpdateGuard:
         """
         if not self._enabled:
             return True
-        largest = self._largest_gradient() if norm is None else norm
-        values = [value for value in (self._watch.flag, largest) if value is not None]
-        good = not values or bool(torch.stack([torch.isfinite(v).all() for v in values]).all())
+        flags = [] if self._watch.flag is None else [self._watch.flag]
+        size = gradient_size(self._gradients()) if norm is None else norm
+        values = flags if size is None else [*flags, size]
+        good = not values or bool(torch.stack([torch.isfinite(value) for value in values]).all())
+        if not good and norm is None:  # the sizes may only be too large to add up
+            good = are_finite([*flags, *self._gradients()])
         if not good:
             reason = self._watch.reason(self._named_parameters(), norm)
             if not self._skips:
@@ -100,9 +104,9 @@ class UpdateGuard:
                 'so no checkpoint is written; the last update was too large. Lower the learning '
                 'rate and resume from the checkpoint before')
 
-    def _largest_gradient(self) -> Tensor | None:
-        return largest_gradient([parameter.grad for group in self._optimizer.param_groups
-                                 for parameter in group['params'] if parameter.grad is not None])
+    def _gradients(self) -> list[Tensor]:
+        return [parameter.grad for group in self._optimizer.param_groups
+                for parameter in group['params'] if parameter.grad is not None]
 
     def _skip(self, reason: str) -> None:
         if self._backup is not None:

@@ -5,7 +5,7 @@ for it.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -151,12 +151,17 @@ def stop(reason: str) -> NonFiniteError:
     return NonFiniteError(f'{reason}; no weight was changed. {_capital(FIX)}, or {SKIP}')
 
 
-def largest_gradient(gradients: Sequence[Tensor]) -> Tensor | None:
-    """Return the largest absolute value of all gradients; nan if one is nan."""
-    if not gradients:
-        return None
-    return torch.stack([norm.double() for norm in torch._foreach_norm(
-        list(gradients), float('inf'))]).max()
+def gradient_size(gradients: Sequence[Tensor]) -> Tensor | None:
+    """Return the sum of all gradients' norms: finite only if every value is.
+
+    It is not finite either where large values overflow; then :func:`are_finite` decides.
+    """
+    return torch.stack(torch._foreach_norm(list(gradients))).sum() if gradients else None
+
+
+def are_finite(tensors: Iterable[Tensor]) -> bool:
+    """Tell whether all values of all tensors are finite; exact, and slower."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
 
 
 class BufferBackup:
