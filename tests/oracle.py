@@ -87,7 +87,7 @@ def weight_reference(ends, index, count):
 
 
 def oracle_gradients(model, data, network: Network, *, lambda1=(0, 0), lambda2=(1, 1)):
-    """Gradients of every parameter, each module alone from recorded activations.
+    """Gradients of every trainable parameter, each module alone from recorded activations.
 
     Args:
         lambda1, lambda2: First and last weight of the second loss and of the first one.
@@ -104,16 +104,23 @@ def oracle_gradients(model, data, network: Network, *, lambda1=(0, 0), lambda2=(
     plan = [layer.module for layer in model.plan.layers]
     assert [layer.name for layer in model.plan.layers] == [name for name, _ in units]
     taught = [i for i, layer in enumerate(model.plan.layers) if layer.auxiliary]
+    waiting = []  # units of modules without a loss, which the next loss trains
     for module in sorted(set(plan)):
-        members = [i for i, owner in enumerate(plan) if owner == module]
+        members = waiting + [i for i, owner in enumerate(plan) if owner == module]
         x = recorded[members[0]].detach().clone()
         for i in members:
             x = units[i][1](x)
         if module == plan[-1]:
-            F.cross_entropy(model.head.fc(finish(x)), labels).backward()
+            loss = F.cross_entropy(model.head.fc(finish(x)), labels)
         elif members[-1] in taught:
-            local_loss(model, units[members[-1]][0], x, images, labels,
-                       taught.index(members[-1]), len(taught), lambda1, lambda2).backward()
+            loss = local_loss(model, units[members[-1]][0], x, images, labels,
+                              taught.index(members[-1]), len(taught), lambda1, lambda2)
+        else:
+            waiting = members
+            continue
+        waiting = []
+        if loss.requires_grad:  # otherwise everything that it could train is frozen
+            loss.backward()
     return {name: parameter.grad for name, parameter in model.named_parameters()
             if parameter.grad is not None}
 

@@ -84,15 +84,29 @@ class GradientAverage:
     def __init__(self, model: LocalImageClassifier) -> None:
         self._model = model
         self._buckets: list[_Bucket] = []
+        self._flags: list[tuple[Tensor, Tensor]] = []
 
-    def start(self, module: int) -> None:
-        """Start to sum one module's gradients over ranks."""
+    def start(self, modules: range, flag: Tensor | None = None) -> None:
+        """Start to sum the gradients of modules that one loss trains over ranks.
+
+        Args:
+            modules: Indices of the modules.
+            flag: A scalar that is nan if this rank must not update its weights. It
+                travels with the gradients, and then is nan on all ranks.
+        """
         gradients = []
-        for parameter in self._model.module_parameters(module):
+        for parameter in (p for module in modules for p in self._model.module_parameters(module)):
             if parameter.grad is None:
                 raise RuntimeError(f'{self._name(parameter)} got no gradient from its local loss; '
                                    'freeze it (requires_grad=False) or use it')
             gradients.append(parameter.grad)
+        if flag is not None and gradients:
+            shared = flag.reshape(1).to(gradients[0].dtype)
+            gradients.append(shared)
+            self._flags.append((flag, shared))
+        self._reduce(gradients)
+
+    def _reduce(self, gradients: list[Tensor]) -> None:
         gradients.sort(key=lambda gradient: str(gradient.dtype))
         for _, group in groupby(gradients, key=lambda gradient: gradient.dtype):
             members = list(group)
@@ -102,6 +116,8 @@ class GradientAverage:
 
     def finish(self) -> None:
         """Wait for every sum and put the averages in place."""
+        # What was frozen while gradients accumulated is still stepped with those it got.
+        self._reduce([p.grad for p in self._model.trainability.left_over() if p.grad is not None])
         for bucket in self._buckets:
             bucket.work.wait()
             bucket.flat.div_(dist.get_world_size())
@@ -109,6 +125,9 @@ class GradientAverage:
             for gradient, part in zip(bucket.gradients, parts, strict=True):
                 gradient.copy_(part.view_as(gradient))
         self._buckets.clear()
+        for flag, shared in self._flags:
+            flag.add_(shared[0])
+        self._flags.clear()
 
     def _name(self, wanted: nn.Parameter) -> str:
         return next(name for name, parameter in self._model.named_parameters()

@@ -1,7 +1,7 @@
 """The optimizer wrapper that counts one step for many backward passes."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -12,6 +12,8 @@ from torch.optim import Optimizer
 
 from auglocal_mm.registry import OPTIM_WRAPPERS
 from auglocal_mm.validation import Faults
+
+from .update_guard import UpdateGuard
 
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
 
@@ -28,16 +30,23 @@ class AugLocalOptimWrapper(OptimWrapper):
         optimizer: The optimizer over all parameters.
         dtype: ``None`` for full precision, ``'bfloat16'`` or ``'float16'`` for
             autocast, on an accelerator or on the CPU.
+        nonfinite: What to do with an update from a loss, a gradient or a gradient norm
+            that is nan or infinite. ``'stop'`` raises before the weights are touched.
+            ``'skip'`` leaves the whole (accumulated) update out, puts running
+            statistics back and counts it in `skipped_updates`. Where a loss scaler is
+            at work (float16), it decides in its own way.
         loss_scale: For ``'float16'`` only: ``'dynamic'`` (its default), a
             fixed factor, or a dict of ``torch.amp.GradScaler`` settings.
         **kwargs: ``accumulative_counts`` and ``clip_grad``, as in mmengine.
 
     Raises:
         ValueError: The dtype is unknown, or there is a loss scale without float16.
+        NonFiniteError: From a step, see `nonfinite`.
     """
 
     def __init__(self, optimizer: Optimizer, *, dtype: str | torch.dtype | None = None,
-                 loss_scale: str | float | dict[str, Any] | None = None, **kwargs: Any) -> None:
+                 loss_scale: str | float | dict[str, Any] | None = None,
+                 nonfinite: str = 'stop', **kwargs: Any) -> None:
         accumulative_counts = kwargs.get('accumulative_counts', 1)
         faults = Faults('AugLocalOptimWrapper')
         faults.add_unless(
@@ -54,8 +63,14 @@ class AugLocalOptimWrapper(OptimWrapper):
         faults.add_unless(
             isinstance(accumulative_counts, int) and accumulative_counts >= 1,
             f'accumulative_counts must be an integer of at least 1, got {accumulative_counts!r}')
+        faults.add_unless(nonfinite in ('stop', 'skip'),
+                          f"nonfinite must be 'stop' or 'skip', got {nonfinite!r}")
         faults.raise_if_any()
         super().__init__(optimizer, **kwargs)
+        self._norm: Tensor | None = None
+        self._clips_norm = bool(self.clip_grad_kwargs) and self.grad_name == 'grad_norm'
+        if self._clips_norm:
+            self.clip_func: Any = self._measured(self.clip_func)
         self.dtype = DTYPES[dtype] if isinstance(dtype, str) else dtype
         self.device_type = optimizer.param_groups[0]['params'][0].device.type
         self._fixed_scale = float(loss_scale) if isinstance(loss_scale, (int, float)) else None
@@ -64,6 +79,21 @@ class AugLocalOptimWrapper(OptimWrapper):
             settings['init_scale'] = self._fixed_scale
         self.loss_scaler = torch.amp.GradScaler(
             self.device_type, enabled=self.dtype is torch.float16, **settings)
+        self._guard = UpdateGuard(
+            optimizer, skips=nonfinite == 'skip', enabled=not self.loss_scaler.is_enabled())
+
+    @property
+    def skipped_updates(self) -> int:
+        """Number of weight updates left out so far because something was not finite."""
+        return self._guard.skipped
+
+    def begin_step(self, model: nn.Module) -> None:
+        """Prepare for a step of `model`, before its forward pass."""
+        self._guard.begin(model)
+
+    def observe(self, name: str, loss: Tensor) -> Tensor | None:
+        """Watch the loss (a scalar) of a named module, and return the flag that ranks share."""
+        return self._guard.observe(name, loss)
 
     def precision(self) -> AbstractContextManager:
         """Return the context of a forward computation; backward passes stay outside it."""
@@ -84,25 +114,49 @@ class AugLocalOptimWrapper(OptimWrapper):
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
         """Run the backward pass of a whole step, for models with a single loss."""
+        self.observe('the model', loss)
         self.loss_scaler.scale(loss).backward(**kwargs)
         self._inner_count += 1
 
     def step(self, **kwargs: Any) -> None:
-        """Clip gradients if configured and step the optimizer, as in mmengine."""
+        """Clip gradients if configured and step the optimizer, as in mmengine.
+
+        Raises:
+            NonFiniteError: Something is not finite, and `nonfinite` is ``'stop'``.
+        """
+        # A limit on values turns infinite gradients into finite ones, so look before.
+        if not self._clips_norm and not self._guard.passes():
+            return
+        self._norm = None
         if self.clip_grad_kwargs:
             self.loss_scaler.unscale_(self.optimizer)
             self._clip_grad()
+        if self._clips_norm and not self._guard.passes(self._norm):
+            return
         self.loss_scaler.step(self.optimizer, **kwargs)
         self.loss_scaler.update(self._fixed_scale)
+
+    def _measured(self, clip: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """Return the same function, which also keeps the norm."""
+        def run(*args: Any, **kwargs: Any) -> Tensor:
+            self._norm = clip(*args, **kwargs)
+            return self._norm
+        return run
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Enter the context of a whole forward pass, for models with a single loss."""
-        with super().optim_context(model), self.precision():
+        self.begin_step(model)
+        with super().optim_context(model), self.precision(), self._guard.watching():
             yield
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the optimizer's state, with the loss scaler's if one is in use."""
+        """Return the optimizer's state, with the loss scaler's if one is in use.
+
+        Raises:
+            NonFiniteError: A weight is nan or infinite, so that nothing is to be saved.
+        """
+        self._guard.require_finite_weights()
         state = super().state_dict()
         if self.loss_scaler.is_enabled():
             state['loss_scaler'] = self.loss_scaler.state_dict()

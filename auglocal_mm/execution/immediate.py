@@ -6,15 +6,21 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from .local_model import LocalModel
+from .local_model import LocalModel, named
 
 
 @runtime_checkable
 class LocalOptimizer(Protocol):
     """What immediate execution requires of an optimizer wrapper (``AugLocalOptimWrapper``)."""
 
+    def begin_step(self, model: Any) -> None:
+        """Prepare for a step of `model`, before its forward pass."""
+
     def precision(self) -> AbstractContextManager:
         """Return the context of a forward computation."""
+
+    def observe(self, name: str, loss: Tensor) -> Tensor | None:
+        """Watch the loss of a named module, and return the flag that ranks share."""
 
     def backward_local(self, loss: Tensor) -> None:
         """Run the backward pass of one local loss."""
@@ -29,8 +35,8 @@ class LocalOptimizer(Protocol):
 class GradientSync(Protocol):
     """Averages gradients over ranks, module by module."""
 
-    def start(self, module: int) -> None:
-        """Start averaging one module's gradients, right after its backward pass."""
+    def start(self, modules: range, flag: Tensor | None = None) -> None:
+        """Start averaging modules' gradients, right after their backward pass."""
 
     def finish(self) -> None:
         """Wait for everything that was started, once, before the optimizer steps."""
@@ -55,15 +61,20 @@ def train_step(model: LocalModel, inputs: Any, data_samples: Any,
     if sync is not None and not optim_wrapper.should_sync():
         sync = None
     log_vars: dict[str, Tensor] = {}
+    model.local_metrics.reset()
+    optim_wrapper.begin_step(model)
     for step in model.local_steps(inputs, data_samples, precision=optim_wrapper.precision):
         if not step.losses:
             continue
         loss, module_log = model.parse_losses(step.losses)
-        optim_wrapper.backward_local(loss)
-        if sync is not None:
-            sync.start(step.module)
         log_vars = {name: value.detach() for name, value in module_log.items()}
         model.local_metrics.update(step, loss)
+        if not loss.requires_grad:  # a frozen head, whose loss is logged all the same
+            continue
+        flag = optim_wrapper.observe(named(model, step.module), loss)
+        optim_wrapper.backward_local(loss)
+        if sync is not None:
+            sync.start(step.trained, flag)
     if sync is not None:
         sync.finish()
     optim_wrapper.finish_step()

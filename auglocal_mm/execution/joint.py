@@ -11,7 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from .local_model import LocalModel
+from .local_model import LocalModel, named
+from .nonfinite import check_joint
 
 
 def joint_losses(model: LocalModel, inputs: Any, data_samples: Any,
@@ -25,15 +26,20 @@ def joint_losses(model: LocalModel, inputs: Any, data_samples: Any,
     """
     losses: dict[str, Tensor] = {}
     total: Tensor | None = None
+    watched: list[tuple[str, Tensor]] = []
+    model.local_metrics.reset()
     for step in model.local_steps(inputs, data_samples):
         if not step.losses:
             continue
         loss, _ = model.parse_losses(step.losses)
         model.local_metrics.update(step, loss)
+        if loss.requires_grad:
+            watched.append((named(model, step.module), loss))
         if step.module == model.plan.modules - 1:
             losses = dict(step.losses)
         else:
             total = loss if total is None else total + loss
-    if total is not None:
-        losses['local_loss'] = total
+    if model.plan.modules > 1:
+        losses['local_loss'] = model.local_metrics.total_loss() if total is None else total
+    check_joint(watched)
     return losses

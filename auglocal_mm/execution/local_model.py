@@ -15,6 +15,11 @@ from .local_step import LocalStep
 class Metrics(Protocol):
     """A record of the values of a training step."""
 
+    names: tuple[str, ...]
+
+    def reset(self) -> None:
+        """Forget the step before."""
+
     def update(self, step: LocalStep, loss: Tensor) -> None:
         """Record one module's loss and accuracy."""
 
@@ -38,3 +43,9 @@ class LocalModel(Protocol):
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Turn a loss dict into the loss to train by and values for the log."""
         ...
+
+
+def named(model: LocalModel, module: int) -> str:
+    """Return what errors call a local module."""
+    last = ' (the head)' if module == model.plan.modules - 1 else ''
+    return f'local module {model.local_metrics.names[module]}{last}'

@@ -16,8 +16,14 @@ from torch import Tensor, nn
 
 from auglocal_mm import execution
 from auglocal_mm.auxiliary import AuxiliaryNetwork, BuildContext, LocalBatch, build_auxiliary
-from auglocal_mm.execution import GradientSync, LocalOptimizer, LocalStep, boundary
-from auglocal_mm.partition import Features, LocalLayer, forward_layers, partition
+from auglocal_mm.execution import GradientSync, LocalOptimizer, LocalStep, Trainability, boundary
+from auglocal_mm.partition import (
+    Features,
+    LocalLayer,
+    forward_layers,
+    partition,
+    requires_grad,
+)
 from auglocal_mm.registry import MODELS
 from auglocal_mm.rules import build_rule
 
@@ -79,6 +85,8 @@ class LocalImageClassifier(ImageClassifier):
         self.auxiliary = self._build_auxiliaries(layers)
         self.local_metrics = LocalMetrics([module[-1].name for module in self._local_modules])
         self._warned_joint = False
+        self.trainability = Trainability(
+            name for name, parameter in self.named_parameters() if not parameter.requires_grad)
         self._require_all_parameters_owned()
         if self.plan.modules > 1 and getattr(self.backbone, 'with_cp', False):
             print_log('with_cp=True has no effect on the first layer after a boundary, because its '
@@ -123,6 +131,16 @@ class LocalImageClassifier(ImageClassifier):
         key = auxiliary_key(self._local_modules[module][-1].name)
         return self.auxiliary[key] if key in self.auxiliary else None
 
+    def has_loss(self, module: int) -> bool:
+        """Tell whether local module `module` has a loss of its own."""
+        return module == self.plan.modules - 1 or self.auxiliary_of(module) is not None
+
+    def train(self, mode: bool = True) -> LocalImageClassifier:
+        """Set the mode, as in torch."""
+        self.trainability.forget()
+        super().train(mode)
+        return self
+
     @property
     def local_modules(self) -> tuple[tuple[LocalLayer, ...], ...]:
         """The local layers of each module."""
@@ -152,7 +170,11 @@ class LocalImageClassifier(ImageClassifier):
     def local_steps(self, inputs: Tensor, data_samples: Sequence[Any],
                     precision: Callable[[], AbstractContextManager] = nullcontext,
                     ) -> Iterator[LocalStep]:
-        """Run the local modules in depth order, with a boundary after each.
+        """Run the local modules in depth order, with a boundary after each that has a loss.
+
+        What is trained follows ``requires_grad`` at each call. A module whose parameters
+        were all frozen when the model was built has no auxiliary network and so no loss.
+        If it is unfrozen later, the next module that has a loss trains it.
 
         The caller may run a module's backward pass before it asks for the next
         module: no graph is held here across a boundary.
@@ -166,14 +188,19 @@ class LocalImageClassifier(ImageClassifier):
         batch = LocalBatch(inputs, data_samples, self.num_classes)
         x: Features = inputs
         outputs: list[Tensor] = []
+        first = None
         for module, layers in enumerate(self._local_modules):
             with precision():
                 x, emitted = forward_layers(layers, self.backbone, x)
                 outputs += emitted
                 losses, logits = self._module_losses(module, x, outputs, batch)
-            yield LocalStep(module, losses, logits, batch.labels)
+            if first is None and requires_grad(x):
+                first = module
+            yield LocalStep(module, losses, logits, batch.labels, first)
             del losses, logits, emitted
-            x = boundary(x)
+            if not self.has_loss(module):
+                continue
+            x, first = boundary(x), None
             outputs = [boundary(output) for output in outputs]
 
     def _module_losses(self, module: int, x: Features, outputs: list[Tensor],
@@ -190,7 +217,8 @@ class LocalImageClassifier(ImageClassifier):
             logits = self.head_logits(tuple(outputs))
             return classification_loss(logits), logits.detach()
         auxiliary = self.auxiliary_of(module)
-        if auxiliary is None:
+        if auxiliary is None or not (requires_grad(x) or any(
+                parameter.requires_grad for parameter in auxiliary.parameters())):
             return {}, None
         return auxiliary.losses(x, batch, classification_loss)
 
@@ -248,7 +276,13 @@ class LocalImageClassifier(ImageClassifier):
 
         Returns:
             Values for the log.
+
+        Raises:
+            TrainabilityError: Nothing is trained, or the optimizer does not hold a
+                parameter that was unfrozen.
+            NonFiniteError: A loss or gradient is not finite; no weight was changed.
         """
+        self._follow(optim_wrapper)
         if not isinstance(optim_wrapper, LocalOptimizer):
             if sync is not None:
                 raise TypeError(_NEEDS_WRAPPER.format(type(optim_wrapper).__name__))
@@ -256,6 +290,14 @@ class LocalImageClassifier(ImageClassifier):
             return super().train_step(data, optim_wrapper)
         data = self.data_preprocessor(data, True)
         return execution.train_step(self, data['inputs'], data['data_samples'], optim_wrapper, sync)
+
+    def _follow(self, optim_wrapper: OptimWrapper) -> None:
+        """Notice what was frozen or unfrozen since the last step."""
+        optimizer = optim_wrapper.optimizer
+        if self.trainability.follow(self, lambda: {
+                id(parameter) for group in optimizer.param_groups for parameter in group['params']},
+                partner=optimizer, owner='the optimizer'):
+            self._require_all_parameters_owned()
 
     def _warn_joint(self, optim_wrapper: OptimWrapper) -> None:
         if not self._warned_joint:

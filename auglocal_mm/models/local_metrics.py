@@ -24,6 +24,10 @@ class LocalMetrics:
         self.losses: dict[str, Tensor] = {}
         self.accuracies: dict[str, Tensor] = {}
 
+    def reset(self) -> None:
+        """Forget the step before, at the beginning of a step."""
+        self.losses, self.accuracies = {}, {}
+
     def update(self, step: LocalStep, loss: Tensor) -> None:
         """Record one module's loss (a scalar) and its top-1 accuracy in percent.
 
@@ -31,8 +35,6 @@ class LocalMetrics:
         accuracy, and none is recorded.
         """
         name = self.names[step.module]
-        if step.module == 0:
-            self.losses, self.accuracies = {}, {}
         self.losses[name] = loss.detach()
         if step.logits is not None and step.labels is not None:
             hits = step.logits.argmax(dim=1) == step.labels

@@ -19,11 +19,11 @@ from .base import (
     partition,
     require_forward,
 )
-from .features import Features, Tokens, feature_map
+from .features import Features, Tokens, feature_map, requires_grad
 from .fresh import fresh_like
 
 __all__ = [
     'BlockFactory', 'Chain', 'Features', 'LocalLayer', 'PoolingFactory', 'Tokens', 'as_it_is',
     'feature_map', 'forward_layers', 'fresh_like', 'global_pooling', 'join', 'partition',
-    'require_forward',
+    'require_forward', 'requires_grad',
 ]

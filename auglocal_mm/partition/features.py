@@ -37,3 +37,8 @@ Features: TypeAlias = Tensor | Tokens
 def feature_map(x: Features) -> Tensor:
     """Return features as a map [B, C, H, W]."""
     return x.feature_map() if isinstance(x, Tokens) else x
+
+
+def requires_grad(x: Features) -> bool:
+    """Tell whether features have a history that leads to something trainable."""
+    return (x.values if isinstance(x, Tokens) else x).requires_grad

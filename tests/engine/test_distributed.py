@@ -1,55 +1,21 @@
 """Two gloo ranks train as one process with the double batch does."""
 import os
 import random
-import tempfile
-import time
-import traceback
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from mmengine.model import MMDistributedDataParallel, is_model_wrapper
 from mmengine.optim import OptimWrapper
+from ranks import run_ranks
 from small import auglocal, batch, classifier, in_float64
 
 from auglocal_mm import AugLocalOptimWrapper, ChannelsLastHook, LocalDistributedDataParallel
 from auglocal_mm.engine import seed_worker
 
 SIZE, STEPS = 4, 4
-
-
-def run_ranks(job, *args, ranks=2):
-    """Run ``job(rank, *args)`` on gloo ranks; return what each returned, or fail with its error."""
-    with tempfile.TemporaryDirectory() as folder:
-        # Forked, so that ranks need not import everything again.
-        context = mp.start_processes(_rank, (ranks, folder, job, args), nprocs=ranks, join=False,
-                                     start_method='fork')
-        deadline = time.monotonic() + 120
-        while not context.join(timeout=5):
-            if time.monotonic() > deadline:
-                for process in context.processes:
-                    process.kill()
-                pytest.fail('ranks did not end within 120 s')
-        results = [torch.load(os.path.join(folder, f'{rank}.pt'), weights_only=False)
-                   for rank in range(ranks)]
-    for result in results:
-        if 'error' in result:
-            pytest.fail(result['error'])
-    return [result['value'] for result in results]
-
-
-def _rank(rank, ranks, folder, job, args):
-    torch.set_num_threads(1)
-    try:
-        dist.init_process_group('gloo', f'file://{folder}/store', rank=rank, world_size=ranks)
-        result = {'value': job(rank, *args)}
-        dist.destroy_process_group()
-    except Exception:
-        result = {'error': traceback.format_exc()}
-    torch.save(result, os.path.join(folder, f'{rank}.pt'))
 
 
 def data(step):

@@ -2,6 +2,8 @@
 import json
 import random
 import re
+import runpy
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from tool_runs import run_forked
 
 from auglocal_mm.checkpoints import CheckpointError
 from auglocal_mm.engine.hooks.random_state_hook import set_random_state, take_random_state
@@ -143,6 +146,65 @@ def test_every_value_reaches_the_visualizer(run):
         assert {f'local/{kind}/{name}' for kind in ('loss', 'accuracy')
                 for name in model.local_metrics.names} <= set(entry)
         assert all(0 <= value <= 100 for key, value in entry.items() if 'accuracy' in key)
+        assert {'loss', 'lr', 'epoch', 'iter'} <= set(entry)
+
+
+def test_rows_are_the_hosts_own_and_hold_the_means_since_the_row_before(root, tmp_path):
+    """Also where lines and rows have different intervals."""
+    hook = {'type': 'auglocal_mm.AuxiliaryHeadHook', 'interval': 1}
+    cfg = config(root, tmp_path, epochs=2, **{'default_hooks.logger.interval': 3})
+    cfg.custom_hooks = [hook if each['type'] == hook['type'] else each
+                        for each in cfg.custom_hooks]
+    runner = build_runner(cfg, splits=('train', 'val'))
+    seen, step = [], runner.model.train_step
+
+    def keep(*args, **kwargs):
+        logs = step(*args, **kwargs)
+        seen.append({name: value.item() for name, value in
+                     runner.model.local_metrics.losses.items()})
+        return logs
+    runner.model.train_step = keep
+    runner.train()
+    assert len(seen) == 8
+    entries = [json.loads(line) for line in next(tmp_path.rglob('scalars.json')).open()]
+    rows = [entry for entry in entries if 'loss' in entry]
+    assert [entry['step'] for entry in rows] == [3, 7]  # of epochs with 4 iterations
+    assert all(('local/loss/stem' in entry) == ('loss' in entry) for entry in entries)
+    for entry, own in zip(rows, (seen[:3], seen[3:7]), strict=True):
+        for name in runner.model.local_metrics.names:
+            expected = sum(each[name] for each in own) / len(own)
+            assert entry[f'local/loss/{name}'] == pytest.approx(expected, rel=1e-5)
+    text = next(tmp_path.rglob('*.log')).read_text()
+    assert text.count('Local losses (top-1):') == 8
+    assert 'get_log_after_iter' not in vars(runner.log_processor)
+
+
+def host_tool(host):
+    path = Path(import_module(host).__file__).parent / '.mim/tools/analysis_tools/analyze_logs.py'
+    if not path.exists():
+        pytest.skip(f'{host} was installed without its tools')
+    return path
+
+
+# mmdet's tool knows names by their last part only, and its default style needs seaborn.
+@pytest.mark.parametrize(('host', 'words'), [
+    ('mmpretrain', ('accuracy/top1', 'loss', 'local/loss/stem', 'local/accuracy/layer1.0')),
+    ('mmdet', ('loss', 'lr', '--style', 'default'))])
+def test_the_hosts_own_plots_work_on_such_a_run(run, tmp_path, host, words):
+    scalars = next(Path(run.work_dir).rglob('scalars.json'))
+    run_forked(host_tool(host), 'plot_curve', scalars, '--out', tmp_path / 'curve.png', '--keys',
+               *words, folder=tmp_path)
+    assert (tmp_path / 'curve.png').stat().st_size > 1000
+
+
+def test_mmdets_plots_read_every_step(run):
+    scalars = next(Path(run.work_dir).rglob('scalars.json'))
+    rows = [row for row in map(json.loads, scalars.open()) if 'loss' in row]
+    tool = runpy.run_path(str(host_tool('mmdet')))
+    logs, = tool['load_json_logs']([str(scalars)])
+    for key in ('step', 'loss', 'lr'):
+        assert [value for epoch in logs.values() for value in epoch[key]] == [
+            row[key] for row in rows]
 
 
 def test_a_last_batch_of_one_is_refused_before_training(root, tmp_path):

@@ -1,20 +1,21 @@
 """Shows the auxiliary networks and how well each local layer learns."""
 from __future__ import annotations
 
-from collections import Counter
+import functools
+from collections.abc import Callable
 from typing import Any
 
-import torch
 from mmengine.dataset import InfiniteSampler
 from mmengine.hooks import Hook, LoggerHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import Tensor
 
 from auglocal_mm.models import LocalImageClassifier
 from auglocal_mm.models.local_classifier import auxiliary_key
 from auglocal_mm.registry import HOOKS
 from auglocal_mm.validation import is_int
+
+from .running_means import RunningMeans
 
 SHOWN = 6
 
@@ -23,11 +24,16 @@ SHOWN = 6
 class AuxiliaryHeadHook(Hook):
     """Logs local losses and local accuracies; observes, never trains.
 
-    Call order: ``before_train`` checks the batch size against the plan and logs
-    the plan once. ``after_train_iter`` sums on the device; once per interval it
-    prints one line and sends every mean to the visualizer backends as
-    ``local/loss/<layer>`` and ``local/accuracy/<layer>`` (percent, on training
-    batches). Values are the logging rank's own, as in mmengine.
+    Every row that the runner's ``LoggerHook`` writes during training, to
+    ``scalars.json`` and all visualizer backends, also holds ``local/loss/<layer>`` and
+    ``local/accuracy/<layer>`` (percent, on training batches): means since the row
+    before. The hook writes no rows of its own. Values are the logging rank's own, as in
+    mmengine.
+
+    Call order: ``before_train`` checks the batch size against the plan, logs the plan
+    once, and from then on completes what the runner's log processor returns.
+    ``after_train_iter`` sums on the device; once per interval it prints one line.
+    ``after_train`` leaves the log processor as it was.
 
     Args:
         interval: Iterations between two lines; ``None`` for the interval of
@@ -46,8 +52,9 @@ class AuxiliaryHeadHook(Hook):
             raise ValueError(f'interval of AuxiliaryHeadHook must be None or an integer of at '
                              f'least 1, got {interval!r}')
         self.interval = interval
-        self._sums: dict[str, Tensor] = {}
-        self._counts: Counter[str] = Counter()
+        self._line_means = RunningMeans()
+        self._row_means = RunningMeans()
+        self._restore: Callable[[], None] | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Check the batch size and log the plan."""
@@ -57,29 +64,66 @@ class AuxiliaryHeadHook(Hook):
         if self.interval is None:
             self.interval = next((hook.interval for hook in runner.hooks
                                   if isinstance(hook, LoggerHook)), 10)
+        self._complete_rows(runner.log_processor)
+
+    def after_train(self, runner: Runner) -> None:
+        """Leave the log processor as it was."""
+        if self._restore is not None:
+            self._restore()
+            self._restore = None
+
+    def _complete_rows(self, processor: Any) -> None:
+        """Add the local values to each row that the log processor makes in training."""
+        original = processor.get_log_after_iter
+
+        @functools.wraps(original)
+        def with_local_values(runner: Runner, batch_idx: int, mode: str) -> tuple[dict, str]:
+            row, line = original(runner, batch_idx, mode)
+            if mode == 'train':
+                row = _Row(row)
+                row.update(self._row_means.take())
+            return row, line
+
+        before = dict(vars(processor))
+        processor.get_log_after_iter = with_local_values
+
+        def restore() -> None:
+            del processor.get_log_after_iter
+            if 'get_log_after_iter' in before:
+                processor.get_log_after_iter = original
+        self._restore = restore
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict | None = None) -> None:
-        """Add up this step's values; report once per interval."""
+        """Add up this step's values; print a line once per interval."""
         metrics = _local_model(runner).local_metrics
-        for kind, values in (('loss', metrics.losses), ('accuracy', metrics.accuracies)):
-            for name, value in values.items():
-                key = f'local/{kind}/{name}'
-                self._sums[key] = self._sums.get(key, 0) + value
-                self._counts[key] += 1
+        values = {f'local/{kind}/{name}': value
+                  for kind, of_kind in (('loss', metrics.losses), ('accuracy', metrics.accuracies))
+                  for name, value in of_kind.items()}
+        self._line_means.add(values)
+        self._row_means.add(values)
         if self.every_n_inner_iters(batch_idx, self.interval) or self.end_of_epoch(
                 runner.train_dataloader, batch_idx):
-            self._report(runner, metrics.names)
+            means = self._line_means.take()
+            names = [name for name in metrics.names if f'local/loss/{name}' in means]
+            if names:
+                runner.logger.info(_line(means, names))
 
-    def _report(self, runner: Runner, names: tuple[str, ...]) -> None:
-        if not self._sums:
-            return
-        sums = torch.stack(list(self._sums.values())).tolist()
-        scalars = {key: total / self._counts[key]
-                   for key, total in zip(self._sums, sums, strict=True)}
-        self._sums, self._counts = {}, Counter()
-        runner.visualizer.add_scalars(scalars, step=runner.iter + 1)
-        runner.logger.info(_line(scalars, [n for n in names if f'local/loss/{n}' in scalars]))
+
+class _Row(dict):
+    """A row for the visualizer backends, in which local values come last.
+
+    mmdet's plots ignore what comes after a name with a slash, and ``LocalVisBackend``
+    adds the step to a finished row.
+    """
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Insert a missing key before the local values."""
+        if key not in self:
+            local = {name: self.pop(name) for name in list(self) if name.startswith('local/')}
+            self[key] = default
+            self.update(local)
+        return self[key]
 
 
 def describe(model: LocalImageClassifier) -> str:
