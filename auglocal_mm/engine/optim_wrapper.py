@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from auglocal_mm.registry import OPTIM_WRAPPERS
 from auglocal_mm.validation import Faults
 
-DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
+from .optim_settings import DTYPES, check_clipping, check_counts, check_precision
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -33,28 +33,18 @@ class AugLocalOptimWrapper(OptimWrapper):
         **kwargs: ``accumulative_counts`` and ``clip_grad``, as in mmengine.
 
     Raises:
-        ValueError: The dtype is unknown, or there is a loss scale without float16.
+        ValueError: A setting is impossible, or there is a loss scale without float16.
     """
 
     def __init__(self, optimizer: Optimizer, *, dtype: str | torch.dtype | None = None,
                  loss_scale: str | float | dict[str, Any] | None = None, **kwargs: Any) -> None:
-        accumulative_counts = kwargs.get('accumulative_counts', 1)
         faults = Faults('AugLocalOptimWrapper')
-        faults.add_unless(
-            dtype in (None, *DTYPES, *DTYPES.values()),
-            f'dtype must be None, {" or ".join(map(repr, DTYPES))}, got {dtype!r}')
-        faults.add_unless(
-            loss_scale is None or dtype in ('float16', torch.float16),
-            f'loss_scale is for dtype float16 only, got {loss_scale!r} with {dtype!r}; '
-            'leave it out')
-        faults.add_unless(
-            loss_scale is None or loss_scale == 'dynamic'
-            or isinstance(loss_scale, (int, float, dict)),
-            f"loss_scale must be 'dynamic', a number or a dict, got {loss_scale!r}")
-        faults.add_unless(
-            isinstance(accumulative_counts, int) and accumulative_counts >= 1,
-            f'accumulative_counts must be an integer of at least 1, got {accumulative_counts!r}')
+        check_precision(faults, dtype, loss_scale)
+        check_counts(faults, kwargs.get('accumulative_counts', 1))
+        check_clipping(faults, kwargs.get('clip_grad'))
         faults.raise_if_any()
+        if kwargs.get('clip_grad') is not None:
+            kwargs['clip_grad'] = dict(kwargs['clip_grad'])  # mmengine takes `type` out of it.
         super().__init__(optimizer, **kwargs)
         self.dtype = DTYPES[dtype] if isinstance(dtype, str) else dtype
         self.device_type = optimizer.param_groups[0]['params'][0].device.type
