@@ -48,8 +48,8 @@ class ArrayDataset(BaseDataset):
         faults = Faults(type(self).__name__)
         check_choice(faults, 'split', split, tuple(self.counts))
         check_bool(faults, 'download', download)
-        check_settings(faults, IMAGE_KEYS, data_root=data_root, metainfo=metainfo, pipeline=pipeline,
-                       test_mode=test_mode, **kwargs)
+        check_settings(faults, IMAGE_KEYS, data_root=data_root, metainfo=metainfo,
+                       pipeline=pipeline, test_mode=test_mode, **kwargs)
         faults.raise_if_any()
         self.split = split
         self.download = download

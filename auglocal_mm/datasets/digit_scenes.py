@@ -94,8 +94,8 @@ def _make_stamp(*, train: int, val: int, side_px: int, seed: int) -> dict[str, A
             raise ValueError(f'{name} must be {bound}, got {shown(count)}')
     if not is_int(side_px) or not 64 <= side_px <= _MAX_SCENE_SIDE_PX:
         raise ValueError(
-            f'side_px must be 64 to {_MAX_SCENE_SIDE_PX}, got {shown(side_px)}: a scene holds digits of '
-            f'up to {MAX_SIDE_PX} px and is cut from one part of a photograph')
+            f'side_px must be 64 to {_MAX_SCENE_SIDE_PX}, got {shown(side_px)}: a scene holds '
+            f'digits of up to {MAX_SIDE_PX} px and is cut from one part of a photograph')
     if not is_int(seed) or not 0 <= seed < 2**31:
         raise ValueError(f'seed must be 0 to 2**31 - 1, got {shown(seed)}')
     return dict(version=VERSION, train=train, val=val, side_px=side_px, seed=seed)
@@ -172,13 +172,14 @@ def digit_scenes_dataset(*, data_root: str, part: str, scenes: dict[str, int] | 
         raise ValueError(f"part must be 'train' or 'val', got {shown(part)}")
     faults = Faults('DigitScenes')
     check_settings(faults, SCENE_KEYS, data_root=data_root, **kwargs)
-    if not isinstance(scenes, (dict, type(None))):
-        faults.add_unless(False, f'scenes must be None or a dict, got {shown(scenes)}')
-    check_keys(faults, scenes if isinstance(scenes, dict) else {},
+    parameters: Any = scenes or {}
+    faults.add_unless(isinstance(parameters, dict),
+                      f'scenes must be None or a dict, got {shown(scenes)}')
+    check_keys(faults, parameters if isinstance(parameters, dict) else {},
                ('train', 'val', 'side_px', 'seed'), place='scenes')
     faults.raise_if_any()
     from mmdet.datasets import CocoDataset
-    root = ensure_digit_scenes(data_root, **(scenes or {}))
+    root = ensure_digit_scenes(data_root, **parameters)
     return CocoDataset(ann_file=f'annotations/instances_{part}.json', data_root=str(root),
                        data_prefix=dict(img=f'{part}/'), metainfo=dict(classes=DIGIT_CLASSES),
                        **kwargs)

@@ -45,7 +45,8 @@ class Digits(BaseDataset):
                  pipeline: Sequence[Any] = (), test_mode: bool = False, **kwargs: Any) -> None:
         faults = Faults('Digits')
         check_choice(faults, 'split', split, SPLITS)
-        check_settings(faults, IMAGE_KEYS, metainfo=metainfo, pipeline=pipeline, test_mode=test_mode, **kwargs)
+        check_settings(faults, IMAGE_KEYS, metainfo=metainfo, pipeline=pipeline,
+                       test_mode=test_mode, **kwargs)
         faults.raise_if_any()
         self.split = split
         super().__init__(ann_file='', metainfo=metainfo, pipeline=pipeline,

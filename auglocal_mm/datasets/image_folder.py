@@ -142,8 +142,8 @@ class ImageFolder(BaseDataset):
         check_int(faults, 'images_per_class', images_per_class, 1, 10**9, optional=True)
         check_int(faults, 'side_px', side_px, 1, MAX_SIDE_PX, optional=True)
         check_int(faults, 'memory_mb', memory_mb, 0, 10**9)
-        check_settings(faults, IMAGE_KEYS, data_root=data_root, metainfo=metainfo, pipeline=pipeline,
-                       test_mode=test_mode, **kwargs)
+        check_settings(faults, IMAGE_KEYS, data_root=data_root, metainfo=metainfo,
+                       pipeline=pipeline, test_mode=test_mode, **kwargs)
         faults.raise_if_any()
         self.split = split
         self.images_per_class = images_per_class
