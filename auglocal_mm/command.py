@@ -36,8 +36,8 @@ def overview() -> str:
     """Return the list of commands."""
     lines = [f'  {command:<12}{summary(command)}' for command in TOOLS]
     return '\n'.join([f'usage: {NAME} COMMAND [options]', '', *lines, '',
-                      f'`{NAME} COMMAND --help` lists the options of a command; `--debug` shows the '
-                      'traceback of an error.'])
+                      f'`{NAME} COMMAND --help` lists the options of a command; `--debug` shows '
+                      'the traceback of an error.'])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -86,7 +86,7 @@ def check_number(faults: Faults, name: str, value: Any, low: float, high: float,
     if is_number(value) and value > high:
         bound = f'at most {high:,g}'
     elif isinstance(value, float) and not is_number(value):
-        bound = f'finite and {bound}'
+        bound = bound.replace('a number', 'a finite number')
     faults.add_unless(holds, f'{name} must be {bound}, got {shown(value)}')
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from auglocal_mm.validation import Faults, is_one_of, shown
+from auglocal_mm.validation import Faults, is_int, is_one_of, shown
 
 _DICTS = ('model', 'data_preprocessor', 'optim_wrapper', 'train_cfg', 'val_cfg', 'test_cfg',
           'train_dataloader', 'val_dataloader', 'test_dataloader', 'default_hooks', 'env_cfg',
           'visualizer', 'model_wrapper_cfg', 'auto_scale_lr', 'randomness', 'log_processor')
+LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 _LISTS = ('custom_hooks',)
 _SPLITS = ('train', 'val', 'test')
 
@@ -24,8 +25,7 @@ def check_shape(cfg: Mapping[str, Any]) -> None:
         value = cfg.get(key)
         faults.add_unless(value is None or isinstance(value, Mapping),
                           f'{key} must be a dict, got {shown(value)}')
-    faults.add_unless(isinstance(cfg.get('model'), Mapping), 'model must be a dict with a type, '
-                      f'got {shown(cfg.get("model"))}')
+    faults.add_unless(cfg.get('model') is not None, 'model must be a dict with a type, got None')
     for key in _LISTS:
         value = cfg.get(key)
         faults.add_unless(value is None or isinstance(value, (list, tuple)),
@@ -36,6 +36,9 @@ def check_shape(cfg: Mapping[str, Any]) -> None:
                           f'{key} must be None or a string, got {shown(value)}')
     faults.add_unless(is_one_of(cfg.get('resume', False), (True, False)),
                       f'resume must be True or False, got {shown(cfg.get("resume"))}')
+    level = cfg.get('log_level', 'INFO')
+    faults.add_unless(is_int(level) or is_one_of(level, LEVELS),
+                      f'log_level must be one of {", ".join(LEVELS)}, got {shown(level)}')
     _check_hooks(faults, cfg)
     _check_loaders(faults, cfg)
     faults.raise_if_any()
@@ -53,8 +56,10 @@ def _check_loaders(faults: Faults, cfg: Mapping[str, Any]) -> None:
         loader = cfg.get(f'{split}_dataloader')
         if not isinstance(loader, Mapping):
             continue
-        faults.add_unless(loader.get('dataset') is not None,
-                          f'{split}_dataloader must have the key dataset')
+        dataset = loader.get('dataset')
+        faults.add_unless(
+            isinstance(dataset, Mapping) or hasattr(type(dataset), '__getitem__'),
+            f'{split}_dataloader.dataset must be a dict with a type, got {shown(dataset)}')
         init = loader.get('worker_init_fn')
         if isinstance(init, Mapping) and str(init.get('type')).endswith('seed_worker'):
             extra = sorted(map(str, set(init) - {'type'}))

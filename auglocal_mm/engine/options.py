@@ -50,8 +50,6 @@ def load_config(path: str, *, work_dir: str | None = None, cfg_options: dict | N
 
 def _read(path: str) -> Config:
     file = config_path(path)
-    if not file.is_file():
-        raise ValueError(f'{file} is a folder, not a config file; give a file in it')
     try:
         return Config.fromfile(file)
     except (OSError, ImportError) as error:

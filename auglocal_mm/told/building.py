@@ -10,7 +10,7 @@ from auglocal_mm.validation import near, settings_of
 
 from .frames import frames, module_of
 
-_BUILDERS = 'mmengine.registry.build_functions'
+_REGISTRY, _RUNNER = 'mmengine.registry.build_functions', 'mmengine.runner.runner'
 _UNEXPECTED = re.compile(r"got an unexpected keyword argument '([^']*)'")
 _MISSING = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: (.*)")
 _TWICE = re.compile(r"got multiple values for (?:keyword )?argument '([^']*)'")
@@ -18,38 +18,50 @@ _TWICE = re.compile(r"got multiple values for (?:keyword )?argument '([^']*)'")
 
 def builders(error: BaseException) -> list[FrameType]:
     """Return the frames in which mmengine was building something, outermost first."""
-    return [frame for frame in frames(error) if module_of(frame) == _BUILDERS
-            and isinstance(frame.f_locals.get('cfg'), Mapping)]
+    return [frame for frame in frames(error) if built_by(frame) is not None]
+
+
+def built_by(frame: FrameType) -> Mapping[str, Any] | None:
+    """Return the config of what a frame builds, if it builds something."""
+    module, code = module_of(frame), frame.f_code
+    names: tuple[str, ...] = ('cfg',) if module == _REGISTRY else ()
+    if module == _RUNNER and code.co_name.startswith('build_'):
+        names = code.co_varnames[:code.co_argcount]
+    values = [frame.f_locals.get(name) for name in names]
+    return next((value for value in values if isinstance(value, Mapping)), None)
 
 
 def place(error: BaseException) -> str:
     """Return the dotted key of what was being built, or its type, or nothing."""
-    found = builders(error)
+    found = [built_by(frame) for frame in builders(error)]
     roots = [frame.f_locals['cfg'] for frame in frames(error)
              if type(frame.f_locals.get('cfg')).__name__ == 'Config']
-    for frame in reversed(found):
+    for built in reversed(found):
         for root in roots:
-            path = _find(root, frame.f_locals['cfg'])
+            path = _find(root, built or {})
             if path:
                 return path
-    kind = found[-1].f_locals['cfg'].get('type') if found else None
-    return getattr(kind, '__name__', kind) if isinstance(kind, (str, type)) else ''
+    kind = (found[-1] or {}).get('type') if found else None
+    return kind if isinstance(kind, str) else getattr(kind, '__name__', '')
 
 
 def _find(root: Any, built: Mapping[str, Any]) -> str:
     """Return the path of the first dict in a config that a built one repeats or extends."""
     for path, node in _walk(root, ''):
-        if path and 'type' in node and _covers(built, node):
+        if path and node and _covers(built, node):
             return path
     return ''
 
 
 def _covers(built: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
+    """Tell whether a dict may have become another, parts of which are already objects."""
     if node is built:
         return True
     try:
-        return built.get('type') == node['type'] and all(
-            key in built and bool(built[key] == value) for key, value in node.items())
+        return built.get('type') == node.get('type') and all(
+            key in built and (bool(built[key] == value) or (
+                isinstance(value, Mapping) and not isinstance(built[key], Mapping)))
+            for key, value in node.items())
     except Exception:  # Values that cannot be compared, such as arrays.
         return False
 

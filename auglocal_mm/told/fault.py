@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from .building import about_keys, builders, place
-from .files import describe_system_error, system_error
+from .files import describe_content, describe_system_error, system_error
 from .frames import PACKAGE, chain, frames, module_of, raised_by_us, statement
 from .line import one_line
 from .peers import describe_peers, is_of_peers, is_timeout
@@ -53,6 +53,9 @@ def describe(error: BaseException) -> Fault:
     text = _out_of_memory(error)
     if text:
         return Fault(UNEXPECTED, one_line(f'{text}{_where_more_is(log)}'))
+    text = describe_content(error)
+    if text:
+        return Fault(USERS, one_line(text))
     fault = system_error(error)
     if fault is not None:
         return Fault(USERS, one_line(describe_system_error(fault, error)))

@@ -10,6 +10,9 @@ from .frames import chain, frames
 #: Names of local variables that hold the file being read or written.
 _NAMES = ('partial', 'filepath', 'file_path', 'filename', 'path', 'target', 'out', 'save_path',
           'name', 'log_file', 'save_dir', 'folder', 'root', 'dir', 'f', 'file', 'opened_zipfile')
+#: Errors of the standard library and Pillow about what a file holds.
+_CONTENT_ERRORS = ('JSONDecodeError', 'UnicodeDecodeError', 'UnpicklingError', 'BadZipFile',
+                   'UnidentifiedImageError', 'BadGzipFile', 'ReadError', 'EOFError')
 _REMEDIES = {
     errno.ENOSPC: 'free some space, or write to another disk',
     errno.EDQUOT: 'free some of your quota, or write to another disk',
@@ -34,6 +37,14 @@ def system_error(error: BaseException) -> OSError | None:
         errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)), None)
 
 
+def describe_content(error: BaseException) -> str:
+    """Return the file and the reason if a file's content is not of its kind, or nothing."""
+    if type(error).__name__ not in _CONTENT_ERRORS:
+        return ''
+    name = file_of(error)
+    return f'{name or "a file"} cannot be read: {error or type(error).__name__}; replace it'
+
+
 def describe_system_error(fault: OSError, whole: BaseException) -> str:
     """Return file name, reason and remedy.
 
@@ -43,7 +54,7 @@ def describe_system_error(fault: OSError, whole: BaseException) -> str:
     """
     if fault.errno is None or fault.strerror is None:
         return str(fault) or type(fault).__name__
-    name = fault.filename if fault.filename is not None else _file_of(whole)
+    name = fault.filename if fault.filename is not None else file_of(whole)
     shown = os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else ''
     other = f' -> {fault.filename2}' if fault.filename2 is not None else ''
     remedy = _REMEDIES.get(fault.errno)
@@ -51,7 +62,8 @@ def describe_system_error(fault: OSError, whole: BaseException) -> str:
             + (f'; {remedy}' if remedy else ''))
 
 
-def _file_of(error: BaseException) -> str | None:
+def file_of(error: BaseException) -> str | None:
+    """Return the path that the innermost function of a traceback was working on, if any."""
     for frame in reversed(frames(error)):
         for name in _NAMES:
             value = frame.f_locals.get(name)

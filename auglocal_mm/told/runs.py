@@ -50,8 +50,8 @@ def _log_file(run: Any) -> Path | None:
 def progress_of(error: BaseException) -> str:
     """Say where training was interrupted, and how to continue, as far as is known."""
     run = run_of(error)
-    loop = getattr(run, '_train_loop', None)
-    if run is None or not hasattr(loop, 'run_iter'):
+    loop: Any = getattr(run, '_train_loop', None)
+    if not hasattr(loop, 'run_iter'):
         return ''
     resumes = Path(sys.argv[0].split()[-1] if sys.argv[0] else '').stem == 'train'
     return (f' in epoch {loop.epoch + 1}, after {loop.iter} iterations of the run'
