@@ -36,7 +36,8 @@ def overview() -> str:
     """Return the list of commands."""
     lines = [f'  {command:<12}{summary(command)}' for command in TOOLS]
     return '\n'.join([f'usage: {NAME} COMMAND [options]', '', *lines, '',
-                      f'`{NAME} COMMAND --help` lists the options of a command.'])
+                      f'`{NAME} COMMAND --help` lists the options of a command; `--debug` shows '
+                      'the traceback of an error.'])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status, if the tool does not exit by itself.
     """
     command, *options = (sys.argv[1:] if arguments is None else list(arguments)) or ['--help']
+    if command == '--debug' and options:
+        command, options = options[0], [*options[1:], command]
     if command in ('-h', '--help', 'help'):
         print(overview())
         return 0

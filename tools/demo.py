@@ -23,4 +23,6 @@ def run() -> int:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(ROOT))
-    sys.exit(run())
+    from auglocal_mm.tool import tool
+    with tool(hosts=()):
+        sys.exit(run())

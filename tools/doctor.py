@@ -15,8 +15,10 @@ def main():
               '  Fix: run `make setup`, then `make doctor`' % sys.version_info[:2])
         return 1
     sys.path.append(str(ROOT))
-    from auglocal_mm.doctor import main as examine
-    return examine()
+    from auglocal_mm.tool import tool
+    with tool(hosts=()):
+        from auglocal_mm.doctor import main as examine
+        return examine()
 
 
 if __name__ == '__main__':

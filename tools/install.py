@@ -211,6 +211,8 @@ def main(argv=None):
                         help='remake .venv if it was made with another Python version')
     parser.add_argument('--operators', action='store_true',
                         help="then compile mmcv's operators; needs a C++ compiler")
+    parser.add_argument('--debug', action='store_true',
+                        help='show the traceback of an error')
     arguments = parser.parse_args(argv)
     wanted = '%d.%d' % sys.version_info[:2] if arguments.this_python else None
     if is_ready(wanted) and not arguments.operators:
@@ -225,6 +227,12 @@ def main(argv=None):
                 compile_operators()
     except SetupError as error:
         print('set-up stopped: %s' % error, file=sys.stderr)
+        return 1
+    except Exception as error:
+        if arguments.debug:
+            raise
+        print('set-up stopped: %s: %s (--debug shows the traceback)' % (
+            type(error).__name__, ' '.join(str(error).split())), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('\nset-up interrupted; the same command continues it', file=sys.stderr)

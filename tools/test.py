@@ -13,6 +13,7 @@ from mmengine.config import DictAction
 
 
 def parse_args() -> argparse.Namespace:
+    from auglocal_mm.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
@@ -30,6 +31,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
                         help=argparse.SUPPRESS)
+    parser.add_argument('--timeout', metavar='MINUTES',
+                        help='how long ranks wait for each other (default: 10)')
+    add_debug(parser)
     args = parser.parse_args()
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f'--out must end with .pkl or .pickle, got {args.out}')
@@ -42,17 +46,26 @@ def main() -> None:
     from auglocal_mm.engine import launch
     cfg = launch.load_config(args.config, work_dir=args.work_dir, cfg_options=args.cfg_options,
                              launcher=args.launcher)
+    launch.set_timeout(cfg, args.timeout)
     if args.image_folder:
         launch.use_image_folder(cfg, args.image_folder)
     if args.tta:
         launch.use_test_time_augmentation(cfg)
     if args.show_dir:
-        hook = cfg.default_hooks.setdefault('visualization', {})
-        hook.update(_visualization(cfg, args.show_dir))
+        _show(cfg, args.show_dir)
     runner = launch.load_for_test(cfg, args.checkpoint)
     if args.out:
         runner.test_evaluator.metrics.append(_dump(cfg)(out_file_path=args.out))
     runner.test()
+
+
+def _show(cfg, show_dir: str) -> None:
+    hooks = cfg.setdefault('default_hooks', {})
+    hooks['visualization'] = {**(hooks.get('visualization') or {}), **_visualization(cfg, show_dir)}
+    detects = cfg.get('default_scope') == 'mmdet'
+    if cfg.get('visualizer') is None:
+        cfg.visualizer = {'type': 'DetLocalVisualizer' if detects else 'UniversalVisualizer',
+                          'name': 'visualizer', 'vis_backends': [{'type': 'LocalVisBackend'}]}
 
 
 def _visualization(cfg, show_dir: str) -> dict:

@@ -12,6 +12,7 @@ from mmengine.config import DictAction
 
 
 def parse_args() -> argparse.Namespace:
+    from auglocal_mm.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
@@ -31,6 +32,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
                         help=argparse.SUPPRESS)
+    parser.add_argument('--timeout', metavar='MINUTES',
+                        help='how long ranks wait for each other (default: 10)')
+    add_debug(parser)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
@@ -41,6 +45,7 @@ def main() -> None:
     from auglocal_mm.engine import launch
     cfg = launch.load_config(args.config, work_dir=args.work_dir, cfg_options=args.cfg_options,
                              launcher=args.launcher)
+    launch.set_timeout(cfg, args.timeout)
     if args.image_folder:
         launch.use_image_folder(cfg, args.image_folder)
     if args.amp:

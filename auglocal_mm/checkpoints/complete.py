@@ -114,7 +114,7 @@ def strip(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}
 
 
-def require_complete(module: nn.Module, state: Mapping[str, Tensor], source: str, *,
+def require_complete(module: nn.Module, state: Mapping[str, Any], source: str, *,
                       optional: tuple[str, ...] = (), exactly: bool = False,
                       owner: str = '') -> None:
     """Load into a copy, as mmengine would (its hooks may convert keys), and judge the outcome."""

@@ -46,7 +46,7 @@ def plain(value: Any, place: str, faults: list[str], *, level: int = 0) -> Any:
         return plain(part, f'{place}.{key}' if place else str(key), faults, level=level + 1)
 
     if isinstance(value, Mapping):
-        kind = type(value) if type(value) in (OrderedDict, Counter) else dict
+        kind: Any = type(value) if type(value) in (OrderedDict, Counter) else dict
         items = {_key(key): inner(part, key) for key, part in value.items()}
         if len(items) != len(value):
             faults.append(f'{place} has keys whose text is the same')
@@ -77,8 +77,7 @@ def _of_numpy(value: Any, inner: Any) -> Any:
     if value.dtype.kind in 'mM':
         value = value.astype(str)
     elif value.dtype.kind in 'fc':  # Longer than Python's own.
-        value = value.astype('c16' if value.dtype.kind == 'c' else 'f8')
-        return value
+        return value.astype('c16' if value.dtype.kind == 'c' else 'f8')
     elements = value.tolist()
     return inner(elements, 'tolist') if isinstance(elements, (list, tuple)) else (
         str(elements) if isinstance(elements, str) else inner(elements, 'item'))
@@ -94,7 +93,8 @@ def _of_scalar(value: Any) -> Any:
         return value.total_seconds()
     if isinstance(value, type):
         return f'{value.__module__}.{value.__qualname__}'
-    for kind in (int, float, complex, str, bytes, bytearray):  # and what is derived from them
+    kinds: tuple[Any, ...] = (int, float, complex, str, bytes, bytearray)
+    for kind in kinds:  # and what is derived from them
         if isinstance(value, kind):
             return kind(value) if kind is not str else str.__str__(value)
     return None

@@ -9,8 +9,11 @@ import mmengine.dist as dist
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
+from auglocal_mm.validation import Faults, check_bool, check_choice
+
 from .errors import DataError
 from .preparation import Source, check, prepare, refuse_damaged, verify
+from .settings import IMAGE_KEYS, check_settings
 
 
 class ArrayDataset(BaseDataset):
@@ -31,7 +34,7 @@ class ArrayDataset(BaseDataset):
         **kwargs: Other arguments of :class:`mmpretrain.datasets.BaseDataset`.
 
     Raises:
-        ValueError: The split is unknown.
+        ValueError: A setting is impossible.
         DataError: Files are missing and could not be downloaded, or are damaged.
     """
 
@@ -42,8 +45,12 @@ class ArrayDataset(BaseDataset):
     def __init__(self, *, data_root: str, split: str = 'train',
                  metainfo: dict[str, Any] | None = None, pipeline: Sequence[Any] = (),
                  test_mode: bool = False, download: bool = True, **kwargs: Any) -> None:
-        if split not in self.counts:
-            raise ValueError(f'split must be one of {tuple(self.counts)}, got {split!r}')
+        faults = Faults(type(self).__name__)
+        check_choice(faults, 'split', split, tuple(self.counts))
+        check_bool(faults, 'download', download)
+        check_settings(faults, IMAGE_KEYS, data_root=data_root, metainfo=metainfo,
+                       pipeline=pipeline, test_mode=test_mode, **kwargs)
+        faults.raise_if_any()
         self.split = split
         self.download = download
         self.images = np.empty(0, dtype=np.uint8)

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from auglocal_mm.registry import DATASETS
+from auglocal_mm.validation import Faults, check_keys, is_int, is_one_of, shown
 
 from .coco_json import to_coco
 from .digit_images import DIGIT_CLASSES, import_sklearn_datasets, load_digit_images
 from .scene_drawing import MAX_SIDE_PX, draw_scene
+from .settings import SCENE_KEYS, check_settings
 
 #: Incremented whenever the same parameters would draw other scenes.
 VERSION = 1
@@ -27,6 +29,7 @@ _PARTS = (('train', 'train'), ('val', 'test'))
 #: Training scenes show the photographs' columns left of this one, validation
 #: scenes the others.
 _PHOTOGRAPH_SPLIT_PX = 448
+_MAX_SCENES = 100_000
 _MAX_SCENE_SIDE_PX = 640 - _PHOTOGRAPH_SPLIT_PX
 
 
@@ -85,14 +88,16 @@ def ensure_digit_scenes(root: str | os.PathLike[str], *, train: int = 1200, val:
 
 def _make_stamp(*, train: int, val: int, side_px: int, seed: int) -> dict[str, Any]:
     for name, count in (('train', train), ('val', val)):
-        if count < 1:
-            raise ValueError(f'{name} must be at least 1 scene, got {count}')
-    if not 64 <= side_px <= _MAX_SCENE_SIDE_PX:
+        if not is_int(count) or not 1 <= count <= _MAX_SCENES:
+            bound = (f'at most {_MAX_SCENES:,} scenes' if is_int(count) and count > 1
+                     else 'at least 1 scene')
+            raise ValueError(f'{name} must be {bound}, got {shown(count)}')
+    if not is_int(side_px) or not 64 <= side_px <= _MAX_SCENE_SIDE_PX:
         raise ValueError(
-            f'side_px must be 64 to {_MAX_SCENE_SIDE_PX}, got {side_px}: a scene holds digits of '
-            f'up to {MAX_SIDE_PX} px and is cut from one part of a photograph')
-    if not 0 <= seed < 2**31:
-        raise ValueError(f'seed must be 0 to 2**31 - 1, got {seed}')
+            f'side_px must be 64 to {_MAX_SCENE_SIDE_PX}, got {shown(side_px)}: a scene holds '
+            f'digits of up to {MAX_SIDE_PX} px and is cut from one part of a photograph')
+    if not is_int(seed) or not 0 <= seed < 2**31:
+        raise ValueError(f'seed must be 0 to 2**31 - 1, got {shown(seed)}')
     return dict(version=VERSION, train=train, val=val, side_px=side_px, seed=seed)
 
 
@@ -163,10 +168,18 @@ def digit_scenes_dataset(*, data_root: str, part: str, scenes: dict[str, int] | 
     Raises:
         ValueError: The part is unknown.
     """
-    if part not in ('train', 'val'):
-        raise ValueError(f"part must be 'train' or 'val', got {part!r}")
+    if not is_one_of(part, ('train', 'val')):
+        raise ValueError(f"part must be 'train' or 'val', got {shown(part)}")
+    faults = Faults('DigitScenes')
+    check_settings(faults, SCENE_KEYS, data_root=data_root, **kwargs)
+    parameters: Any = scenes or {}
+    faults.add_unless(isinstance(parameters, dict),
+                      f'scenes must be None or a dict, got {shown(scenes)}')
+    check_keys(faults, parameters if isinstance(parameters, dict) else {},
+               ('train', 'val', 'side_px', 'seed'), place='scenes')
+    faults.raise_if_any()
     from mmdet.datasets import CocoDataset
-    root = ensure_digit_scenes(data_root, **(scenes or {}))
+    root = ensure_digit_scenes(data_root, **parameters)
     return CocoDataset(ann_file=f'annotations/instances_{part}.json', data_root=str(root),
                        data_prefix=dict(img=f'{part}/'), metainfo=dict(classes=DIGIT_CLASSES),
                        **kwargs)

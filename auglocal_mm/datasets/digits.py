@@ -6,8 +6,10 @@ import numpy as np
 from mmpretrain.datasets import BaseDataset
 
 from auglocal_mm.registry import DATASETS
+from auglocal_mm.validation import Faults, check_choice
 
-from .digit_images import DIGIT_CLASSES, load_digit_images, upsample
+from .digit_images import DIGIT_CLASSES, SPLITS, load_digit_images, upsample
+from .settings import IMAGE_KEYS, check_settings
 
 IMAGE_SIDE_PX = 32
 _FULL_LEVEL = 16
@@ -33,7 +35,7 @@ class Digits(BaseDataset):
         **kwargs: Other arguments of :class:`mmpretrain.datasets.BaseDataset`.
 
     Raises:
-        ValueError: The split is unknown.
+        ValueError: A setting is impossible.
         ModuleNotFoundError: Scikit-learn, which contains the data, is missing.
     """
 
@@ -41,6 +43,11 @@ class Digits(BaseDataset):
 
     def __init__(self, *, split: str = 'train', metainfo: dict[str, Any] | None = None,
                  pipeline: Sequence[Any] = (), test_mode: bool = False, **kwargs: Any) -> None:
+        faults = Faults('Digits')
+        check_choice(faults, 'split', split, SPLITS)
+        check_settings(faults, IMAGE_KEYS, metainfo=metainfo, pipeline=pipeline,
+                       test_mode=test_mode, **kwargs)
+        faults.raise_if_any()
         self.split = split
         super().__init__(ann_file='', metainfo=metainfo, pipeline=pipeline,
                          test_mode=test_mode, **kwargs)

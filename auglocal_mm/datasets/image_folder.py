@@ -10,10 +10,13 @@ from mmpretrain.datasets import BaseDataset
 from PIL import Image
 
 from auglocal_mm.registry import DATASETS
-from auglocal_mm.validation import Faults, is_int
+from auglocal_mm.validation import Faults, check_choice, check_int
 
 from .errors import DataError
+from .settings import IMAGE_KEYS, check_settings
 
+#: Largest side that images are resized to; one decoded image then has 200 MB.
+MAX_SIDE_PX = 8192
 EXTENSIONS = frozenset({'.jpg', '.jpeg', '.png', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp'})
 #: Each split, and the folders that may hold it; the first that exists is used.
 SPLIT_FOLDERS = {'train': ('train',), 'test': ('test', 'val'), 'val': ('val', 'test')}
@@ -135,11 +138,12 @@ class ImageFolder(BaseDataset):
                  memory_mb: int = 1024, metainfo: dict[str, Any] | None = None,
                  pipeline: Sequence[Any] = (), test_mode: bool = False, **kwargs: Any) -> None:
         faults = Faults('ImageFolder')
-        for name, value in (('images_per_class', images_per_class), ('side_px', side_px)):
-            faults.add_unless(value is None or (is_int(value) and value >= 1),
-                              f'{name} must be at least 1 or None, got {value!r}')
-        faults.add_unless(is_int(memory_mb) and memory_mb >= 0,
-                          f'memory_mb must be at least 0, got {memory_mb!r}')
+        check_choice(faults, 'split', split, tuple(SPLIT_FOLDERS))
+        check_int(faults, 'images_per_class', images_per_class, 1, 10**9, optional=True)
+        check_int(faults, 'side_px', side_px, 1, MAX_SIDE_PX, optional=True)
+        check_int(faults, 'memory_mb', memory_mb, 0, 10**9)
+        check_settings(faults, IMAGE_KEYS, data_root=data_root, metainfo=metainfo,
+                       pipeline=pipeline, test_mode=test_mode, **kwargs)
         faults.raise_if_any()
         self.split = split
         self.images_per_class = images_per_class

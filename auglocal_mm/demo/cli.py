@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from auglocal_mm.analysis.results import judge
 from auglocal_mm.jobs import JobFailed, tail
+from auglocal_mm.tool import add_debug
 
 from .console import Console, clock
 from .pipeline import CPU_SECONDS, EXPECTED_SECONDS, REPORT, Demo, all_limits_kept, render_again
@@ -28,6 +29,7 @@ def parse(arguments: Sequence[str] | None, *, root: Path) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='seed of every training (0)')
     parser.add_argument('--only-report', action='store_true',
                         help='run nothing; rewrite the report from the newest results')
+    add_debug(parser)
     options = parser.parse_args(arguments)
     if not 0 <= options.seed < 2**31:
         parser.error(f'--seed must be 0 to {2**31 - 1}, got {options.seed}')

@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from auglocal_mm.tool import add_debug
+
 from .facts import LISTED, Facts, collect
 from .judgement import PARTS, Problem, distribution_of, judge
 
@@ -88,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description='Show the versions of all parts, what works and how to repair what does not.')
     parser.add_argument('--json', action='store_true', help='print facts and problems as JSON')
+    add_debug(parser)
     arguments = parser.parse_args(argv)
     facts = collect()
     problems = judge(facts)

@@ -2,8 +2,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -11,6 +14,7 @@ from mmengine.config import Config
 from mmengine.model import BaseTTAModel, MMDistributedDataParallel, is_model_wrapper
 from mmengine.registry import MODEL_WRAPPERS, RUNNERS
 from mmengine.runner import Runner
+from mmengine.visualization.vis_backend import BaseVisBackend
 from torch import nn
 
 from auglocal_mm.checkpoints import (
@@ -28,6 +32,7 @@ from auglocal_mm.datasets.provision import provide_data
 from auglocal_mm.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.models import LocalImageClassifier
 from auglocal_mm.named import means
+from auglocal_mm.validation import shown
 
 from .adopt import adopt
 from .image_folder import use_image_folder
@@ -37,6 +42,7 @@ from .options import (
     load_config,
     resume_from,
     scale_learning_rate,
+    set_timeout,
     use_mixed_precision,
     use_test_time_augmentation,
 )
@@ -44,9 +50,16 @@ from .ownership import own
 from .plain_config import require_plain_config
 from .resume import Found, find_resumable
 
+#: What each of mmengine's visualizer backends imports when it is first used.
+BACKEND_PACKAGES = {
+    'TensorboardVisBackend': ('tensorboard',), 'WandbVisBackend': ('wandb',),
+    'MLflowVisBackend': ('mlflow',), 'ClearMLVisBackend': ('clearml',),
+    'NeptuneVisBackend': ('neptune',), 'DVCLiveVisBackend': ('pygit2', 'dvclive'),
+    'AimVisBackend': ('aim',)}
+
 __all__ = ['add_host_defaults', 'bare_model', 'build_runner', 'drop_validation', 'load_config',
-           'load_for_test', 'resume_from', 'scale_learning_rate', 'start_process_group',
-           'starting_checkpoint', 'use_image_folder', 'use_mixed_precision',
+           'load_for_test', 'resume_from', 'scale_learning_rate', 'set_timeout',
+           'start_process_group', 'starting_checkpoint', 'use_image_folder', 'use_mixed_precision',
            'use_test_time_augmentation']
 
 def starting_checkpoint(cfg: Config) -> str | None:
@@ -74,7 +87,8 @@ def start_process_group(cfg: Config) -> None:
     if cfg.launcher != 'pytorch':
         raise ValueError(f'launcher {cfg.launcher!r} needs accelerators; without any, use '
                          'tools/dist_train.sh (launcher pytorch)')
-    dist.init_process_group('gloo')
+    seconds = (cfg.get('env_cfg') or {}).get('dist_cfg', {}).get('timeout')
+    dist.init_process_group('gloo', timeout=timedelta(seconds=seconds) if seconds else None)
     wrapper = cfg.get('model_wrapper_cfg') or {
         'type': 'MMDistributedDataParallel', 'broadcast_buffers': False,
         'find_unused_parameters': cfg.get('find_unused_parameters', False)}
@@ -102,13 +116,23 @@ def require_backends(cfg: Config) -> None:
     Raises:
         ValueError: Packages are missing; the message says what to install.
     """
-    packages = {'TensorboardVisBackend': 'tensorboard', 'WandbVisBackend': 'wandb'}
-    named = [str(each.get('type')).rpartition('.')[2]
-             for each in (cfg.get('visualizer') or {}).get('vis_backends') or []]
-    missing = [name for name in named if name in packages and find_spec(packages[name]) is None]
-    if missing:
-        raise ValueError(f'{", ".join(missing)} in visualizer.vis_backends cannot be used here: '
-                         f'pip install {" ".join(packages[name] for name in missing)}')
+    backends = (cfg.get('visualizer') or {}).get('vis_backends') or []
+    if not isinstance(backends, (list, tuple)) or not all(
+            isinstance(each, (Mapping, BaseVisBackend)) for each in backends):
+        raise ValueError('visualizer.vis_backends must be a list of dicts with a type, got '
+                         f'{shown(backends)}')
+    named = [_short_name(each.get('type')) for each in backends if isinstance(each, Mapping)]
+    missing = {name: [package for package in BACKEND_PACKAGES.get(name, ())
+                      if find_spec(package) is None] for name in named}
+    lacking = [name for name, packages in missing.items() if packages]
+    if lacking:
+        packages = ' '.join(package for name in lacking for package in missing[name])
+        raise ValueError(f'{", ".join(lacking)} in visualizer.vis_backends cannot be used here: '
+                         f'pip install {packages}')
+
+
+def _short_name(kind: Any) -> str:
+    return getattr(kind, '__name__', None) or str(kind).rpartition('.')[2]
 
 
 def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from auglocal_mm.registry import OPTIM_WRAPPERS
-from auglocal_mm.validation import Faults
+from auglocal_mm.validation import Faults, check_choice
 
+from .optim_settings import DTYPES, check_clipping, check_counts, check_precision
 from .update_guard import UpdateGuard
-
-DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -40,32 +39,21 @@ class AugLocalOptimWrapper(OptimWrapper):
         **kwargs: ``accumulative_counts`` and ``clip_grad``, as in mmengine.
 
     Raises:
-        ValueError: The dtype is unknown, or there is a loss scale without float16.
+        ValueError: A setting is impossible, or there is a loss scale without float16.
         NonFiniteError: From a step, see `nonfinite`.
     """
 
     def __init__(self, optimizer: Optimizer, *, dtype: str | torch.dtype | None = None,
                  loss_scale: str | float | dict[str, Any] | None = None,
                  nonfinite: str = 'stop', **kwargs: Any) -> None:
-        accumulative_counts = kwargs.get('accumulative_counts', 1)
         faults = Faults('AugLocalOptimWrapper')
-        faults.add_unless(
-            dtype in (None, *DTYPES, *DTYPES.values()),
-            f'dtype must be None, {" or ".join(map(repr, DTYPES))}, got {dtype!r}')
-        faults.add_unless(
-            loss_scale is None or dtype in ('float16', torch.float16),
-            f'loss_scale is for dtype float16 only, got {loss_scale!r} with {dtype!r}; '
-            'leave it out')
-        faults.add_unless(
-            loss_scale is None or loss_scale == 'dynamic'
-            or isinstance(loss_scale, (int, float, dict)),
-            f"loss_scale must be 'dynamic', a number or a dict, got {loss_scale!r}")
-        faults.add_unless(
-            isinstance(accumulative_counts, int) and accumulative_counts >= 1,
-            f'accumulative_counts must be an integer of at least 1, got {accumulative_counts!r}')
-        faults.add_unless(nonfinite in ('stop', 'skip'),
-                          f"nonfinite must be 'stop' or 'skip', got {nonfinite!r}")
+        check_precision(faults, dtype, loss_scale)
+        check_counts(faults, kwargs.get('accumulative_counts', 1))
+        check_clipping(faults, kwargs.get('clip_grad'))
+        check_choice(faults, 'nonfinite', nonfinite, ('stop', 'skip'))
         faults.raise_if_any()
+        if kwargs.get('clip_grad') is not None:
+            kwargs['clip_grad'] = dict(kwargs['clip_grad'])  # mmengine takes `type` out of it.
         super().__init__(optimizer, **kwargs)
         self._norm: Tensor | None = None
         self._clips_norm = bool(self.clip_grad_kwargs) and self.grad_name == 'grad_norm'

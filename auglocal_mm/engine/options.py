@@ -1,6 +1,7 @@
 """What the tools' options change in a config, before anything is built."""
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -10,10 +11,15 @@ from mmengine.registry import OPTIM_WRAPPERS
 
 from auglocal_mm.named import class_of
 from auglocal_mm.shipped import config_path
+from auglocal_mm.told.peers import MINUTES
+from auglocal_mm.validation import Faults, check_number, shown
 
+from .config_shape import check_shape
 from .optim_wrapper import AugLocalOptimWrapper
 
 LOCAL_WRAPPER = 'auglocal_mm.AugLocalOptimWrapper'
+#: How long ranks wait for each other, and the longest they may: a week.
+DEFAULT_MINUTES, MAX_MINUTES = 10, 10_080
 
 
 def load_config(path: str, *, work_dir: str | None = None, cfg_options: dict | None = None,
@@ -28,16 +34,75 @@ def load_config(path: str, *, work_dir: str | None = None, cfg_options: dict | N
 
     Raises:
         FileNotFoundError: There is no such config.
+        ValueError: It cannot be parsed, or an option does not fit it.
     """
-    cfg = Config.fromfile(config_path(path))
+    cfg = _read(path)
     cfg.launcher = launcher
     if cfg_options:
-        cfg.merge_from_dict(cfg_options)
+        _override(cfg, cfg_options)
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs') / Path(path).stem)
+    check_shape(cfg)
     return cfg
+
+
+def _read(path: str) -> Config:
+    file = config_path(path)
+    try:
+        return Config.fromfile(file)
+    except (OSError, ImportError) as error:
+        # What a config names is missing; Python's and the system's own words say what.
+        raise ValueError(f'the config {file} cannot be read: {error}') from error
+    except Exception as error:
+        place = getattr(error, 'lineno', None)
+        raise ValueError(f'the config {file} cannot be read'
+                         f'{f", line {place}" if place else ""}: {type(error).__name__}: '
+                         f'{str(error) or "no message"}; it must be a Python, YAML or JSON file '
+                         'that OpenMMLab can parse') from error
+
+
+def _override(cfg: Config, options: dict) -> None:
+    for key, value in options.items():
+        try:
+            cfg.merge_from_dict({key: value})
+        except Exception as error:
+            raise ValueError(f'--cfg-options {key}={shown(value)} does not fit the config: '
+                             f'{type(error).__name__}: {error}') from error
+
+
+def set_timeout(cfg: Config, minutes: str | None) -> None:
+    """Apply ``--timeout``: how long ranks wait for each other.
+
+    Args:
+        cfg: The config.
+        minutes: The limit as typed; ``None`` for the config's own
+            ``env_cfg.dist_cfg.timeout``, in seconds, or else 10 minutes.
+
+    Raises:
+        ValueError: It is no number of minutes above 0, or more than a week.
+    """
+    env = cfg.get('env_cfg') or {}
+    settings = {'backend': 'nccl', **(env.get('dist_cfg') or {})}
+    if minutes is not None or 'timeout' not in settings:
+        settings['timeout'] = 60 * _parse_minutes(minutes or str(DEFAULT_MINUTES))
+    faults = Faults('env_cfg.dist_cfg')
+    check_number(faults, 'timeout', settings['timeout'], 0, 60 * MAX_MINUTES, above=True)
+    faults.raise_if_any()
+    cfg.env_cfg = {**env, 'dist_cfg': settings}
+    os.environ[MINUTES] = f'{settings["timeout"] / 60:g}'
+
+
+def _parse_minutes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= MAX_MINUTES:
+        raise ValueError(f'--timeout must be minutes above 0 and at most {MAX_MINUTES:,}, got '
+                         f'{text!r}')
+    return value
 
 
 def use_mixed_precision(cfg: Config) -> None:

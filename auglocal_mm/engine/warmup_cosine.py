@@ -8,7 +8,9 @@ from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 
 from auglocal_mm.registry import PARAM_SCHEDULERS
-from auglocal_mm.validation import Faults, is_int
+from auglocal_mm.validation import Faults, check_bool, check_int, check_number, is_int, shown
+
+MAX_EPOCHS, MAX_LR = 1_000_000, 1e6
 
 
 def warmup_cosine(epoch: int, *, lr: float, epochs: int, warmup_epochs: int,
@@ -36,23 +38,42 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
         **kwargs: As for mmengine's schedulers.
 
     Raises:
-        ValueError: A length is impossible, or the schedule is stepped by iteration.
+        ValueError: A length or the learning rate is impossible, or the schedule is stepped by
+            iteration.
     """
 
     def __init__(self, optimizer: Any, epochs: int, warmup_epochs: int = 10,
                  warmup_lr: float = 0.01, **kwargs: Any) -> None:
         faults = Faults('WarmupCosineLR')
-        faults.add_unless(is_int(epochs) and epochs >= 1,
-                          f'epochs must be an integer of at least 1, got {epochs!r}')
-        faults.add_unless(is_int(warmup_epochs) and warmup_epochs >= 0,
-                          f'warmup_epochs must be an integer of at least 0, got {warmup_epochs!r}')
-        faults.add_unless(kwargs.get('by_epoch', True),
+        check_int(faults, 'epochs', epochs, 1, MAX_EPOCHS)
+        check_int(faults, 'warmup_epochs', warmup_epochs, 0, MAX_EPOCHS)
+        faults.add_unless(
+            not is_int(epochs) or not is_int(warmup_epochs) or warmup_epochs <= epochs,
+            f'warmup_epochs must be at most epochs={epochs}, got {warmup_epochs}')
+        check_number(faults, 'warmup_lr', warmup_lr, 0, MAX_LR)
+        faults.add_unless(kwargs.get('by_epoch', True) is True,
                           'by_epoch must be True: the schedule is defined by epoch')
+        check_int(faults, 'begin', kwargs.get('begin', 0), 0, MAX_EPOCHS)
+        check_int(faults, 'last_step', kwargs.get('last_step', -1), -1, MAX_EPOCHS)
+        end = kwargs.get('end', MAX_EPOCHS)
+        faults.add_unless(is_int(end) and end >= 1,
+                          f'end must be an integer of at least 1, got {shown(end)}')
+        check_bool(faults, 'verbose', kwargs.get('verbose', False))
         faults.raise_if_any()
         self.epochs = epochs
         self.warmup_epochs = warmup_epochs
         self.warmup_lr = warmup_lr
         super().__init__(optimizer, **kwargs)
+
+    @classmethod
+    def build_iter_from_epoch(cls, *args: Any, **kwargs: Any) -> WarmupCosineLR:
+        """Refuse ``convert_to_iter_based=True``.
+
+        Raises:
+            ValueError: Always: the schedule is defined by epoch.
+        """
+        raise ValueError('WarmupCosineLR: convert_to_iter_based must be False or left out: the '
+                         'schedule is defined by epoch')
 
     def _get_value(self) -> list[float]:
         epoch = min(self.last_step + 1, self.epochs)

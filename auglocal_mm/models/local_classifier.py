@@ -26,6 +26,7 @@ from auglocal_mm.partition import (
 )
 from auglocal_mm.registry import MODELS
 from auglocal_mm.rules import build_rule
+from auglocal_mm.weight_limit import MAX_VALUES, WeightLimit
 
 from .host_features import (
     classes_of,
@@ -97,8 +98,11 @@ class LocalImageClassifier(ImageClassifier):
         mean, std = image_statistics(self.data_preprocessor, self.backbone)
         context = BuildContext(self.backbone, {layer.name: layer for layer in layers},
                                self.num_classes, mean, std)
-        return ModuleDict({auxiliary_key(entry.name): build_auxiliary(entry, context)
-                           for entry in self.plan.layers if entry.auxiliary is not None})
+        own = sum(parameter.numel() for parameter in self.backbone.parameters())
+        with WeightLimit('the auxiliary networks', values=max(MAX_VALUES, 20 * own),
+                         remedy='depth, width or kernel_size in model.local'):
+            return ModuleDict({auxiliary_key(entry.name): build_auxiliary(entry, context)
+                               for entry in self.plan.layers if entry.auxiliary is not None})
 
     def _group(self, layers: Sequence[LocalLayer]) -> tuple[tuple[LocalLayer, ...], ...]:
         return tuple(

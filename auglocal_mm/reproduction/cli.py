@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from auglocal_mm.analysis.system import usable_cores
 from auglocal_mm.jobs import LiveText, child_environment
+from auglocal_mm.tool import add_debug
 
 from .check_runs import check_data_of
 from .collect import collect
@@ -56,6 +57,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add('--dry-run', action='store_true', help='show what would run, and start nothing')
     add('--only-report', action='store_true',
         help='start nothing; write the table from existing runs')
+    add_debug(parser)
     return parser.parse_args(arguments)
 
 

@@ -26,18 +26,16 @@ from auglocal_mm.plan import (
     uniform_selection,
 )
 from auglocal_mm.registry import LOCAL_RULES
-from auglocal_mm.validation import Faults
+from auglocal_mm.validation import Faults, check_bool, check_choice, is_number, shown
 
 from .base import LocalRule
 from .dgl import dgl_layers
 from .settings import (
-    check_choice,
     check_depth,
     check_lambda,
     check_modules,
     check_second_loss,
     check_width,
-    is_number,
     scaled,
     second_losses,
 )
@@ -101,9 +99,9 @@ class AugLocal(LocalRule):
         faults = Faults('AugLocal')
         check_depth(faults, depth, 2, 'one block and the classifier')
         faults.add_unless(is_number(tau) and 0 <= tau <= 1,
-                          f'tau must be in [0, 1] (0: no pyramid), got {tau!r}')
+                          f'tau must be in [0, 1] (0: no pyramid), got {shown(tau)}')
         check_modules(faults, modules)
-        check_choice(faults, 'batch_norm_before_fc', batch_norm_before_fc, (True, False))
+        check_bool(faults, 'batch_norm_before_fc', batch_norm_before_fc)
         for name, values, choices in (('selection', selection, SELECTIONS),
                                       ('downsample', downsample, (True, False)),
                                       ('block', block, BLOCKS)):
@@ -158,7 +156,7 @@ class AugLocal(LocalRule):
             value = getattr(self, name)
             faults.add_unless(
                 not isinstance(value, (list, tuple)) or len(value) == stages,
-                f'{name} must be one value or {stages}, one per stage, got {value!r}')
+                f'{name} must be one value or {stages}, one per stage, got {shown(value)}')
         faults.raise_if_any()
 
     def _network(self, unit: int, count: int,

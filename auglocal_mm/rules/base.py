@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from auglocal_mm.plan import AuxiliaryPlan, LayerSpec, LocalPlan, even_modules
-from auglocal_mm.validation import Faults
+from auglocal_mm.validation import Faults, shown
 
 
 class LocalRule(ABC):
@@ -40,7 +40,8 @@ class LocalRule(ABC):
         """Return the module of each of `units` units."""
         faults = Faults(f'{type(self).__name__} on a backbone of {units} local layers')
         faults.add_unless(self.modules is None or self.modules <= units,
-                          f'modules must be at most {units}, one per layer, got {self.modules}')
+                          f'modules must be at most {units}, one per layer, got '
+                          f'{shown(self.modules)}')
         faults.raise_if_any()
         return even_modules(units, self.modules or units)
 

@@ -15,11 +15,10 @@ from auglocal_mm.plan import (
     linear_weights,
 )
 from auglocal_mm.registry import LOCAL_RULES
-from auglocal_mm.validation import Faults
+from auglocal_mm.validation import Faults, check_choice
 
 from .base import LocalRule
 from .settings import (
-    check_choice,
     check_depth,
     check_kernel_size,
     check_lambda,

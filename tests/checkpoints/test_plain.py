@@ -76,8 +76,8 @@ leaves = st.one_of(
     st.binary(max_size=5), st.complex_numbers(allow_nan=False), st.dates(), st.times(),
     st.timedeltas(), st.builds(Path, st.just('a')), st.builds(range, st.integers(0, 3)),
     st.builds(np.str_, st.text(max_size=3)), st.sampled_from([
-        np.array([1, 2], dtype=kind) for kind in ('i2', 'f2', 'u8', 'c8', 'M8[s]', 'm8[s]', 'O', 'U3',
-                                              'S2')]))
+        np.array([1, 2], dtype=kind)
+        for kind in ('i2', 'f2', 'u8', 'c8', 'M8[s]', 'm8[s]', 'O', 'U3', 'S2')]))
 keys = st.one_of(st.text(max_size=3), st.integers(), st.booleans(), st.none(),
                  st.builds(np.str_, st.text(max_size=3)), st.tuples(st.integers(), st.text()),
                  st.binary(max_size=2), st.dates())

@@ -86,7 +86,8 @@ def test_a_full_disk_while_torch_writes(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     write_text('', tmp_path / 'file')
-    with pytest.raises(CheckpointError, match=r'cannot write .*file/x: (Not a directory|File exists)'):
+    said = r'cannot write .*file/x: (Not a directory|File exists)'
+    with pytest.raises(CheckpointError, match=said):
         write_text('', tmp_path / 'file' / 'x')
 
 

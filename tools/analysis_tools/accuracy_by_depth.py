@@ -14,6 +14,7 @@ from mmengine.config import DictAction
 
 
 def parse_args() -> argparse.Namespace:
+    from auglocal_mm.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file of a classifier')
@@ -31,6 +32,7 @@ def parse_args() -> argparse.Namespace:
                         help='read PATH/{train,test}/<class>/*.jpg, as tools/train.py did')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings, as in training')
+    add_debug(parser)
     return parser.parse_args()
 
 

@@ -18,6 +18,7 @@ from mmengine.config import DictAction
 
 
 def parse_arguments() -> argparse.Namespace:
+    from auglocal_mm.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('configs', nargs='*', metavar='CONFIG', help='classification configs')
@@ -39,6 +40,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
     parser.add_argument('--out', type=Path, metavar='DIR',
                         help='write table.md, table.json, memory_time.png and .svg')
+    add_debug(parser)
     args = parser.parse_args()
     if bool(args.configs) == bool(args.preset):
         parser.error('give either configs or --preset table2')

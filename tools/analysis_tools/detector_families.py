@@ -17,6 +17,7 @@ from pathlib import Path
 
 
 def main() -> None:
+    from auglocal_mm.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--family', nargs='+', default=[], metavar='NAME',
@@ -33,6 +34,7 @@ def main() -> None:
                         help='also write the JSON to FILE, after each family')
     parser.add_argument('--continue', dest='go_on', action='store_true',
                         help='keep the families that the FILE of --out already holds')
+    add_debug(parser)
     args = parser.parse_args()
     if args.go_on and not args.out:
         parser.error('--continue needs --out FILE')

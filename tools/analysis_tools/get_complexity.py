@@ -14,6 +14,7 @@ from mmengine.config import DictAction
 
 
 def main() -> None:
+    from auglocal_mm.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
@@ -23,6 +24,7 @@ def main() -> None:
                         help="height [and width] of the image (default: the config's)")
     parser.add_argument('--json', action='store_true', help='print JSON instead of text')
     parser.add_argument('--out', type=Path, metavar='FILE', help='also write the JSON to FILE')
+    add_debug(parser)
     args = parser.parse_args()
     from auglocal_mm.analysis.complexity import complexity_of_config
     with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result

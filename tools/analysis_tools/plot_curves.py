@@ -13,6 +13,7 @@ from pathlib import Path
 
 
 def main() -> None:
+    from auglocal_mm.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('runs', nargs='+', metavar='RUN',
@@ -24,6 +25,7 @@ def main() -> None:
                         '(default: top-1 accuracy or box AP)')
     parser.add_argument('--out', default='.', metavar='DIR',
                         help='folder for curves.png and curves.svg (default: .)')
+    add_debug(parser)
     args = parser.parse_args()
     from auglocal_mm.analysis.run_curves import parse_runs, read_runs, run_curves_chart
     curves = read_runs(parse_runs(args.runs, args.labels))

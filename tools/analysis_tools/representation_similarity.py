@@ -15,6 +15,7 @@ from mmengine.config import DictAction
 
 
 def parse_args() -> argparse.Namespace:
+    from auglocal_mm.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file of the first network, the rows')
@@ -33,6 +34,7 @@ def parse_args() -> argparse.Namespace:
                         help='override settings of the first config, including its data')
     parser.add_argument('--other-cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override settings of the second config')
+    add_debug(parser)
     return parser.parse_args()
 
 

@@ -14,6 +14,7 @@ from mmengine.config import DictAction
 
 
 def main() -> None:
+    from auglocal_mm.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument('--shape', nargs='+', type=int, metavar='PIXELS',
                         help="height [and width] of the image (default: the config's)")
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
+    add_debug(parser)
     args = parser.parse_args()
     from auglocal_mm.analysis.plan_text import counted_plan_of_config
     with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result

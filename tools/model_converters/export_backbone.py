@@ -12,12 +12,14 @@ from pathlib import Path
 
 
 def main() -> None:
+    from auglocal_mm.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('checkpoint', help='a file that tools/train.py saved')
     parser.add_argument('out', help='file to write')
     parser.add_argument('--config', help='config of the model, if its components must be '
                         'imported first')
+    add_debug(parser)
     args = parser.parse_args()
     from auglocal_mm.checkpoints import export_backbone
     entries = export_backbone(args.checkpoint, args.out, config=args.config)

@@ -12,12 +12,14 @@ from pathlib import Path
 
 
 def main() -> None:
+    from auglocal_mm.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('checkpoint', metavar='IN', help='a file that a training run saved')
     parser.add_argument('out', metavar='OUT', help='path and name without checksum')
     parser.add_argument('--config', help='config of the model, if IN holds none or its '
                         'components must be imported first')
+    add_debug(parser)
     args = parser.parse_args()
     from auglocal_mm.checkpoints import publish_model
     print(publish_model(args.checkpoint, args.out, config=args.config))

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from auglocal_mm.tool import add_debug
+
 from .coco import check_coco
 from .folder import check, prepare
 from .imagenet import check_imagenet
@@ -32,6 +34,7 @@ def main(arguments: Sequence[str] | None = None, *, description: str | None = No
                         help='its folder (default: data/<name>, where the configs look)')
     parser.add_argument('--check', action='store_true',
                         help='change nothing, only print the state; status 1 if incomplete')
+    add_debug(parser)
     args = parser.parse_args(arguments)
     root = args.root or Path('data') / args.name
     if args.name in OWN_COPIES:

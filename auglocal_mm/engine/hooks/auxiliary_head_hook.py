@@ -13,11 +13,12 @@ from mmengine.runner import Runner
 from auglocal_mm.models import LocalImageClassifier
 from auglocal_mm.models.local_classifier import auxiliary_key
 from auglocal_mm.registry import HOOKS
-from auglocal_mm.validation import is_int
+from auglocal_mm.validation import Faults, check_int
 
 from .running_means import RunningMeans
 
 SHOWN = 6
+MAX_INTERVAL = 1_000_000_000
 
 
 @HOOKS.register_module()
@@ -48,9 +49,9 @@ class AuxiliaryHeadHook(Hook):
     priority = 'NORMAL'
 
     def __init__(self, interval: int | None = None) -> None:
-        if interval is not None and not (is_int(interval) and interval >= 1):
-            raise ValueError(f'interval of AuxiliaryHeadHook must be None or an integer of at '
-                             f'least 1, got {interval!r}')
+        faults = Faults('AuxiliaryHeadHook')
+        check_int(faults, 'interval', interval, 1, MAX_INTERVAL, optional=True)
+        faults.raise_if_any()
         self.interval = interval
         self._line_means = RunningMeans()
         self._row_means = RunningMeans()

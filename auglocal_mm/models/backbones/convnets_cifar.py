@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 from mmpretrain.models.backbones import EfficientNet, MobileNetV2, RegNet
 
 from auglocal_mm.registry import MODELS
+from auglocal_mm.weight_limit import WeightLimit
+
+from .settings import check_backbone
 
 
 @MODELS.register_module()
@@ -24,7 +27,9 @@ class MobileNetV2CIFAR(MobileNetV2):
         for stage, settings in enumerate(MobileNetV2.arch_settings)]
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        check_backbone(type(self), kwargs)
+        with WeightLimit('MobileNetV2CIFAR', remedy='widen_factor'):
+            super().__init__(**kwargs)
         self.conv1.conv.stride = (1, 1)
 
 
@@ -42,6 +47,10 @@ class EfficientNetCIFAR(EfficientNet):
     for _layers in layer_settings.values():
         _layers[0][0][3] = 1
     del _layers
+
+    def __init__(self, **kwargs: Any) -> None:
+        check_backbone(type(self), kwargs)
+        super().__init__(**kwargs)
 
 
 @MODELS.register_module()
@@ -64,8 +73,11 @@ class RegNetCIFAR(RegNet):
                  init_cfg: Any = (dict(type='Kaiming', layer=['Conv2d']),
                                   dict(type='Constant', val=1, layer=['_BatchNorm'])),
                  **kwargs: Any) -> None:
-        super().__init__(arch, strides=strides, zero_init_residual=zero_init_residual,
-                         init_cfg=copy.deepcopy(init_cfg), **kwargs)
+        settings = dict(strides=strides, zero_init_residual=zero_init_residual,
+                        init_cfg=init_cfg, **kwargs)
+        check_backbone(type(self), {'arch': arch, **settings})
+        with WeightLimit('RegNetCIFAR', remedy='the depth or the widths of arch'):
+            super().__init__(arch, **{**settings, 'init_cfg': copy.deepcopy(init_cfg)})
 
     def _make_stem_layer(self, in_channels: int, base_channels: int) -> None:
         super()._make_stem_layer(in_channels, base_channels)

@@ -7,6 +7,10 @@ from mmpretrain.models.backbones import ResNet_CIFAR
 from mmpretrain.models.backbones.resnet import BasicBlock
 
 from auglocal_mm.registry import MODELS
+from auglocal_mm.validation import is_one_of, shown
+from auglocal_mm.weight_limit import WeightLimit
+
+from .settings import check_backbone
 
 DEPTHS = (20, 32, 44, 56, 110)
 
@@ -26,7 +30,7 @@ class ResNetCIFAR(ResNet_CIFAR):
         **kwargs: As for mmpretrain's ``ResNet_CIFAR``.
 
     Raises:
-        ValueError: The depth is none of these.
+        ValueError: The depth is none of these, or another setting is impossible.
     """
 
     arch_settings: ClassVar[dict] = {
@@ -36,10 +40,13 @@ class ResNetCIFAR(ResNet_CIFAR):
                  num_stages: int = 3, strides: tuple[int, ...] = (1, 2, 2),
                  dilations: tuple[int, ...] = (1, 1, 1), out_indices: tuple[int, ...] = (2, ),
                  zero_init_residual: bool = False, **kwargs: Any) -> None:
-        if depth not in self.arch_settings:
-            raise ValueError(f'depth of ResNetCIFAR must be one of {DEPTHS}, got {depth!r}; for '
-                             "18, 34, 50, 101 and 152 use mmpretrain's ResNet_CIFAR")
-        super().__init__(
-            depth, stem_channels=stem_channels, base_channels=base_channels,
-            num_stages=num_stages, strides=strides, dilations=dilations, out_indices=out_indices,
+        if not is_one_of(depth, tuple(self.arch_settings)):
+            raise ValueError(f'depth of ResNetCIFAR must be one of {DEPTHS}, got {shown(depth)}; '
+                             "for 18, 34, 50, 101 and 152 use mmpretrain's ResNet_CIFAR")
+        settings = dict(
+            stem_channels=stem_channels, base_channels=base_channels, num_stages=num_stages,
+            strides=strides, dilations=dilations, out_indices=out_indices,
             zero_init_residual=zero_init_residual, **kwargs)
+        check_backbone(type(self), settings)
+        with WeightLimit('ResNetCIFAR', remedy='depth, stem_channels or base_channels'):
+            super().__init__(depth, **settings)

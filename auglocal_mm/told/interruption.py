@@ -1,0 +1,54 @@
+"""Ends a tool on Ctrl-C and on SIGTERM through an exception, so that everything is left whole."""
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import FrameType, TracebackType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """Raises KeyboardInterrupt for the first signal of :data:`SIGNALS`; a second one ends at once.
+
+    Only signals whose handling is still Python's own are taken, and only in the main thread.
+
+    Args:
+        patient: Ignore later signals: whoever sends them ends the process if it takes too long.
+
+    Attributes:
+        received: Number of the signal, or None.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self.received: int | None = None
+        self._patient = patient
+        self._process = os.getpid()
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                    self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    @property
+    def status(self) -> int:
+        """The exit status: 128 plus the number of the signal."""
+        return 128 + (self.received or signal.SIGINT)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # A forked worker of a data loader: its parent tells.
+            os._exit(128 + number)
+        if self.received is None:
+            self.received = number
+            raise KeyboardInterrupt
+        if not self._patient:
+            os._exit(128 + number)

@@ -1,0 +1,48 @@
+"""A config that trains in a second: a ResNet-20 of 4 channels on a few digits."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+PACK = {'type': 'PackInputs'}
+
+
+def tiny_config(work_dir: Path, **changes: Any) -> dict[str, Any]:
+    """A config with one of each of our rules, wrappers, schedules, hooks and data sets."""
+    loader = {'batch_size': 6, 'num_workers': 0, 'collate_fn': {'type': 'default_collate'},
+              'sampler': {'type': 'DefaultSampler', 'shuffle': True},
+              'dataset': {'type': 'auglocal_mm.Digits', 'split': 'train', 'indices': 12,
+                          'pipeline': [PACK]}}
+    return {
+        'default_scope': 'mmpretrain',
+        'work_dir': str(work_dir),
+        'model': {
+            'type': 'auglocal_mm.LocalImageClassifier',
+            'backbone': {'type': 'auglocal_mm.ResNetCIFAR', 'depth': 20, 'stem_channels': 4,
+                         'base_channels': 4},
+            'local': {'type': 'auglocal_mm.AugLocal', 'depth': 2},
+            'neck': {'type': 'GlobalAveragePooling'},
+            'head': {'type': 'LinearClsHead', 'num_classes': 10, 'in_channels': 16}},
+        'data_preprocessor': {'num_classes': 10, 'mean': [0.0] * 3, 'std': [255.0] * 3},
+        'train_dataloader': loader,
+        'train_cfg': {'by_epoch': True, 'max_epochs': 2},
+        'optim_wrapper': {'type': 'auglocal_mm.AugLocalOptimWrapper',
+                          'optimizer': {'type': 'SGD', 'lr': 0.01}},
+        'param_scheduler': [{'type': 'auglocal_mm.WarmupCosineLR', 'epochs': 2,
+                             'warmup_epochs': 1}],
+        'custom_hooks': [{'type': 'auglocal_mm.AuxiliaryHeadHook'},
+                         {'type': 'auglocal_mm.RandomStateHook'}],
+        'default_hooks': {'logger': {'type': 'LoggerHook', 'interval': 1},
+                          'checkpoint': {'type': 'CheckpointHook', 'interval': 1}},
+        'env_cfg': {'dist_cfg': {'backend': 'nccl'}},
+        'randomness': {'seed': 0},
+        'log_level': 'INFO',
+        **changes}
+
+
+def write_tiny_config(folder: Path, text: str = '', **changes: Any) -> Path:
+    """Write the config, and more lines, to ``folder/config.py``."""
+    path = folder / 'config.py'
+    lines = [f'{key} = {value!r}' for key, value in tiny_config(folder / 'run', **changes).items()]
+    path.write_text('\n'.join([*lines, text]) + '\n')
+    return path
