@@ -45,7 +45,7 @@ def written_and_read(value, folder, faults):
     return read_checkpoint(path)['meta']['x']
 
 
-@pytest.mark.parametrize(('value', 'expected'), CASES, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(('value', 'expected'), CASES, ids=lambda value: type(value).__name__)
 def test_a_value_comes_back_as_its_plain_equivalent(value, expected, tmp_path):
     faults = []
     read = written_and_read(value, tmp_path, faults)
