@@ -30,19 +30,22 @@ def guard_loading(runner: Runner, path: str) -> None:
     def load_or_say_why() -> None:
         try:
             load()
-        except CheckpointError:
-            raise
         except Exception as error:
             # Only the file's content is new here: the config has built and the data are open.
-            lines = str(error).strip().splitlines() or ['']
+            if isinstance(error, CheckpointError) and str(path) in str(error):
+                raise
             raise CheckpointError(
                 f'{path} cannot be {"resumed" if runner._resume else "loaded"} '
-                f'({type(error).__name__}: {lines[0][:REASON_CHARACTERS]}); give another '
-                'checkpoint of this run') from error
+                f'({_reason(error)}); give another checkpoint of this run') from error
         if runner._resume:
             _require_sound(runner, path)
 
     runner.load_or_resume = load_or_say_why
+
+
+def _reason(error: Exception) -> str:
+    text = (str(error).strip().splitlines() or [''])[0][:REASON_CHARACTERS]
+    return text if isinstance(error, CheckpointError) else f'{type(error).__name__}: {text}'
 
 
 def _require_sound(runner: Runner, path: str) -> None:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from auglocal_mm.registry import HOOKS
 
+from .saved_states import require_sound_states
+
 KEY = 'random_states'
 
 
@@ -94,8 +96,14 @@ class RandomStateHook(Hook):
             checkpoint[KEY] = self._entry
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Read the states from the checkpoint, if it has them."""
+        """Read the states from the checkpoint, if it has them.
+
+        Raises:
+            CheckpointError: They are something else.
+        """
         self._loaded = checkpoint.get(KEY)
+        if self._loaded is not None:
+            require_sound_states(self._loaded, _bare(runner))
 
     def before_train(self, runner: Runner) -> None:
         """Take over what the resumed run left off with."""
