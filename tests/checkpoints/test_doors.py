@@ -45,7 +45,7 @@ DOORS = {
     'publish': ('tools/model_converters/publish_model.py', 'evil.pth', 'out'),
     'depth': ('tools/analysis_tools/accuracy_by_depth.py', CONFIG, 'evil.pth'),
     'similarity': ('tools/analysis_tools/representation_similarity.py',
-                   f'a={CONFIG}:evil.pth', f'b={CONFIG}:evil.pth'),
+                   CONFIG, 'evil.pth', CONFIG, 'evil.pth'),
     'detector': ('tools/train.py', DETECTOR, '--work-dir', 'run', '--cfg-options',
                  *pretrained('model.backbone.init_cfg')),
     'detector by class path': (
