@@ -38,30 +38,26 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize('name', [
-    pytest.param(name, marks=[] if name.endswith('by iteration') and name.startswith('every')
-                 else pytest.mark.slow) for name in CASES])
+@pytest.mark.slow
+@pytest.mark.parametrize('name', CASES)
 def test_a_resumed_run_is_the_uninterrupted_one(name, tmp_path):
+    resume_from_each(name, tmp_path)
+
+
+def test_a_resumed_run_is_the_uninterrupted_one_by_iteration(tmp_path):
+    resume_from_each('everything, by iteration', tmp_path, only='iter_8')
+
+
+def resume_from_each(name, folder, only=None):
     variants, checkpoints, last = (part.split() for part in CASES[name])
-    train(config(tmp_path / 'whole', *variants))
-    expected = state(tmp_path / 'whole' / f'{last[0]}.pth')
-    for checkpoint in checkpoints if name.split()[0] != 'everything,' else checkpoints[-1:]:
-        torch.rand(3)
-        work_dir = tmp_path / f'from {checkpoint}'
-        runner = train(config(work_dir, *variants), tmp_path / 'whole' / f'{checkpoint}.pth')
+    train(config(folder / 'whole', *variants))
+    expected = state(folder / 'whole' / f'{last[0]}.pth')
+    for checkpoint in [only] if only else checkpoints:
+        torch.rand(3)  # What another process has drawn before it resumes.
+        work_dir = folder / f'from {checkpoint}'
+        runner = train(config(work_dir, *variants), folder / 'whole' / f'{checkpoint}.pth')
         assert not differing(expected, state(work_dir / f'{last[0]}.pth'))
         assert runner.message_hub.get_info('eta') == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('name', ['everything, midway', 'everything, by iteration'])
-def test_from_every_checkpoint(name, tmp_path):
-    variants, checkpoints, last = (part.split() for part in CASES[name])
-    train(config(tmp_path / 'whole', *variants))
-    for checkpoint in checkpoints:
-        train(config(tmp_path / checkpoint, *variants), tmp_path / 'whole' / f'{checkpoint}.pth')
-        assert not differing(state(tmp_path / 'whole' / f'{last[0]}.pth'),
-                             state(tmp_path / checkpoint / f'{last[0]}.pth'))
 
 
 @pytest.mark.slow
