@@ -15,7 +15,7 @@ from auglocal_mm.engine.launch import build_runner, resume_from
 class TorchSampler(RandomSampler):
     """Draws its order from the generator that everything else uses."""
 
-    def __init__(self, dataset: Any, seed: Any = None) -> None:
+    def __init__(self, dataset: Any, shuffle: bool = True, seed: Any = None) -> None:
         super().__init__(dataset)
 
 
