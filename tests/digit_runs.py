@@ -7,8 +7,17 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 from tool_runs import ROOT
+from torch.utils.data import RandomSampler
 
 from auglocal_mm.engine.launch import build_runner, resume_from
+
+
+class TorchSampler(RandomSampler):
+    """Draws its order from the generator that everything else uses."""
+
+    def __init__(self, dataset: Any, shuffle: bool = True, seed: Any = None) -> None:
+        super().__init__(dataset)
+
 
 #: Settings by name; `several` at once are merged from left to right.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -25,7 +34,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
                    'default_hooks.checkpoint.by_epoch': False,
                    'default_hooks.checkpoint.interval': 2},
     'infinite': {'train_dataloader.sampler': {'type': 'InfiniteSampler', 'shuffle': True}},
-    'torch': {'train_dataloader.sampler': {'type': 'RandomSampler'}},
+    'torch': {'train_dataloader.sampler': {'type': TorchSampler}},
     'midway': {'default_hooks.checkpoint.by_epoch': False,
                'default_hooks.checkpoint.interval': 1},
     'best': {'default_hooks.checkpoint.save_best': 'auto'},

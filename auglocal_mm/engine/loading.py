@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
 from auglocal_mm.checkpoints import CheckpointError
@@ -57,8 +57,11 @@ def _require_sound(runner: Runner, path: str) -> None:
 
 
 def _position_faults(runner: Runner) -> Iterator[str]:
-    for name, value, end in (('epoch', runner.epoch, runner.max_epochs),
-                             ('iter', runner.iter, runner.max_iters)):
+    places = [('epoch', runner.epoch, runner.max_epochs)]
+    if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+        # With more ranks or larger batches, an epoch has fewer iterations than it had.
+        places.append(('iter', runner.iter, runner.max_iters))
+    for name, value, end in places:
         if end is not None and value > end:
             yield (f'it was saved at {name} {value}, but this run ends at {end} (a longer '
                    'train_cfg continues it)')

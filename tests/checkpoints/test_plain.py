@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auglocal_mm.checkpoints import read_checkpoint
@@ -88,6 +88,7 @@ anything = st.recursive(leaves, lambda inner: st.one_of(
 
 
 def test_anything_comes_back(tmp_path):
+    @settings(max_examples=40)
     @given(anything)
     def comes_back(value):
         written_and_read(value, tmp_path, [])

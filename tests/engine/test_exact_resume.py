@@ -38,30 +38,26 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize('name', [
-    pytest.param(name, marks=[] if name.endswith('by iteration') and name.startswith('every')
-                 else pytest.mark.slow) for name in CASES])
+@pytest.mark.slow
+@pytest.mark.parametrize('name', CASES)
 def test_a_resumed_run_is_the_uninterrupted_one(name, tmp_path):
+    resume_from_each(name, tmp_path)
+
+
+def test_a_resumed_run_is_the_uninterrupted_one_by_iteration(tmp_path):
+    resume_from_each('everything, by iteration', tmp_path, only='iter_8')
+
+
+def resume_from_each(name, folder, only=None):
     variants, checkpoints, last = (part.split() for part in CASES[name])
-    train(config(tmp_path / 'whole', *variants))
-    expected = state(tmp_path / 'whole' / f'{last[0]}.pth')
-    for checkpoint in checkpoints if name.split()[0] != 'everything,' else checkpoints[-1:]:
-        torch.rand(3)
-        work_dir = tmp_path / f'from {checkpoint}'
-        runner = train(config(work_dir, *variants), tmp_path / 'whole' / f'{checkpoint}.pth')
+    train(config(folder / 'whole', *variants))
+    expected = state(folder / 'whole' / f'{last[0]}.pth')
+    for checkpoint in [only] if only else checkpoints:
+        torch.rand(3)  # What another process has drawn before it resumes.
+        work_dir = folder / f'from {checkpoint}'
+        runner = train(config(work_dir, *variants), folder / 'whole' / f'{checkpoint}.pth')
         assert not differing(expected, state(work_dir / f'{last[0]}.pth'))
         assert runner.message_hub.get_info('eta') == 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('name', ['everything, midway', 'everything, by iteration'])
-def test_from_every_checkpoint(name, tmp_path):
-    variants, checkpoints, last = (part.split() for part in CASES[name])
-    train(config(tmp_path / 'whole', *variants))
-    for checkpoint in checkpoints:
-        train(config(tmp_path / checkpoint, *variants), tmp_path / 'whole' / f'{checkpoint}.pth')
-        assert not differing(state(tmp_path / 'whole' / f'{last[0]}.pth'),
-                             state(tmp_path / checkpoint / f'{last[0]}.pth'))
 
 
 @pytest.mark.slow
@@ -94,6 +90,25 @@ def test_a_checkpoint_of_before_resumes_at_its_batch_and_the_log_says_where(tmp_
     lines = re.findall(r'Epoch\(train\) \[1\]\[(\d)/5\].* eta: (\S+)', text)
     assert lines == [('4', '0:00:00'), ('5', '0:00:00')]
     assert 'is not divisible by' not in text
+
+
+def test_with_larger_batches_a_run_continues_at_the_same_share_of_its_epoch(tmp_path):
+    options = {'optim_wrapper.accumulative_counts': 3}
+    train(config(tmp_path / 'run', 'midway', **options))
+    cfg = config(tmp_path / 'more', 'midway', log_level='INFO', **{
+        'train_dataloader.batch_size': 10, **options})
+    runner = train(cfg, tmp_path / 'run' / 'iter_8.pth')
+    text = next((tmp_path / 'more').glob('*/*.log')).read_text()
+    assert 'Epoch 2 continues after batch 1 of 2.' in text
+    assert 'has trained 8 iterations; this run, of 2 iterations an epoch, counts them as 3' in text
+    assert runner.iter == runner.max_iters == 4
+    assert runner.message_hub.get_info('eta') == 0
+
+
+def test_starting_from_weights_that_were_saved_midway_starts_at_the_beginning(tmp_path):
+    train(config(tmp_path / 'run', 'midway', epochs=1))
+    cfg = config(tmp_path / 'tuned', epochs=1, load_from=str(tmp_path / 'run' / 'iter_3.pth'))
+    assert train(cfg).iter == 5
 
 
 SPELLINGS = ['CheckpointHook', 'mmengine.CheckpointHook', 'mmengine.hooks.CheckpointHook',

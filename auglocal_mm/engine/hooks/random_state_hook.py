@@ -132,7 +132,7 @@ class RandomStateHook(Hook):
 
     def resumed_position(self, epoch: int, batches: int) -> int | None:
         """Return how many batches of this epoch the resumed run had trained, if it says so."""
-        entry = self._entry
+        entry = self._loaded
         if entry is None or entry.get('began') is None or not entry.get('batches'):
             return None
         if entry['epoch'] != epoch:
@@ -146,8 +146,6 @@ class RandomStateHook(Hook):
             runner.logger.warning(
                 f'The checkpoint holds random states of {len(saved["ranks"])} ranks, but this run '
                 f'has {runner.world_size}; random numbers will differ from an uninterrupted run.')
-            self._entry = {key: saved.get(key) for key in
-                           ('iterations', 'epoch', 'began', 'batches')}
             return
         rank = get_rank()
         self._entry = saved

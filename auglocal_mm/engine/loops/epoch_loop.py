@@ -34,15 +34,17 @@ class EpochBasedTrainLoop(HostLoop):
         self._batches = Batches(self.dataloader)
         self.restarts = self._batches.fault is None
         self.batches_of_pass = len(self.dataloader)
+        self._start = 0
 
     def run(self) -> nn.Module:
         """Launch training."""
         warn_if_inexact(self.runner, self._batches)
+        self._start = self._resumed_position()
         return super().run()
 
     def run_epoch(self) -> None:
         """Train an epoch, or what is left of it."""
-        position = self._resumed_position() if self.began is None else 0
+        position, self._start = self._start, 0
         self.began = self._iter - position
         hook = random_state_hook(self.runner)
         self.runner.call_hook('before_train_epoch')
@@ -69,6 +71,8 @@ class EpochBasedTrainLoop(HostLoop):
 
     def _resumed_position(self) -> int:
         """Return how many batches of the epoch were trained before this run resumed it."""
+        if self._iter == 0:  # It may start from the weights of another run.
+            return 0
         hook = random_state_hook(self.runner)
         position = None if hook is None else hook.resumed_position(
             self._epoch, self.batches_of_pass)
@@ -79,4 +83,17 @@ class EpochBasedTrainLoop(HostLoop):
             self.runner.logger.info(
                 f'Epoch {self._epoch + 1} continues after batch {position} of '
                 f'{self.batches_of_pass}.')
+        self._count_from(self._epoch * self.batches_of_pass + position)
         return position
+
+    def _count_from(self, iterations: int) -> None:
+        """Count in epochs of this run: with other batches or ranks, the file's were longer."""
+        if iterations == self._iter:
+            return
+        self.runner.logger.warning(
+            f'The checkpoint has trained {self._iter} iterations; this run, of '
+            f'{self.batches_of_pass} iterations an epoch, counts them as {iterations}. The weights '
+            'will differ from an uninterrupted run.')
+        self._iter = iterations
+        self.runner.optim_wrapper.initialize_count_status(
+            self.runner.model, iterations, self._max_iters)
