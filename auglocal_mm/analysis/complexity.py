@@ -1,7 +1,6 @@
 """What a classifier costs: multiply-adds and parameters of its parts, counted by fvcore."""
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from auglocal_mm.engine.launch import load_config
 from auglocal_mm.models import LocalImageClassifier
+from auglocal_mm.models.inference_view import copy_sharing_weights
 from auglocal_mm.partition import Tokens, forward_layers
 
 from .plan import build_model, image_shape
@@ -147,8 +147,7 @@ def complexity(model: Any, shape: tuple[int, int]) -> Complexity:
     if not isinstance(model, ImageClassifier):
         raise TypeError(f"the model must be a LocalImageClassifier or mmpretrain's "
                         f'ImageClassifier to be counted, got {type(model).__name__}')
-    shared = {id(parameter): parameter for parameter in model.parameters()}
-    model = copy.deepcopy(model, shared)
+    model = copy_sharing_weights(model)
     model.eval()
     channels = _image_channels(model.backbone)
     images = next(model.parameters()).new_zeros(1, channels, *shape)

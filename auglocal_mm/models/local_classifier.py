@@ -10,7 +10,6 @@ import torch
 from mmengine.logging import print_log
 from mmengine.model import ModuleDict
 from mmengine.optim import OptimWrapper
-from mmpretrain.models import ImageClassifier
 from mmpretrain.models.heads import ClsHead
 from torch import Tensor, nn
 
@@ -28,6 +27,7 @@ from auglocal_mm.registry import MODELS
 from auglocal_mm.rules import build_rule
 from auglocal_mm.weight_limit import MAX_VALUES, WeightLimit
 
+from .hidden_auxiliary import HiddenAuxiliary
 from .host_features import (
     classes_of,
     fits,
@@ -35,11 +35,12 @@ from .host_features import (
     require_fitting_head,
     require_hard_labels,
 )
+from .inference_view import InferenceClassifier, inference_view
 from .local_metrics import LocalMetrics
 
 
 @MODELS.register_module()
-class LocalImageClassifier(ImageClassifier):
+class LocalImageClassifier(HiddenAuxiliary, InferenceClassifier):
     """mmpretrain's classifier, trained by local losses.
 
     ``backbone.*``, ``neck.*`` and ``head.*`` are the plain classifier's own modules
@@ -142,8 +143,7 @@ class LocalImageClassifier(ImageClassifier):
     def train(self, mode: bool = True) -> LocalImageClassifier:
         """Set the mode, as in torch."""
         self.trainability.forget()
-        super().train(mode)
-        return self
+        return super().train(mode)
 
     @property
     def local_modules(self) -> tuple[tuple[LocalLayer, ...], ...]:
@@ -254,18 +254,17 @@ class LocalImageClassifier(ImageClassifier):
                 yield layers[-1].name, auxiliary(x)
         yield 'head', self.head_logits(tuple(outputs))
 
-    def extract_feat(self, inputs: Tensor, stage: str = 'neck') -> Any:
-        """Extract features like the plain classifier, also from a plain ``nn.Sequential``."""
-        if not isinstance(self.backbone, nn.Sequential):
-            return super().extract_feat(inputs, stage)
-        # torch's Sequential returns a tensor, but OpenMMLab's parts expect a tuple.
-        features = (self.backbone(inputs),)
-        if stage != 'backbone' and self.with_neck:
-            features = self.neck(features)
-        return self.head.pre_logits(features) if stage == 'pre_logits' else features
+    def inference_view(self) -> InferenceClassifier:
+        """Return a plain classifier in evaluation mode that shares this model's weights.
+
+        To count, trace or export what is used for inference: it has no auxiliary
+        networks. See :func:`~auglocal_mm.models.inference_view.inference_view`.
+        """
+        return inference_view(self)
 
     def loss(self, inputs: Tensor, data_samples: Sequence[Any]) -> dict[str, Tensor]:
         """Return all losses with their graphs, for callers that run one backward pass."""
+        self._trained = self._trained or torch.is_grad_enabled()
         return execution.joint_losses(self, inputs, data_samples)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper,
@@ -297,6 +296,7 @@ class LocalImageClassifier(ImageClassifier):
 
     def _follow(self, optim_wrapper: OptimWrapper) -> None:
         """Notice what was frozen or unfrozen since the last step."""
+        self._trained = True
         optimizer = optim_wrapper.optimizer
         if self.trainability.follow(self, lambda: {
                 id(parameter) for group in optimizer.param_groups for parameter in group['params']},
