@@ -34,9 +34,9 @@ SINGLE = [
     None, True, False, 0, 1, 2, 3, -1, 31, 33, 100, 101, 2**31, 10**18, 10**400, -10**400,
     0.0, -0.0, 0.5, 1.0, 1.5, -1.5, 1e30, 1e308, -1e308, 1e-320, math.nan, math.inf, -math.inf,
     '', ' ', 'x', '1', 'nan', 'None', 'uniform', 'dynamic', 'softmax', 'same', 'float16', 'train',
-    'a\nb', '\x1b[31m', 'x' * 5000, '\0', '/', '/proc/x', '..', 'os.system', b'x', 1j, Fraction(1, 2),
-    np.float32(1.0), np.float64(math.nan), np.int64(2), np.bool_(True), np.str_('x'),
-    np.array([1, 2]), np.array([]), np.array(None), np.arange(3.0), torch.tensor(1.0),
+    'a\nb', '\x1b[31m', 'x' * 5000, '\0', '/', '/proc/x', '..', 'os.system', b'x', 1j,
+    Fraction(1, 2), np.float32(1.0), np.float64(math.nan), np.int64(2), np.bool_(True),
+    np.str_('x'), np.array([1, 2]), np.array([]), np.array(None), np.arange(3.0), torch.tensor(1.0),
     torch.float16, Path('x'), range(3), set(), frozenset({1}), object(), Odd(), Odd, int, print,
     slice(1), Ellipsis, NotImplemented]
 #: Values that a setting might hold, from which larger odd ones are made.
@@ -53,8 +53,7 @@ RULES = {'AugLocal': {'depth': 2}, 'Backprop': {}, 'DGL': {}, 'InfoPro': {}, 'Pr
 BACKBONES = {
     'ResNetCIFAR': ({'depth': 20, 'stem_channels': 4, 'base_channels': 4}, 16),
     'MobileNetV2CIFAR': ({'widen_factor': 0.1}, 1280), 'EfficientNetCIFAR': ({}, 1280),
-    'RegNetCIFAR': ({'arch': {'w0': 8, 'wa': 8.0, 'wm': 2.0, 'group_w': 8, 'depth': 4,
-                              'bot_mul': 1.0}, 'num': 0}, 0)}
+    'RegNetCIFAR': ({}, 384)}
 
 
 def places() -> list[tuple[str, dict[str, Any], str]]:
@@ -68,10 +67,9 @@ def places() -> list[tuple[str, dict[str, Any], str]]:
 
     for name, settings in RULES.items():
         add('model.local', getattr(rules, name), {'type': f'auglocal_mm.{name}', **settings})
-    for name, (settings, _) in BACKBONES.items():
-        settings = {key: value for key, value in settings.items() if key != 'num'}
+    for name, (settings, width) in BACKBONES.items():
         add('model.backbone', getattr(backbones, name),
-            {'type': f'auglocal_mm.{name}', **settings}, **_head_for(name))
+            {'type': f'auglocal_mm.{name}', **settings}, **{'model.head.in_channels': width})
     add('optim_wrapper', AugLocalOptimWrapper, {
         'type': 'auglocal_mm.AugLocalOptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.01}})
     add('optim_wrapper', AugLocalOptimWrapper, {
@@ -86,7 +84,8 @@ def places() -> list[tuple[str, dict[str, Any], str]]:
             **{'model.backbone.stem_channels': 16, 'model.backbone.base_channels': 16,
                'model.head.in_channels': 64} if name == 'ChannelsLastHook' else {})
     pipeline = {'pipeline': [{'type': 'PackInputs'}]}
-    add('train_dataloader.dataset', Digits, {'type': 'auglocal_mm.Digits', 'indices': 6, **pipeline})
+    add('train_dataloader.dataset', Digits, {
+        'type': 'auglocal_mm.Digits', 'indices': 6, **pipeline})
     add('train_dataloader.dataset', ImageFolder, {
         'type': 'auglocal_mm.ImageFolder', 'data_root': 'images', **pipeline},
         **{'model.head.num_classes': 2})
@@ -94,9 +93,3 @@ def places() -> list[tuple[str, dict[str, Any], str]]:
         'type': 'auglocal_mm.SVHN', 'data_root': 'svhn', 'download': False, **pipeline})
     add('train_dataloader.worker_init_fn', lambda: None, {'type': 'auglocal_mm.seed_worker'})
     return found
-
-
-def _head_for(name: str) -> dict[str, Any]:
-    width = {'ResNetCIFAR': 16, 'MobileNetV2CIFAR': 1280, 'EfficientNetCIFAR': 1280,
-             'RegNetCIFAR': 64}[name]
-    return {'model.head.in_channels': width}

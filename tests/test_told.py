@@ -6,7 +6,7 @@ import re
 import signal
 
 import pytest
-from tiny_run import write_tiny_config
+from tiny_run import take_out_what_is_slow, write_tiny_config
 from tool_runs import run_forked
 
 from auglocal_mm.told import describe, one_line
@@ -15,9 +15,8 @@ from auglocal_mm.validation import Faults
 
 
 @pytest.fixture(autouse=True)
-def _no_survey(monkeypatch):
-    """mmengine asks every compiler of the machine for its version, which takes a second."""
-    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
+def _fast(monkeypatch):
+    take_out_what_is_slow(monkeypatch)
 
 
 def error_line(said):

@@ -9,6 +9,7 @@ from typing import Any
 from auglocal_mm.validation import near, settings_of
 
 from .frames import frames, module_of
+from .runs import run_of
 
 _REGISTRY, _RUNNER = 'mmengine.registry.build_functions', 'mmengine.runner.runner'
 _UNEXPECTED = re.compile(r"got an unexpected keyword argument '([^']*)'")
@@ -36,6 +37,8 @@ def place(error: BaseException) -> str:
     found = [built_by(frame) for frame in builders(error)]
     roots = [frame.f_locals['cfg'] for frame in frames(error)
              if type(frame.f_locals.get('cfg')).__name__ == 'Config']
+    # Data sets, optimizers and loops are built from the runner's own copy, when training starts.
+    roots.append(getattr(run_of(error), 'cfg', {}))
     for built in reversed(found):
         for root in roots:
             path = _find(root, built or {})
@@ -88,6 +91,10 @@ def about_keys(error: BaseException) -> str:
     if found := _UNEXPECTED.search(text):
         hint = f'; {near(found[1], settings_of(kind))}' if kind is not None else ''
         return f'unknown key {found[1]!r} of {name}{hint}'
+    if 'takes no arguments' in text:
+        config = built_by(builders(error)[-1]) if builders(error) else {}
+        extra = [repr(key) for key in config or {} if key not in ('type', '_scope_')]
+        return f'unknown key {", ".join(extra)} of {name}; there are no keys'
     if found := _MISSING.search(text):
         return f'{name} lacks the key {found[1]}'
     if found := _TWICE.search(text):
