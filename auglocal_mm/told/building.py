@@ -12,6 +12,10 @@ from .frames import frames, module_of
 from .runs import run_of
 
 _REGISTRY, _RUNNER = 'mmengine.registry.build_functions', 'mmengine.runner.runner'
+#: What mmengine builds from keys whose values it has changed by then.
+_KEYS = {'build_train_loop': 'train_cfg', 'build_val_loop': 'val_cfg',
+         'build_test_loop': 'test_cfg', 'build_optim_wrapper': 'optim_wrapper',
+         'build_param_scheduler': 'param_scheduler', 'build_visualizer': 'visualizer'}
 _UNEXPECTED = re.compile(r"got an unexpected keyword argument '([^']*)'")
 _MISSING = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: (.*)")
 _TWICE = re.compile(r"got multiple values for (?:keyword )?argument '([^']*)'")
@@ -44,6 +48,10 @@ def place(error: BaseException) -> str:
             path = _find(root, built or {})
             if path:
                 return path
+    key = next((_KEYS[frame.f_code.co_name] for frame in reversed(frames(error))
+                if module_of(frame) == _RUNNER and frame.f_code.co_name in _KEYS), None)
+    if key is not None:
+        return key
     kind = (found[-1] or {}).get('type') if found else None
     return kind if isinstance(kind, str) else getattr(kind, '__name__', '')
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from .frames import frames
 from .runs import run_of
@@ -13,7 +14,7 @@ _SHAPES = re.compile(
 
 def layer_of(error: BaseException) -> str:
     """Return the dotted name of the innermost layer in a traceback, or nothing."""
-    model = getattr(run_of(error), 'model', None)
+    model: Any = getattr(run_of(error), 'model', None)
     if not hasattr(model, 'named_modules'):
         return ''
     names = {id(module): name for name, module in model.named_modules()}
