@@ -1,7 +1,7 @@
 """Data sets whose images are one array, held once however many workers read them."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +45,27 @@ class ArrayDataset(BaseDataset):
     def __init__(self, *, data_root: str, split: str = 'train',
                  metainfo: dict[str, Any] | None = None, pipeline: Sequence[Any] = (),
                  test_mode: bool = False, download: bool = True, **kwargs: Any) -> None:
-        faults = Faults(type(self).__name__)
-        check_choice(faults, 'split', split, tuple(self.counts))
-        check_bool(faults, 'download', download)
-        check_settings(faults, IMAGE_KEYS, data_root=data_root, metainfo=metainfo,
-                       pipeline=pipeline, test_mode=test_mode, **kwargs)
-        faults.raise_if_any()
+        self.check({'split': split, 'download': download, 'data_root': data_root,
+                    'metainfo': metainfo, 'pipeline': pipeline, 'test_mode': test_mode, **kwargs})
         self.split = split
         self.download = download
         self.images = np.empty(0, dtype=np.uint8)
         super().__init__(ann_file='', data_root=data_root, metainfo=metainfo, pipeline=pipeline,
                          test_mode=test_mode, **kwargs)
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any]) -> None:
+        """Check settings without looking at any file.
+
+        Raises:
+            ValueError: Settings are impossible; all faults are listed.
+        """
+        faults = Faults(cls.__name__)
+        check_choice(faults, 'split', settings.get('split', 'train'), tuple(cls.counts))
+        check_bool(faults, 'download', settings.get('download', True))
+        check_settings(faults, ('split', 'download', *IMAGE_KEYS), settings,
+                       required=('data_root',))
+        faults.raise_if_any()
 
     def read(self, root: Path) -> tuple[np.ndarray, np.ndarray]:
         """Read the split's images, uint8 (n, height, width, 3), and labels from 0, (n,)."""

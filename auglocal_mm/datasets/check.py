@@ -4,11 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .image_folder import SPLIT_FOLDERS
+from .digits import Digits
+from .image_folder import SPLIT_FOLDERS, ImageFolder
 from .preparation import SOURCES, Source
 from .preparation.folder import command
+from .stl10 import STL10
+from .svhn import SVHN
 
 SPLITS = ('train', 'val', 'test')
+#: Our data sets whose settings can be checked without their files.
+CHECKED = {'Digits': Digits.check, 'ImageFolder': ImageFolder.check, 'SVHN': SVHN.check,
+           'STL10': STL10.check}
 _SCOPES = ('mmpretrain', 'mmdet', 'auglocal_mm')
 
 
@@ -43,6 +49,28 @@ class MissingDataError(FileNotFoundError):
                       f'    what belongs there: {entry.content}',
                       f'    how to get it: {entry.source}']
         super().__init__('\n'.join(lines))
+
+
+def check_data_settings(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS) -> None:
+    """Check the settings of our own data sets before their files are looked for.
+
+    Args:
+        cfg: A parsed config.
+        splits: Which dataloaders to check.
+
+    Raises:
+        ValueError: Settings are impossible; all of a data set's faults are listed.
+    """
+    for split in splits:
+        for dataset in datasets_of(cfg, [split]):
+            check = CHECKED.get(kind_of(dataset))
+            if check is None:
+                continue
+            try:
+                check({key: value for key, value in dataset.items()
+                       if key not in ('type', '_scope_')})
+            except ValueError as error:
+                raise ValueError(f'{error} (in {split}_dataloader.dataset)') from error
 
 
 def check_data(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS) -> None:
@@ -95,8 +123,10 @@ def _leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:
 def kind_of(dataset: Mapping[str, Any]) -> str:
     """Return the data set's type without its scope, or an empty string if unknown here."""
     kind = dataset.get('type', '')
-    if not isinstance(kind, str):
+    if isinstance(kind, type) or (callable(kind) and hasattr(kind, '__name__')):
         kind = f'{kind.__module__}.{kind.__name__}'
+    elif not isinstance(kind, str):
+        return ''
     # mmengine also takes whole paths, such as mmpretrain.datasets.CIFAR10.
     *path, name = kind.split('.')
     return name if not path or path[0] in _SCOPES else ''

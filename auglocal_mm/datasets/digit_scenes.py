@@ -171,7 +171,7 @@ def digit_scenes_dataset(*, data_root: str, part: str, scenes: dict[str, int] | 
     if not is_one_of(part, ('train', 'val')):
         raise ValueError(f"part must be 'train' or 'val', got {shown(part)}")
     faults = Faults('DigitScenes')
-    check_settings(faults, SCENE_KEYS, data_root=data_root, **kwargs)
+    check_settings(faults, SCENE_KEYS, {'data_root': data_root, **kwargs})
     parameters: Any = scenes or {}
     faults.add_unless(isinstance(parameters, dict),
                       f'scenes must be None or a dict, got {shown(scenes)}')

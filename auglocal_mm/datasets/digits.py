@@ -1,5 +1,5 @@
 """Handwritten digits: a real data set that needs no download."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,14 +43,23 @@ class Digits(BaseDataset):
 
     def __init__(self, *, split: str = 'train', metainfo: dict[str, Any] | None = None,
                  pipeline: Sequence[Any] = (), test_mode: bool = False, **kwargs: Any) -> None:
-        faults = Faults('Digits')
-        check_choice(faults, 'split', split, SPLITS)
-        check_settings(faults, IMAGE_KEYS, metainfo=metainfo, pipeline=pipeline,
-                       test_mode=test_mode, **kwargs)
-        faults.raise_if_any()
+        self.check({'split': split, 'metainfo': metainfo, 'pipeline': pipeline,
+                    'test_mode': test_mode, **kwargs})
         self.split = split
         super().__init__(ann_file='', metainfo=metainfo, pipeline=pipeline,
                          test_mode=test_mode, **kwargs)
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any]) -> None:
+        """Check settings without loading anything.
+
+        Raises:
+            ValueError: Settings are impossible; all faults are listed.
+        """
+        faults = Faults(cls.__name__)
+        check_choice(faults, 'split', settings.get('split', 'train'), SPLITS)
+        check_settings(faults, ('split', *IMAGE_KEYS), settings)
+        faults.raise_if_any()
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Return one ``dict(img=..., gt_label=...)`` per image of the split."""

@@ -1,7 +1,7 @@
 """Images in one folder per class, in place of data sets that hold arrays."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,14 +137,10 @@ class ImageFolder(BaseDataset):
                  images_per_class: int | None = None, side_px: int | None = None,
                  memory_mb: int = 1024, metainfo: dict[str, Any] | None = None,
                  pipeline: Sequence[Any] = (), test_mode: bool = False, **kwargs: Any) -> None:
-        faults = Faults('ImageFolder')
-        check_choice(faults, 'split', split, tuple(SPLIT_FOLDERS))
-        check_int(faults, 'images_per_class', images_per_class, 1, 10**9, optional=True)
-        check_int(faults, 'side_px', side_px, 1, MAX_SIDE_PX, optional=True)
-        check_int(faults, 'memory_mb', memory_mb, 0, 10**9)
-        check_settings(faults, IMAGE_KEYS, data_root=data_root, metainfo=metainfo,
-                       pipeline=pipeline, test_mode=test_mode, **kwargs)
-        faults.raise_if_any()
+        self.check({
+            'data_root': data_root, 'split': split, 'images_per_class': images_per_class,
+            'side_px': side_px, 'memory_mb': memory_mb, 'metainfo': metainfo,
+            'pipeline': pipeline, 'test_mode': test_mode, **kwargs})
         self.split = split
         self.images_per_class = images_per_class
         self.side_px = side_px
@@ -153,6 +149,22 @@ class ImageFolder(BaseDataset):
         self.class_folders = class_names(data_root, split)
         super().__init__(ann_file='', data_root=data_root, test_mode=test_mode, pipeline=pipeline,
                          metainfo={'classes': self.class_folders, **(metainfo or {})}, **kwargs)
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any]) -> None:
+        """Check settings without looking at any file.
+
+        Raises:
+            ValueError: Settings are impossible; all faults are listed.
+        """
+        faults = Faults(cls.__name__)
+        check_choice(faults, 'split', settings.get('split', 'train'), tuple(SPLIT_FOLDERS))
+        for name, low, high in (('images_per_class', 1, 10**9), ('side_px', 1, MAX_SIDE_PX)):
+            check_int(faults, name, settings.get(name), low, high, optional=True)
+        check_int(faults, 'memory_mb', settings.get('memory_mb', 0), 0, 10**9)
+        check_settings(faults, ('split', 'images_per_class', 'side_px', 'memory_mb', *IMAGE_KEYS),
+                       settings, required=('data_root',))
+        faults.raise_if_any()
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Return one ``dict(img_path=..., gt_label=...[, img=...])`` per image."""

@@ -16,15 +16,19 @@ SCENE_KEYS = (*_SHARED_KEYS, 'backend_args', 'caption_prompt', 'file_client_args
 MAX_REFETCH = 1_000_000
 
 
-def check_settings(faults: Faults, known: tuple[str, ...], **settings: Any) -> None:
+def check_settings(faults: Faults, known: tuple[str, ...], settings: Mapping[str, Any], *,
+                   required: tuple[str, ...] = ()) -> None:
     """Check the settings that a config gave, by name; those left out are not looked at.
 
     Args:
         faults: Collects the faults.
         known: Names of all settings.
-        **settings: The data set's settings.
+        settings: The data set's settings.
+        required: Names of those that must be there.
     """
     check_keys(faults, settings, known)
+    for name in required:
+        faults.add_unless(name in settings, f'{name} is missing')
     for name, check in _CHECKS.items():
         if name in settings:
             check(faults, name, settings[name])

@@ -4,6 +4,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.registry import FUNCTIONS
+
+from auglocal_mm.named import class_of
 from auglocal_mm.validation import Faults, is_int, is_one_of, shown
 
 _DICTS = ('model', 'data_preprocessor', 'optim_wrapper', 'train_cfg', 'val_cfg', 'test_cfg',
@@ -61,6 +64,11 @@ def _check_loaders(faults: Faults, cfg: Mapping[str, Any]) -> None:
             isinstance(dataset, Mapping) or hasattr(type(dataset), '__getitem__'),
             f'{split}_dataloader.dataset must be a dict with a type, got {shown(dataset)}')
         init = loader.get('worker_init_fn')
+        faults.add_unless(
+            init is None or (isinstance(init, Mapping)
+                             and callable(class_of(init.get('type'), FUNCTIONS))),
+            f'{split}_dataloader.worker_init_fn must be a dict whose type names a function, got '
+            f'{shown(init)}')
         if isinstance(init, Mapping) and str(init.get('type')).endswith('seed_worker'):
             extra = sorted(map(str, set(init) - {'type'}))
             faults.add_unless(

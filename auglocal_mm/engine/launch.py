@@ -27,7 +27,7 @@ from auglocal_mm.checkpoints import (
     verify_complete,
     verify_pretrained,
 )
-from auglocal_mm.datasets.check import check_data
+from auglocal_mm.datasets.check import check_data, check_data_settings
 from auglocal_mm.datasets.provision import provide_data
 from auglocal_mm.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.models import LocalImageClassifier
@@ -149,6 +149,7 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     require_backends(cfg)
     if 'train' in splits:
         require_plain_config(cfg)
+    check_data_settings(cfg, splits=splits)
     check_data(cfg, splits=splits)
     provide_data(cfg, splits=splits)
     use_safe_reader()

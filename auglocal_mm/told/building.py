@@ -9,8 +9,13 @@ from typing import Any
 from auglocal_mm.validation import near, settings_of
 
 from .frames import frames, module_of
+from .runs import run_of
 
 _REGISTRY, _RUNNER = 'mmengine.registry.build_functions', 'mmengine.runner.runner'
+#: What mmengine builds from keys whose values it has changed by then.
+_KEYS = {'build_train_loop': 'train_cfg', 'build_val_loop': 'val_cfg',
+         'build_test_loop': 'test_cfg', 'build_optim_wrapper': 'optim_wrapper',
+         'build_param_scheduler': 'param_scheduler', 'build_visualizer': 'visualizer'}
 _UNEXPECTED = re.compile(r"got an unexpected keyword argument '([^']*)'")
 _MISSING = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: (.*)")
 _TWICE = re.compile(r"got multiple values for (?:keyword )?argument '([^']*)'")
@@ -36,11 +41,17 @@ def place(error: BaseException) -> str:
     found = [built_by(frame) for frame in builders(error)]
     roots = [frame.f_locals['cfg'] for frame in frames(error)
              if type(frame.f_locals.get('cfg')).__name__ == 'Config']
+    # Data sets, optimizers and loops are built from the runner's own copy, when training starts.
+    roots.append(getattr(run_of(error), 'cfg', {}))
     for built in reversed(found):
         for root in roots:
             path = _find(root, built or {})
             if path:
                 return path
+    key = next((_KEYS[frame.f_code.co_name] for frame in reversed(frames(error))
+                if module_of(frame) == _RUNNER and frame.f_code.co_name in _KEYS), None)
+    if key is not None:
+        return key
     kind = (found[-1] or {}).get('type') if found else None
     return kind if isinstance(kind, str) else getattr(kind, '__name__', '')
 
@@ -88,6 +99,10 @@ def about_keys(error: BaseException) -> str:
     if found := _UNEXPECTED.search(text):
         hint = f'; {near(found[1], settings_of(kind))}' if kind is not None else ''
         return f'unknown key {found[1]!r} of {name}{hint}'
+    if 'takes no arguments' in text:
+        config = built_by(builders(error)[-1]) if builders(error) else {}
+        extra = [repr(key) for key in config or {} if key not in ('type', '_scope_')]
+        return f'unknown key {", ".join(extra)} of {name}; there are no keys'
     if found := _MISSING.search(text):
         return f'{name} lacks the key {found[1]}'
     if found := _TWICE.search(text):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .building import about_keys, builders, place
 from .files import describe_content, describe_system_error, system_error
 from .frames import PACKAGE, chain, frames, module_of, raised_by_us, statement
+from .layers import is_of_shapes, layer_of
 from .line import one_line
 from .peers import describe_peers, is_of_peers, is_timeout
 from .runs import keep_traceback
@@ -48,8 +49,7 @@ def describe(error: BaseException) -> Fault:
         return Fault(UNEXPECTED, one_line(describe_peers(error)), kind)
     told = _told_by_us(error)
     if told is not None:
-        where = place(error) if builders(error) else ''
-        return Fault(USERS, one_line(f'{_text(told)}{f" (in {where})" if where else ""}'))
+        return Fault(USERS, one_line(_text(told) + _in(error)))
     text = _out_of_memory(error)
     if text:
         return Fault(UNEXPECTED, one_line(f'{text}{_where_more_is(log)}'))
@@ -58,14 +58,25 @@ def describe(error: BaseException) -> Fault:
         return Fault(USERS, one_line(text))
     fault = system_error(error)
     if fault is not None:
-        return Fault(USERS, one_line(describe_system_error(fault, error)))
+        return Fault(USERS, one_line(describe_system_error(fault, error) + _in(error)))
     if isinstance(error, ImportError):
         return Fault(USERS, one_line(_missing_package(error)))
     if builders(error) or _is_building(error):
         where = place(error)
         said = about_keys(error) or _named(error)
         return Fault(USERS, one_line(f'{where}: {said}' if where else f'the config: {said}'))
-    return Fault(UNEXPECTED, one_line(f'{_named(error)}{_where_more_is(log)}'))
+    layer = layer_of(error)
+    where = f' (in {layer})' if layer else ''
+    if layer and is_of_shapes(error):
+        return Fault(USERS, one_line(
+            f'{layer} does not fit what it is given: {_named(error)}; compare its settings, such '
+            f'as in_channels, with the layer before it{_where_more_is(log)}'))
+    return Fault(UNEXPECTED, one_line(f'{_named(error)}{where}{_where_more_is(log)}'))
+
+
+def _in(error: BaseException) -> str:
+    where = place(error) if builders(error) else ''
+    return f' (in {where})' if where else ''
 
 
 def _told_by_us(error: BaseException) -> BaseException | None:

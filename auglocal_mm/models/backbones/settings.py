@@ -13,6 +13,7 @@ from auglocal_mm.validation import (
     check_keys,
     check_number,
     is_int,
+    is_number,
     settings_of,
     shown,
 )
@@ -101,6 +102,12 @@ def _check_expansion(faults: Faults, name: str, value: object) -> None:
     check_int(faults, name, value, 1, 64, optional=True)
 
 
+def _check_share(faults: Faults, name: str, value: object) -> None:
+    # At 1, a kept path would be divided by zero.
+    faults.add_unless(is_number(value) and 0 <= value < 1,  # type: ignore[operator]
+                      f'{name} must be a number of at least 0 and below 1, got {shown(value)}')
+
+
 _channels = partial(check_int, low=1, high=MAX_CHANNELS)
 _stages = partial(_check_numbers, low=-16, high=16)
 _CHECKS: dict[str, Any] = {
@@ -111,7 +118,7 @@ _CHECKS: dict[str, Any] = {
     'conv_cfg': _check_cfg,
     'deep_stem': check_bool,
     'dilations': partial(_check_numbers, low=1, high=16),
-    'drop_path_rate': partial(check_number, low=0, high=1),
+    'drop_path_rate': _check_share,
     'expansion': _check_expansion,
     'frozen_stages': partial(check_int, low=-1, high=16),
     'in_channels': _channels,
