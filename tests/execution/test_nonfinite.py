@@ -152,7 +152,7 @@ def test_the_loss_scaler_keeps_its_own_way():
 
 
 def test_an_unknown_way_is_refused():
-    with pytest.raises(ValueError, match="nonfinite must be 'stop' or 'skip', got 'ignore'"):
+    with pytest.raises(ValueError, match="nonfinite must be one of 'stop', 'skip', got 'ignore'"):
         wrap(build(), nonfinite='ignore')
 
 

@@ -28,6 +28,8 @@ class EpochBasedTrainLoop(HostLoop):
         batches_of_pass: Batches of an epoch.
     """
 
+    _iter: int
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.began: int | None = None
