@@ -3,9 +3,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
+import torch
 from mmengine.logging import print_log
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
 
 from auglocal_mm.errors import UserError
 
@@ -24,13 +28,18 @@ class Trainability:
 
     Args:
         frozen: Names of the parameters that were frozen when the model was built.
+
+    Attributes:
+        partner: Identity of the optimizer or wrapper of the last step.
+        averaged: Identities of the parameters that torch's data parallel wrapper has.
     """
 
     def __init__(self, frozen: Iterable[str] = ()) -> None:
         self._frozen = frozenset(frozen)
         self._parameters: list[nn.Parameter] = []
         self._flags: list[bool] = []
-        self._partner = 0
+        self.partner = 0
+        self.averaged: set[int] = set()
 
     def __reduce__(self) -> tuple[type[Trainability], tuple[frozenset[str]]]:
         return Trainability, (self._frozen,)
@@ -44,7 +53,7 @@ class Trainability:
         return [p for p in self._parameters if not p.requires_grad and p.grad is not None]
 
     def follow(self, model: nn.Module, trained: Callable[[], set[int]], *, partner: object,
-               owner: str) -> bool:
+               owner: str, fix: str) -> bool:
         """Look at the parameters; check them if anything changed since the last step.
 
         Args:
@@ -52,6 +61,7 @@ class Trainability:
             trained: Returns the ids of the parameters that `partner` can train.
             partner: The optimizer, or torch's data parallel wrapper.
             owner: What `partner` is called in errors.
+            fix: What to do about a parameter that it cannot train.
 
         Returns:
             Whether parameters were frozen or unfrozen since the last step.
@@ -63,7 +73,7 @@ class Trainability:
         if not self._parameters:
             self._parameters = list(model.parameters())
         flags = [parameter.requires_grad for parameter in self._parameters]
-        if flags == self._flags and id(partner) == self._partner:
+        if flags == self._flags and id(partner) == self.partner:
             return False
         before, known = self._flags, trained()
         if len(before) != len(flags):
@@ -77,19 +87,50 @@ class Trainability:
             if parameter.requires_grad and (not was or name in self._frozen)
             and id(parameter) not in known]
         if unknown:
-            raise TrainabilityError(_UNKNOWN.format(_some(unknown), owner))
+            raise TrainabilityError(_UNKNOWN.format(_some(unknown), owner, fix))
         changed = before != flags
         if changed:
             print_log(f'Trainable now: {sum(flags)} of {len(flags)} parameter tensors (before: '
                       f'{sum(before)}).', logger='current', level=logging.INFO)
-        self._flags, self._partner = flags, id(partner)
+        self._flags, self.partner = flags, id(partner)
         return changed
 
 
 _UNKNOWN = (
-    '{} became trainable, but {} does not have it, so it would stay as it is. Build the model with '
-    'it trainable (for example without frozen_stages) and let the hook freeze it first, or add it '
-    'in the hook: runner.optim_wrapper.optimizer.add_param_group')
+    '{} became trainable, but {} does not have it, so it would not train as it should. Build the '
+    'model with it trainable (for example without frozen_stages) and let the hook freeze it '
+    'first, or {}')
+
+
+def follow_optimizer(model: Any, optimizer: Optimizer) -> bool:
+    """Follow what is trained by an optimizer; see :meth:`Trainability.follow`."""
+    return model.trainability.follow(
+        model, lambda: {id(p) for group in optimizer.param_groups for p in group['params']},
+        partner=optimizer, owner='the optimizer',
+        fix='add it in the hook: runner.optim_wrapper.optimizer.add_param_group')
+
+
+def follow_data_parallel(model: Any) -> None:
+    """Follow what torch's data parallel wrapper averages, inside its forward pass.
+
+    The wrapper averages the gradients of what was trainable when it was built. Anything
+    unfrozen later would drift apart between ranks.
+    """
+    wrapper = DistributedDataParallel._get_active_ddp_module()
+    if wrapper is None or not torch.is_grad_enabled():
+        return
+
+    def averaged() -> set[int]:
+        if model.trainability.partner != id(wrapper):
+            now = {id(p) for p in model.parameters() if p.requires_grad}
+            held = wrapper._get_ddp_logging_data().get('num_parameter_tensors', len(now))
+            model.trainability.averaged = now if len(now) <= held else set()
+        return model.trainability.averaged
+
+    model.trainability.follow(
+        model, averaged, partner=wrapper, owner="torch's DistributedDataParallel",
+        fix="use model_wrapper_cfg=dict(type='auglocal_mm.LocalDistributedDataParallel') with "
+            "optim_wrapper.type='auglocal_mm.AugLocalOptimWrapper'")
 
 
 def _some(names: list[str]) -> str:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from auglocal_mm import execution
 from auglocal_mm.auxiliary import AuxiliaryNetwork, BuildContext, LocalBatch, build_auxiliary
 from auglocal_mm.execution import GradientSync, LocalOptimizer, LocalStep, Trainability, boundary
+from auglocal_mm.execution.trainable import follow_data_parallel, follow_optimizer
 from auglocal_mm.partition import (
     Features,
     LocalLayer,
@@ -265,6 +266,7 @@ class LocalImageClassifier(HiddenAuxiliary, InferenceClassifier):
     def loss(self, inputs: Tensor, data_samples: Sequence[Any]) -> dict[str, Tensor]:
         """Return all losses with their graphs, for callers that run one backward pass."""
         self._trained = self._trained or torch.is_grad_enabled()
+        follow_data_parallel(self)
         return execution.joint_losses(self, inputs, data_samples)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper,
@@ -297,10 +299,7 @@ class LocalImageClassifier(HiddenAuxiliary, InferenceClassifier):
     def _follow(self, optim_wrapper: OptimWrapper) -> None:
         """Notice what was frozen or unfrozen since the last step."""
         self._trained = True
-        optimizer = optim_wrapper.optimizer
-        if self.trainability.follow(self, lambda: {
-                id(parameter) for group in optimizer.param_groups for parameter in group['params']},
-                partner=optimizer, owner='the optimizer'):
+        if follow_optimizer(self, optim_wrapper.optimizer):
             self._require_all_parameters_owned()
 
     def _warn_joint(self, optim_wrapper: OptimWrapper) -> None:

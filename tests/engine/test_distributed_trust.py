@@ -118,3 +118,23 @@ def test_all_ranks_skip_the_same_update(driver):
         assert (step, said, skipped) == (3, None, 1)
         assert all(torch.isfinite(value).all() for value in weights.values())
     assert all(torch.equal(value, second[4][name]) for name, value in first[4].items())
+
+
+def unfreezing_rank(rank, before_the_first_step):
+    model = build()
+    wrapped = MMDistributedDataParallel(model, broadcast_buffers=False)
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+    if not before_the_first_step:
+        wrapped.train_step(half(data(0), rank), wrapper)
+    model.requires_grad_(True)
+    try:
+        wrapped.train_step(half(data(1), rank), wrapper)
+    except UserError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize('before_the_first_step', [False, True])
+def test_torchs_wrapper_refuses_what_it_would_not_average(before_the_first_step):
+    for said in run_ranks(unfreezing_rank, before_the_first_step):
+        assert "became trainable, but torch's DistributedDataParallel does not have it" in said
+        assert 'backbone.conv1.weight' in said and 'LocalDistributedDataParallel' in said
