@@ -183,6 +183,8 @@ def host_tool(host):
     path = Path(import_module(host).__file__).parent / '.mim/tools/analysis_tools/analyze_logs.py'
     if not path.exists():
         pytest.skip(f'{host} was installed without its tools')
+    if '\nimport seaborn' in path.read_text():  # mmdet 3.3.0
+        pytest.importorskip('seaborn')
     return path
 
 
