@@ -1,4 +1,7 @@
-"""Two gloo ranks agree on what is trained and on which updates happen."""
+"""Two gloo ranks agree on what is trained and on which updates happen.
+
+The slow ones: pytest -n 0 tests/engine/test_distributed_trust.py -m slow
+"""
 import pytest
 import torch
 import torch.distributed as dist
@@ -51,7 +54,7 @@ def schedule_rank(rank, counts):
     return train(LocalDistributedDataParallel(build(seed=rank)), counts, rank)
 
 
-@pytest.mark.parametrize('counts', [1, 2])
+@pytest.mark.parametrize('counts', [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_ranks_follow_what_is_trainable_as_one_process_does(counts):
     alone, start = train(build(), counts), build().state_dict()
     first, second = run_ranks(schedule_rank, counts)
@@ -98,8 +101,9 @@ DRIVERS = {'ours': (LocalDistributedDataParallel, AugLocalOptimWrapper),
            'joint': (upstream, OptimWrapper), 'both': (upstream, AugLocalOptimWrapper)}
 
 
-@pytest.mark.parametrize(('driver', 'counts'), [('ours', 1), ('ours', 2), ('joint', 2),
-                                                ('both', 1)])
+@pytest.mark.parametrize(('driver', 'counts'), [
+    ('ours', 2), ('joint', 2), pytest.param('ours', 1, marks=pytest.mark.slow),
+    pytest.param('both', 1, marks=pytest.mark.slow)])
 def test_all_ranks_stop_at_the_same_update_with_the_weights_before_it(driver, counts):
     bad = 2
     results = run_ranks(nonfinite_rank, *DRIVERS[driver],
@@ -133,7 +137,8 @@ def unfreezing_rank(rank, before_the_first_step):
         return str(error)
 
 
-@pytest.mark.parametrize('before_the_first_step', [False, True])
+@pytest.mark.parametrize('before_the_first_step', [
+    False, pytest.param(True, marks=pytest.mark.slow)])
 def test_torchs_wrapper_refuses_what_it_would_not_average(before_the_first_step):
     for said in run_ranks(unfreezing_rank, before_the_first_step):
         assert "became trainable, but torch's DistributedDataParallel does not have it" in said

@@ -1,4 +1,7 @@
-"""Updates from losses or gradients that are not finite never touch the weights."""
+"""Updates from losses or gradients that are not finite never touch the weights.
+
+Every value at every place: pytest -n 0 tests/execution/test_nonfinite.py -m slow
+"""
 import copy
 from pathlib import Path
 
@@ -45,9 +48,10 @@ def poison_loss(model, module, value):
     model._module_losses = losses
 
 
-@pytest.mark.parametrize('value', VALUES)
 @pytest.mark.parametrize('kind', WRAPPERS)
-@pytest.mark.parametrize('module', [0, 3, -1])
+@pytest.mark.parametrize(('module', 'value'), [
+    pytest.param(module, value, marks=() if place == turn else pytest.mark.slow)
+    for place, module in enumerate([0, 3, -1]) for turn, value in enumerate(VALUES)])
 def test_a_loss_that_is_not_finite_stops_before_the_weights(module, kind, value):
     model = build()
     wrapper = wrap(model, kind)
@@ -107,8 +111,8 @@ def bad_batch():
     (1, [0, 'bad', 1], [0, 1]),
     (1, ['bad', 'bad', 0], [0]),
     (2, [0, 1, 2, 'bad', 3, 4], [0, 1, 3, 4]),
-    (2, ['bad', 0, 1, 2, 'bad', 'bad'], [1, 2]),
-    (3, [0, 'bad', 1, 2, 3, 4], [2, 3, 4]),
+    pytest.param(2, ['bad', 0, 1, 2, 'bad', 'bad'], [1, 2], marks=pytest.mark.slow),
+    pytest.param(3, [0, 'bad', 1, 2, 3, 4], [2, 3, 4], marks=pytest.mark.slow),
 ])
 def test_a_skipped_update_leaves_the_run_as_if_it_had_never_come(counts, order, kept):
     """Weights, momentum and running statistics."""
