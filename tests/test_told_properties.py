@@ -6,6 +6,7 @@ about ten minutes.
 import itertools
 import logging
 import math
+import re
 
 import numpy as np
 import pytest
@@ -101,9 +102,9 @@ def judge(door, place, value):
         return
     assert fault.status == 2, (place, fault)
     assert fault.line and fault.line.isprintable() and len(fault.line) <= 2000, fault
-    # A layer that does not fit its neighbours is named itself: a head for a wider backbone.
-    assert key in fault.line or where.removesuffix('.0') in fault.line or (
-        where == 'model.backbone' and 'does not fit' in fault.line), (place, fault)
+    named = key in fault.line or where.removesuffix('.0') in fault.line
+    # A width may be fine and the layer after it too narrow; a path may be fine and lead nowhere.
+    assert named or re.search('does not fit|data is missing', fault.line), (place, fault)
 
 
 COMMON = dict(suppress_health_check=list(HealthCheck), database=None)
