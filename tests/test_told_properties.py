@@ -104,7 +104,7 @@ def judge(door, place, value):
     assert fault.line and fault.line.isprintable() and len(fault.line) <= 2000, fault
     named = key in fault.line or where.removesuffix('.0') in fault.line
     # A width may be fine and the layer after it too narrow; a path may be fine and lead nowhere.
-    assert named or re.search('does not fit|data is missing', fault.line), (place, fault)
+    assert named or re.search('does not fit|data is missing|end its pipeline', fault.line), (place, fault)
 
 
 COMMON = dict(suppress_health_check=list(HealthCheck), database=None)
