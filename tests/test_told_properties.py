@@ -1,11 +1,12 @@
 """Whatever a setting of ours holds: it trains, or one line says which key and why not.
 
 The fast suite tries a few; ``pytest tests/test_told_properties.py -m slow -n 0`` tries 1,000 in
-about ten minutes.
+about half a minute.
 """
 import itertools
 import logging
 import math
+import re
 
 import numpy as np
 import pytest
@@ -101,9 +102,10 @@ def judge(door, place, value):
         return
     assert fault.status == 2, (place, fault)
     assert fault.line and fault.line.isprintable() and len(fault.line) <= 2000, fault
-    # A layer that does not fit its neighbours is named itself: a head for a wider backbone.
-    assert key in fault.line or where.removesuffix('.0') in fault.line or (
-        where == 'model.backbone' and 'does not fit' in fault.line), (place, fault)
+    named = key in fault.line or where.removesuffix('.0') in fault.line
+    # A width may be fine and the layer after it too narrow; a path may be fine and lead nowhere.
+    elsewhere = re.search('does not fit|data is missing|end its pipeline', fault.line)
+    assert named or elsewhere, (place, fault)
 
 
 COMMON = dict(suppress_health_check=list(HealthCheck), database=None)

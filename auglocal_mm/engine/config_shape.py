@@ -28,7 +28,6 @@ def check_shape(cfg: Mapping[str, Any]) -> None:
         value = cfg.get(key)
         faults.add_unless(value is None or isinstance(value, Mapping),
                           f'{key} must be a dict, got {shown(value)}')
-    faults.add_unless(cfg.get('model') is not None, 'model must be a dict with a type, got None')
     for key in _LISTS:
         value = cfg.get(key)
         faults.add_unless(value is None or isinstance(value, (list, tuple)),

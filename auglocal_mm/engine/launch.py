@@ -146,6 +146,8 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
         FileNotFoundError, DataError, CheckpointError, ValueError: Something that the config names
             is missing or impossible; no checkpoint or result was touched.
     """
+    if cfg.get('model') is None:
+        raise ValueError('model must be a dict with a type, got None; give a whole config')
     require_backends(cfg)
     if 'train' in splits:
         require_plain_config(cfg)

@@ -15,7 +15,8 @@ _REGISTRY, _RUNNER = 'mmengine.registry.build_functions', 'mmengine.runner.runne
 #: What mmengine builds from keys whose values it has changed by then.
 _KEYS = {'build_train_loop': 'train_cfg', 'build_val_loop': 'val_cfg',
          'build_test_loop': 'test_cfg', 'build_optim_wrapper': 'optim_wrapper',
-         'build_param_scheduler': 'param_scheduler', 'build_visualizer': 'visualizer'}
+         'build_param_scheduler': 'param_scheduler', 'build_visualizer': 'visualizer',
+         'register_hook': 'custom_hooks', 'register_custom_hooks': 'custom_hooks'}
 _UNEXPECTED = re.compile(r"got an unexpected keyword argument '([^']*)'")
 _MISSING = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: (.*)")
 _TWICE = re.compile(r"got multiple values for (?:keyword )?argument '([^']*)'")

@@ -71,6 +71,10 @@ def describe(error: BaseException) -> Fault:
         return Fault(USERS, one_line(
             f'{layer} does not fit what it is given: {_named(error)}; compare its settings, such '
             f'as in_channels, with the layer before it{_where_more_is(log)}'))
+    if layer == 'model.data_preprocessor':
+        return Fault(USERS, one_line(
+            f'{layer} cannot use what the data set gives: {_named(error)}; end its pipeline with '
+            f'PackInputs or PackDetInputs{_where_more_is(log)}'))
     return Fault(UNEXPECTED, one_line(f'{_named(error)}{where}{_where_more_is(log)}'))
 
 

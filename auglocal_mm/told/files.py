@@ -39,6 +39,9 @@ def system_error(error: BaseException) -> OSError | None:
 
 def describe_content(error: BaseException) -> str:
     """Return the file and the reason if a file's content is not of its kind, or nothing."""
+    # What CPython raises before 3.13.
+    if type(error) is RuntimeError and str(error).startswith('Symlink loop'):
+        return f'{error}; remove the link'
     if type(error).__name__ not in _CONTENT_ERRORS:
         return ''
     name = file_of(error)
