@@ -77,9 +77,16 @@ def test_the_states_matter(tmp_path):
         assert differing(expected, state(tmp_path / key / 'iter_10.pth'))
 
 
-def test_a_checkpoint_of_before_resumes_at_its_batch_and_the_log_says_where(tmp_path):
-    train(config(tmp_path / 'run', 'midway', epochs=1))
-    content = torch.load(tmp_path / 'run' / 'iter_3.pth', weights_only=False)
+@pytest.fixture(scope='module')
+def saved(tmp_path_factory):
+    """Every checkpoint of two epochs, in which gradients of three batches are added up."""
+    folder = tmp_path_factory.mktemp('saved')
+    train(config(folder, 'midway', 'accumulation'))
+    return folder
+
+
+def test_a_checkpoint_of_before_resumes_at_its_batch_and_the_log_says_where(saved, tmp_path):
+    content = torch.load(saved / 'iter_3.pth', weights_only=False)
     del content['random_states']
     torch.save(content, tmp_path / 'old.pth')
     cfg = config(tmp_path / 'more', 'midway', epochs=1, log_level='INFO',
@@ -92,12 +99,10 @@ def test_a_checkpoint_of_before_resumes_at_its_batch_and_the_log_says_where(tmp_
     assert 'is not divisible by' not in text
 
 
-def test_with_larger_batches_a_run_continues_at_the_same_share_of_its_epoch(tmp_path):
-    options = {'optim_wrapper.accumulative_counts': 3}
-    train(config(tmp_path / 'run', 'midway', **options))
-    cfg = config(tmp_path / 'more', 'midway', log_level='INFO', **{
-        'train_dataloader.batch_size': 10, **options})
-    runner = train(cfg, tmp_path / 'run' / 'iter_8.pth')
+def test_with_larger_batches_a_run_continues_at_the_same_share_of_its_epoch(saved, tmp_path):
+    cfg = config(tmp_path / 'more', 'midway', 'accumulation', log_level='INFO',
+                 **{'train_dataloader.batch_size': 10})
+    runner = train(cfg, saved / 'iter_8.pth')
     text = next((tmp_path / 'more').glob('*/*.log')).read_text()
     assert 'Epoch 2 continues after batch 1 of 2.' in text
     assert 'has trained 8 iterations; this run, of 2 iterations an epoch, counts them as 3' in text
@@ -105,9 +110,8 @@ def test_with_larger_batches_a_run_continues_at_the_same_share_of_its_epoch(tmp_
     assert runner.message_hub.get_info('eta') == 0
 
 
-def test_starting_from_weights_that_were_saved_midway_starts_at_the_beginning(tmp_path):
-    train(config(tmp_path / 'run', 'midway', epochs=1))
-    cfg = config(tmp_path / 'tuned', epochs=1, load_from=str(tmp_path / 'run' / 'iter_3.pth'))
+def test_starting_from_weights_that_were_saved_midway_starts_at_the_beginning(saved, tmp_path):
+    cfg = config(tmp_path / 'tuned', epochs=1, load_from=str(saved / 'iter_3.pth'))
     assert train(cfg).iter == 5
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from digit_runs import config, train
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.config import Config
 from mmengine.dataset import default_collate
@@ -60,6 +60,7 @@ values = st.recursive(leaves, lambda inner: st.one_of(
         ['type', 'class', 'a.b', 'a-b', "'", 'None'])), inner, max_size=3)), max_leaves=6)
 
 
+@settings(max_examples=60)
 @given(values)
 def test_any_value_is_refused_in_a_line_or_reads_back(value):
     try:

@@ -1,4 +1,5 @@
 """Which checkpoint ``--resume`` finds, and in which folder."""
+import errno
 import os
 import shutil
 
@@ -129,3 +130,24 @@ def test_a_copied_folder_resumes_in_place_and_a_checkpoint_stands_at_any_moment(
     assert best == [os.path.basename(runner.message_hub.get_info('best_ckpt'))]
     assert os.path.dirname(runner.message_hub.get_info('best_ckpt')) == str(folder)
     assert read_checkpoint(folder / 'epoch_2.pth')['meta']['epoch'] == 2
+
+
+def test_a_disk_that_fills_up_ends_training_in_a_line_and_keeps_the_last_checkpoint(
+        tmp_path, monkeypatch):
+    flush = os.fsync
+
+    def full_at_the_second_checkpoint(descriptor):
+        if (tmp_path / 'last_checkpoint').exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        flush(descriptor)
+    monkeypatch.setattr(os, 'fsync', full_at_the_second_checkpoint)
+    cfg = config(tmp_path, val_dataloader=None, val_cfg=None, val_evaluator=None,
+                 **{'default_hooks.checkpoint.max_keep_ckpts': 1})
+    with pytest.raises(CheckpointError) as refused:
+        train(cfg)
+    said = str(refused.value)
+    assert said.startswith(f'cannot write {tmp_path / "epoch_2.pth"}: No space left on device; free')
+    assert '\n' not in said
+    assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_1.pth')
+    assert [path.name for path in tmp_path.glob('*epoch_*')] == ['epoch_1.pth']
+    assert read_checkpoint(tmp_path / 'epoch_1.pth')['meta']['epoch'] == 1
