@@ -146,7 +146,8 @@ def test_a_disk_that_fills_up_ends_training_in_a_line_and_keeps_the_last_checkpo
     with pytest.raises(CheckpointError) as refused:
         train(cfg)
     said = str(refused.value)
-    assert said.startswith(f'cannot write {tmp_path / "epoch_2.pth"}: No space left on device; free')
+    assert said.startswith(
+        f'cannot write {tmp_path / "epoch_2.pth"}: No space left on device; free')
     assert '\n' not in said
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_1.pth')
     assert [path.name for path in tmp_path.glob('*epoch_*')] == ['epoch_1.pth']
