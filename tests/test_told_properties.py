@@ -111,7 +111,7 @@ def judge(door, place, value):
 COMMON = dict(suppress_health_check=list(HealthCheck), database=None)
 
 
-@settings(max_examples=60, **COMMON)
+@settings(max_examples=40, **COMMON)
 @given(place=st.sampled_from(PLACES), value=odd)
 def test_an_odd_value_trains_or_is_one_line(door, place, value):
     judge(door, place, value)

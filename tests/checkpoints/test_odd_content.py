@@ -110,7 +110,7 @@ def test_odd_content_is_refused_in_a_line_or_used(saved, tmp_path):
         judge_overlap(model, read, file)
         require_resumable(model, read, file)
 
-    for place, value in examples(content, 10):
+    for place, value in examples(content, 5):
         torch.save(changed(content, place, value), file)
         one_line(place, value, doors)
 
