@@ -63,6 +63,8 @@ def config(work_dir: Any, *variants: str, epochs: int = 2, **options: Any) -> Co
             cfg.train_cfg = variant.pop('train_cfg')
         cfg.merge_from_dict(variant)
     cfg.merge_from_dict(options)
+    # Formatting the text of each checkpoint's config takes longer than training for it.
+    cfg.__dict__['_format_python_code'] = False
     return cfg
 
 
