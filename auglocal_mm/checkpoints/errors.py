@@ -3,10 +3,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from auglocal_mm.errors import UserError
+
 SHOWN_KEYS = 8
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(UserError):
     """A checkpoint cannot be used as asked; the message says why and what to do."""
 
 

@@ -1,5 +1,6 @@
 """The error for a fault that a user can fix: data that is not what it should be."""
+from auglocal_mm.errors import UserError
 
 
-class DataError(RuntimeError):
+class DataError(UserError):
     """Data on disk, or on its way there, is missing, damaged or unsuitable."""

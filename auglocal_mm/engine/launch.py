@@ -62,6 +62,7 @@ __all__ = ['add_host_defaults', 'bare_model', 'build_runner', 'drop_validation',
            'start_process_group', 'starting_checkpoint', 'use_image_folder', 'use_mixed_precision',
            'use_test_time_augmentation']
 
+
 def starting_checkpoint(cfg: Config) -> str | None:
     """Check the file that mmengine will load or resume from, and return its path.
 

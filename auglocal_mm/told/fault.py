@@ -4,6 +4,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from auglocal_mm.errors import UserError
+
 from .building import about_keys, builders, place
 from .files import describe_content, describe_system_error, system_error
 from .frames import PACKAGE, chain, frames, module_of, raised_by_us, statement
@@ -22,7 +24,6 @@ _BUILDING = tuple(f'{PACKAGE}.{name}' for name in (
 _RUNNING = ('mmengine.runner.loops',)
 _OUT_OF_MEMORY = re.compile(r"can't allocate memory|out of memory|Cannot allocate memory",
                             re.IGNORECASE)
-_OURS = ('CheckpointError', 'DataError')
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _in(error: BaseException) -> str:
 def _told_by_us(error: BaseException) -> BaseException | None:
     """Return the outermost exception of a chain that we raised on purpose, if it still counts."""
     for each in chain(error):
-        ours = raised_by_us(each) or type(each).__name__ in _OURS
+        ours = raised_by_us(each) or isinstance(each, UserError)
         if ours and (each is error or str(each) in str(error) or each in _causes(error)):
             return each
     return None

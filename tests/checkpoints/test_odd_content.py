@@ -13,6 +13,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
+from payloads import objects
 
 from auglocal_mm.checkpoints import (
     CheckpointError,
@@ -80,7 +81,7 @@ def changed(content, place, value):
         else:
             copied.pop(key)
     else:
-        copied[key] = changed(content[key], rest, value)
+        copied[key] = changed(content[key], rest, value) if rest else value
     return copied
 
 
@@ -113,6 +114,19 @@ def test_odd_content_is_refused_in_a_line_or_used(saved, tmp_path):
     for place, value in examples(content, 5):
         torch.save(changed(content, place, value), file)
         one_line(place, value, doors)
+
+
+def test_a_file_that_is_swapped_after_its_check_runs_nothing(saved, root, tmp_path):
+    """What mmengine loads is read safely itself; it does not rely on an earlier reading."""
+    file, trace = tmp_path / 'swapped.pth', tmp_path / 'trace'
+    torch.save(saved[0], file)
+    cfg = config(root, tmp_path / 'run')
+    resume_from(cfg, str(file))
+    runner = build_runner(cfg, splits=('train',))
+    torch.save(changed(saved[0], ('optimizer', 'payload'), objects(trace)['mkdir']), file)
+    with pytest.raises(CheckpointError, match='without running code'):
+        runner.train()
+    assert not trace.exists()
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.logging import HistoryBuffer
+from mmengine.model import PretrainedInit
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import checkpoint as host
 from payloads import PLACES, content, crafted, objects
@@ -80,7 +81,7 @@ SPELLINGS = {
     'path': lambda file: {'init_cfg': {
         'type': 'mmengine.model.weight_init.PretrainedInit', 'checkpoint': file}},
     'class': lambda file: {'init_cfg': {
-        'type': __import__('mmengine').model.PretrainedInit, 'checkpoint': file}},
+        'type': PretrainedInit, 'checkpoint': file}},
     'prefix': lambda file: {'init_cfg': {
         'type': 'Pretrained', 'checkpoint': file, 'prefix': 'x'}},
     'list': lambda file: {'init_cfg': [{'type': 'Pretrained', 'checkpoint': file}]},
