@@ -9,6 +9,8 @@ from typing import Any
 from mmengine.logging import HistoryBuffer
 from torch import Tensor, nn
 
+from auglocal_mm.validation import shown
+
 from .complete import require_complete
 from .errors import CheckpointError, some
 
@@ -111,13 +113,16 @@ def require_training_state(content: Mapping[str, Any], path: str | Path) -> None
     for name in ('epoch', 'iter'):
         value = meta.get(name)
         if not (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
-            faults.append(f'meta[{name!r}] is {value!r:.60}, not a number of at least 0')
+            faults.append(f'meta[{name!r}] is {shown(value)}, not a number of at least 0')
     if not (isinstance(hub, dict) and all(
             isinstance(hub.get(name), dict)
             for name in ('log_scalars', 'runtime_info', 'resumed_keys'))):
         faults.append('message_hub holds no logs')
     elif not all(isinstance(value, HistoryBuffer) for value in hub['log_scalars'].values()):
         faults.append('message_hub holds a log that is no history of numbers')
+    elif not all(isinstance(value, bool) for value in hub['resumed_keys'].values()) or not all(
+            isinstance(key, str) for part in hub.values() for key in part):
+        faults.append('message_hub holds names that are none, or marks other than True and False')
     if not (isinstance(optimizer, dict) and (
             {'state', 'param_groups'} <= set(optimizer)
             or all(isinstance(part, dict) for part in optimizer.values()))):

@@ -1,18 +1,19 @@
 """The moment at which a runner takes over a checkpoint, and what it must look like after it."""
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
 from auglocal_mm.checkpoints import CheckpointError
+from auglocal_mm.validation import is_number, shown
 
 REASON_CHARACTERS = 200
+#: No setting and no counter of training is larger.
+MAX_NUMBER = 1e18
 
 
 def guard_loading(runner: Runner, path: str) -> None:
@@ -28,6 +29,7 @@ def guard_loading(runner: Runner, path: str) -> None:
     load = runner.load_or_resume
 
     def load_or_say_why() -> None:
+        fresh = _settings(runner)
         try:
             load()
         except Exception as error:
@@ -38,7 +40,7 @@ def guard_loading(runner: Runner, path: str) -> None:
                 f'{path} cannot be {"resumed" if runner._resume else "loaded"} '
                 f'({_reason(error)}); give another checkpoint of this run') from error
         if runner._resume:
-            _require_sound(runner, path)
+            _require_sound(runner, path, fresh)
 
     runner.load_or_resume = load_or_say_why
 
@@ -48,9 +50,9 @@ def _reason(error: Exception) -> str:
     return text if isinstance(error, CheckpointError) else f'{type(error).__name__}: {text}'
 
 
-def _require_sound(runner: Runner, path: str) -> None:
-    faults = [*_position_faults(runner), *_optimizer_faults(runner.optim_wrapper),
-              *_schedule_faults(runner.param_schedulers)]
+def _require_sound(runner: Runner, path: str, fresh: list[dict[str, Any]]) -> None:
+    faults = [*_position_faults(runner), *_setting_faults(fresh, _settings(runner)),
+              *_state_faults(runner.optim_wrapper)]
     if faults:
         raise CheckpointError(f'{path} cannot be resumed: {faults[0]}; give another checkpoint '
                               'of this run')
@@ -67,46 +69,59 @@ def _position_faults(runner: Runner) -> Iterator[str]:
                    'train_cfg continues it)')
 
 
-def _optimizer_faults(wrapper: Any) -> Iterator[str]:
-    if not isinstance(wrapper, OptimWrapper):  # several optimizers; mmengine's own affair
+def _settings(runner: Runner) -> list[dict[str, Any]]:
+    """Return the settings of each group of parameters and of each schedule, as they are now."""
+    wrapper, schedules = runner.optim_wrapper, runner.param_schedulers
+    # Several optimizers, by name, are mmengine's own affair.
+    groups = wrapper.optimizer.param_groups if isinstance(wrapper, OptimWrapper) else []
+    return [*({key: value for key, value in group.items() if key != 'params'}
+              for group in groups),
+            *(dict(vars(each)) for each in (schedules if isinstance(schedules, list) else []))]
+
+
+def _setting_faults(fresh: list[dict[str, Any]], loaded: list[dict[str, Any]]) -> Iterator[str]:
+    """Compare in kind: what was built from the config shows what each setting must be."""
+    for before, after in zip(fresh, loaded, strict=False):
+        for name, value in before.items():
+            if name not in after:
+                yield f'its optimizer or schedule lacks {name}'
+            elif not _is_alike(after[name], value):
+                yield f'its optimizer or schedule has {name}={shown(after[name])}'
+
+
+def _is_alike(value: Any, fresh: Any) -> bool:
+    """Tell whether a setting may stand for another of the same name."""
+    if value is fresh:
+        return True
+    if fresh is None:
+        return value is None or isinstance(value, bool)
+    if isinstance(fresh, (bool, str)):
+        return type(value) is type(fresh) and (value == fresh or isinstance(fresh, bool))
+    if isinstance(fresh, (int, float)):
+        return is_number(value) and abs(value) <= MAX_NUMBER
+    if isinstance(fresh, (list, tuple)):
+        return isinstance(value, (list, tuple)) and len(value) == len(fresh) and all(
+            map(_is_alike, value, fresh))
+    if isinstance(fresh, Tensor):
+        return isinstance(value, Tensor) and value.shape == fresh.shape
+    if isinstance(fresh, Mapping):  # milestones; a longer run may have others
+        return isinstance(value, Mapping) and all(
+            is_number(each) for each in (*value.keys(), *value.values()))
+    return type(value) is type(fresh)
+
+
+def _state_faults(wrapper: Any) -> Iterator[str]:
+    """Say what the optimizer keeps for a parameter that no optimizer would."""
+    if not isinstance(wrapper, OptimWrapper):
         return
-    for group in wrapper.optimizer.param_groups:
-        for name, value in group.items():
-            if name != 'params' and not _is_setting(value):
-                yield f'the optimizer has {name}={value!r:.60}'
     for parameter, state in wrapper.optimizer.state.items():
         if not isinstance(state, Mapping):
-            yield f'the optimizer keeps {state!r:.60} for a parameter'
+            yield f'the optimizer keeps {shown(state)} for a parameter'
             continue
         for name, value in state.items():
             if isinstance(value, Tensor):
                 if value.dim() and value.shape != parameter.shape:
                     yield (f'the optimizer keeps {name} of shape {tuple(value.shape)} for a '
                            f'parameter of {tuple(parameter.shape)}')
-            elif not _is_setting(value):
-                yield f'the optimizer keeps {name}={value!r:.60}'
-
-
-def _schedule_faults(schedulers: Any) -> Iterator[str]:
-    for scheduler in schedulers if isinstance(schedulers, list) else ():
-        for name, value in vars(scheduler).items():
-            if name in ('last_step', '_global_step', 'begin', 'end') and (
-                    isinstance(value, bool) or not isinstance(value, (int, float))
-                    or math.isnan(value)):
-                yield f'a schedule has {name}={value!r:.60}'
-            if name in ('base_values', '_last_value') and not (
-                    isinstance(value, list) and all(_is_setting(each) and each is not None
-                                                    and not isinstance(each, (bool, tuple))
-                                                    for each in value)):
-                yield f'a schedule has {name}={value!r:.60}'
-
-
-def _is_setting(value: Any) -> bool:
-    """Tell whether it is something that torch's optimizers have as a setting."""
-    if isinstance(value, (tuple, list)):
-        return all(_is_setting(each) for each in value)
-    if isinstance(value, (float, int)):
-        return not math.isnan(value)
-    if isinstance(value, torch.Tensor):
-        return value.numel() == 1
-    return value is None or isinstance(value, str)
+            elif value is not None and not is_number(value):
+                yield f'the optimizer keeps {name}={shown(value)}'

@@ -10,6 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from auglocal_mm.checkpoints import CheckpointError
+from auglocal_mm.validation import is_int, shown
+
+#: Largest number that torch takes as a seed.
+MAX_NUMBER = 2**63 - 1
 
 
 def require_sound_states(entry: Any, model: nn.Module) -> None:
@@ -29,10 +33,9 @@ def require_sound_states(entry: Any, model: nn.Module) -> None:
         _require_generators(state, f'random_states.ranks.{number}')
     for name in ('iterations', 'epoch', 'began', 'batches', 'sampler_seed'):
         value = entry.get(name)
-        if value is not None and not (isinstance(value, int) and not isinstance(value, bool)
-                                      and value >= 0):
-            raise CheckpointError(f'random_states.{name} is {value!r:.60}, not a number of at '
-                                  'least 0')
+        if value is not None and not (is_int(value) and 0 <= value <= MAX_NUMBER):
+            raise CheckpointError(f'random_states.{name} is {shown(value)}, not a number from 0 '
+                                  f'to {MAX_NUMBER}')
     for name in ('gradients', 'buffers', 'start'):
         parts = entry.get(name)
         if parts is not None and not (isinstance(parts, list) and len(parts) == len(ranks)):
