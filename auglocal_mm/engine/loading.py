@@ -1,9 +1,11 @@
 """The moment at which a runner takes over a checkpoint, and what it must look like after it."""
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
@@ -111,17 +113,40 @@ def _is_alike(value: Any, fresh: Any) -> bool:
 
 
 def _state_faults(wrapper: Any) -> Iterator[str]:
-    """Say what the optimizer keeps for a parameter that no optimizer would."""
+    """Say what the optimizer keeps for a parameter that it would not.
+
+    What it keeps under one name is of one kind for all parameters: a tensor like the
+    parameter, or a single number.
+    """
     if not isinstance(wrapper, OptimWrapper):
         return
+    kinds: dict[str, Counter[str]] = {}
     for parameter, state in wrapper.optimizer.state.items():
         if not isinstance(state, Mapping):
             yield f'the optimizer keeps {shown(state)} for a parameter'
-            continue
+            return
         for name, value in state.items():
-            if isinstance(value, Tensor):
-                if value.dim() and value.shape != parameter.shape:
-                    yield (f'the optimizer keeps {name} of shape {tuple(value.shape)} for a '
-                           f'parameter of {tuple(parameter.shape)}')
-            elif value is not None and not is_number(value):
-                yield f'the optimizer keeps {name}={shown(value)}'
+            # For a parameter of one number the two kinds of tensors look alike.
+            if value is not None and not (parameter.numel() == 1 and _is_one(value)):
+                kinds.setdefault(name, Counter())[_kind(value, parameter)] += 1
+    for name, counted in kinds.items():
+        kind, count = counted.most_common()[-1]
+        if kind == ODD or len(counted) > 1:
+            yield f'the optimizer keeps {kind} as {name} of {count} parameters'
+
+
+#: Neither a tensor nor a number.
+ODD = 'something odd'
+
+
+def _is_one(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.numel() == 1 and value.dtype is not torch.bool
+
+
+def _kind(value: Any, parameter: Tensor) -> str:
+    if isinstance(value, Tensor):
+        if value.shape == parameter.shape and value.dtype is not torch.bool:
+            return 'a tensor like the parameter'
+        return 'one number in a tensor' if _is_one(value) else (
+            f'a tensor of shape {tuple(value.shape)} and {value.dtype}')
+    return 'a number' if is_number(value) else ODD
