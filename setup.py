@@ -97,6 +97,6 @@ setup(
         'tests': TESTS,
         'dev': DEV,
     },
-    entry_points={'console_scripts': ['auglocal-mm = auglocal_mm.command:main']},
+    entry_points={'console_scripts': ['auglocal-mm = auglocal_mm.console.command:main']},
     cmdclass={'build_py': BuildWithConfigs},
 )

@@ -10,11 +10,13 @@ from importlib import import_module
 from typing import Any
 
 from ._config_scope import install as _install_config_scope
+from ._moved import install as _install_moved
 from .operators import install as _install_operators
 from .version import __version__
 
 _install_config_scope()
 _install_operators()
+_install_moved()
 
 _HOME = {
     'AugLocal': '.rules',

@@ -1,7 +1,7 @@
 """``python -m auglocal_mm``, the same as the command ``auglocal-mm``."""
 import sys
 
-from .command import main
+from .console.command import main
 
 if __name__ == '__main__':
     sys.exit(main())

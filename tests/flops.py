@@ -2,8 +2,8 @@
 import torch
 from small import classifier
 
-from auglocal_mm.analysis.complexity import complexity, count_flops
 from auglocal_mm.auxiliary import BuildContext, build_auxiliary
+from auglocal_mm.lab.measure.complexity import complexity, count_flops
 from auglocal_mm.partition import partition
 
 

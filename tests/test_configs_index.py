@@ -7,7 +7,7 @@ import yaml
 from config_files import CONFIGS, ROOT, dataset_of, docstring, parse
 from modelindex.load_model_index import load
 
-from auglocal_mm.analysis.complexity import complexity_of_config
+from auglocal_mm.lab.measure.complexity import complexity_of_config
 
 FOLDERS = sorted(path.name for path in CONFIGS.iterdir()
                  if path.is_dir() and path.name != '_base_')

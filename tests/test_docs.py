@@ -93,7 +93,7 @@ def test_a_plain_sequential(capsys):
 
 
 def test_the_transformers_config_builds():
-    from auglocal_mm.analysis.plan import build_model
+    from auglocal_mm.lab.measure.config_model import build_model
     path = DOCS.parent / 'configs/auglocal/deit-small_imagenet.py'
     for line in examples('backbones.md')[0].strip().splitlines():
         assert line in path.read_text()

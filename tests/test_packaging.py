@@ -8,7 +8,7 @@ import pytest
 from packages import PIP, copy_source, run
 from packaging.requirements import Requirement
 
-from auglocal_mm.command import TOOLS
+from auglocal_mm.console.command import TOOLS
 
 pytest.importorskip('wheel', reason='building needs it; `make setup` installs it')
 
@@ -50,9 +50,10 @@ def test_the_wheel_holds_everything_and_leaves_torch_alone(root, wheel, tmp_path
 def test_the_wheel_brings_the_command(wheel_site, tmp_path):
     """The tools that it lists are read from the wheel's own copies."""
     scripts = next(wheel_site.glob('auglocal_mm-*.dist-info/entry_points.txt')).read_text()
-    assert scripts.split() == ['[console_scripts]', 'auglocal-mm', '=', 'auglocal_mm.command:main']
+    assert scripts.split() == ['[console_scripts]', 'auglocal-mm', '=',
+                               'auglocal_mm.console.command:main']
     code = ('import sys; sys.path.insert(0, sys.argv[1]); '
-            'from auglocal_mm.command import TOOLS, overview, shipped; '
+            'from auglocal_mm.console.command import TOOLS, overview, shipped; '
             'print(overview(), *(shipped(f"tools/{tool}") for tool in TOOLS.values()), sep="\\n")')
     told = run('-E', '-S', '-c', code, str(wheel_site), cwd=tmp_path)
     assert 'train       Train a classifier or a detector' in told

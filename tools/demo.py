@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def run() -> int:
     try:
-        from auglocal_mm.demo.cli import main
+        from auglocal_mm.lab.demo.cli import main
     except ModuleNotFoundError as error:
         print(f'The demo needs {error.name}, which this Python lacks: run `make demo`, or '
               '`make setup` and then .venv/bin/python tools/demo.py', file=sys.stderr)
@@ -23,6 +23,6 @@ def run() -> int:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(ROOT))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool(hosts=()):
         sys.exit(run())

@@ -13,7 +13,7 @@ tools=$(CDPATH= cd -- "$(dirname "$0")" && pwd)
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 # Beside a clone's tools lies the package, which need not be installed.
 [ ! -d "$tools/../auglocal_mm" ] || export PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}"
-exec "${PYTHON:-python}" -m auglocal_mm.ranks \
+exec "${PYTHON:-python}" -m auglocal_mm.console.ranks \
     --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" \
     --nproc_per_node="$gpus" "$tools/train.py" "$config" --launcher pytorch "$@"

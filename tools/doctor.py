@@ -15,9 +15,9 @@ def main():
               '  Fix: run `make setup`, then `make doctor`' % sys.version_info[:2])
         return 1
     sys.path.append(str(ROOT))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool(hosts=()):
-        from auglocal_mm.doctor import main as examine
+        from auglocal_mm.console.doctor import main as examine
         return examine()
 
 

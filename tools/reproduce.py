@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def run() -> int:
-    from auglocal_mm.reproduction.cli import EXIT_INTERRUPTED, main
+    from auglocal_mm.lab.reproduction.cli import EXIT_INTERRUPTED, main
     try:
         return main(root=ROOT)
     except KeyboardInterrupt:
@@ -21,6 +21,6 @@ def run() -> int:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(ROOT))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool():
         sys.exit(run())

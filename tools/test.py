@@ -13,7 +13,7 @@ from mmengine.config import DictAction
 
 
 def parse_args() -> argparse.Namespace:
-    from auglocal_mm.tool import add_debug
+    from auglocal_mm.console.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
@@ -84,6 +84,6 @@ def _dump(cfg) -> type:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool():
         main()

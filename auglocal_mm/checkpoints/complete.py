@@ -10,7 +10,7 @@ from mmengine.model import PretrainedInit
 from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import Tensor, nn
 
-from auglocal_mm.named import means
+from auglocal_mm.config.named import means
 
 from .errors import CheckpointError, some
 from .read import read_checkpoint

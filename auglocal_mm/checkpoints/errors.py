@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from auglocal_mm.errors import UserError
+from auglocal_mm.validation.errors import UserError
 
 SHOWN_KEYS = 8
 

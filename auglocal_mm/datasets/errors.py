@@ -1,5 +1,5 @@
 """The error for a fault that a user can fix: data that is not what it should be."""
-from auglocal_mm.errors import UserError
+from auglocal_mm.validation.errors import UserError
 
 
 class DataError(UserError):

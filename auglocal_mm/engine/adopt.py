@@ -7,7 +7,7 @@ from mmengine.runner import EpochBasedTrainLoop as HostEpochLoop
 from mmengine.runner import IterBasedTrainLoop as HostIterLoop
 from mmengine.runner import Runner
 
-from auglocal_mm.named import class_of
+from auglocal_mm.config.named import class_of
 
 from .hooks import CheckpointHook
 from .loops import EpochBasedTrainLoop, IterBasedTrainLoop

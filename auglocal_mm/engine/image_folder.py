@@ -9,10 +9,10 @@ from mmengine.registry import DATASETS, TRANSFORMS
 from mmpretrain.datasets import CIFAR10, CIFAR100
 from mmpretrain.datasets.transforms import RandomCrop
 
+from auglocal_mm.config.named import class_of, means
 from auglocal_mm.datasets import STL10, SVHN, Digits, ImageFolder
 from auglocal_mm.datasets.errors import DataError
 from auglocal_mm.datasets.image_folder import class_images, class_names, read_image, split_folder
-from auglocal_mm.named import class_of, means
 
 #: Data sets whose samples hold an RGB array, so that no pipeline loads a file.
 ARRAY_DATASETS = (CIFAR10, CIFAR100, SVHN, STL10, Digits, ImageFolder)

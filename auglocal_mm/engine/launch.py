@@ -27,11 +27,12 @@ from auglocal_mm.checkpoints import (
     verify_complete,
     verify_pretrained,
 )
+from auglocal_mm.config.named import means
+from auglocal_mm.config.plain import require_plain_config
+from auglocal_mm.console.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.datasets.check import check_data, check_data_settings
 from auglocal_mm.datasets.provision import provide_data
-from auglocal_mm.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.models import LocalImageClassifier
-from auglocal_mm.named import means
 from auglocal_mm.validation import shown
 
 from .adopt import adopt
@@ -47,7 +48,6 @@ from .options import (
     use_test_time_augmentation,
 )
 from .ownership import own
-from .plain_config import require_plain_config
 from .resume import Found, find_resumable
 
 #: What each of mmengine's visualizer backends imports when it is first used.

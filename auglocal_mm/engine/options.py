@@ -9,12 +9,12 @@ from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
-from auglocal_mm.named import class_of
-from auglocal_mm.shipped import config_path
-from auglocal_mm.told.peers import MINUTES
+from auglocal_mm.config.named import class_of
+from auglocal_mm.config.shape import check_shape
+from auglocal_mm.config.shipped import config_path
+from auglocal_mm.console.told.peers import MINUTES
 from auglocal_mm.validation import Faults, check_number, shown
 
-from .config_shape import check_shape
 from .optim_wrapper import AugLocalOptimWrapper
 
 LOCAL_WRAPPER = 'auglocal_mm.AugLocalOptimWrapper'
@@ -27,7 +27,7 @@ def load_config(path: str, *, work_dir: str | None = None, cfg_options: dict | N
     """Read a config; a tool's options override it.
 
     Args:
-        path: A path, or ``package::name`` (see :func:`auglocal_mm.shipped.config_path`).
+        path: A path, or ``package::name`` (see :func:`auglocal_mm.config.shipped.config_path`).
         work_dir: Used in place of the config's own.
         cfg_options: Settings by dotted name.
         launcher: The launcher that started the ranks.

@@ -12,7 +12,7 @@ from mmengine.hooks import CheckpointHook as HostCheckpointHook
 from mmengine.registry import HOOKS
 
 from auglocal_mm.checkpoints import CheckpointError, read_checkpoint, require_training_state
-from auglocal_mm.named import means
+from auglocal_mm.config.named import means
 
 from .hooks.checkpoint_hook import POINTER
 

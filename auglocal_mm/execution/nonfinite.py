@@ -16,7 +16,7 @@ from mmengine.logging import MessageHub
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from auglocal_mm.errors import UserError
+from auglocal_mm.validation.errors import UserError
 
 
 class NonFiniteError(UserError):

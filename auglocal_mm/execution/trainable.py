@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from auglocal_mm.errors import UserError
+from auglocal_mm.validation.errors import UserError
 
 SHOWN = 3
 

@@ -26,7 +26,7 @@ from auglocal_mm.partition import (
 )
 from auglocal_mm.registry import MODELS
 from auglocal_mm.rules import build_rule
-from auglocal_mm.weight_limit import MAX_VALUES, WeightLimit
+from auglocal_mm.validation.weight_limit import MAX_VALUES, WeightLimit
 
 from .hidden_auxiliary import HiddenAuxiliary
 from .host_features import (

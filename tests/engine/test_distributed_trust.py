@@ -11,7 +11,7 @@ from ranks import run_ranks
 from small import auglocal, batch, classifier, in_float64
 
 from auglocal_mm import AugLocalOptimWrapper, LocalDistributedDataParallel
-from auglocal_mm.errors import UserError
+from auglocal_mm.validation.errors import UserError
 
 SIZE = 4
 RESNET18 = {'type': 'ResNet', 'depth': 18, 'stem_channels': 4, 'base_channels': 2,

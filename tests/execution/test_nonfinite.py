@@ -13,8 +13,8 @@ from small import auglocal, batch, classifier
 
 from auglocal_mm import AugLocalOptimWrapper
 from auglocal_mm.engine.launch import build_runner
-from auglocal_mm.errors import UserError
 from auglocal_mm.execution import NonFiniteError
+from auglocal_mm.validation.errors import UserError
 
 VALUES = [float('nan'), float('inf'), -float('inf')]
 WRAPPERS = (AugLocalOptimWrapper, OptimWrapper)

@@ -23,7 +23,7 @@ from small import (
 )
 
 from auglocal_mm import AugLocalOptimWrapper
-from auglocal_mm.errors import UserError
+from auglocal_mm.validation.errors import UserError
 
 RULES = {'AugLocal': auglocal(3), 'DGL': {'type': 'auglocal_mm.DGL'},
          'two modules': auglocal(3, modules=2), 'Backprop': {'type': 'auglocal_mm.Backprop'}}

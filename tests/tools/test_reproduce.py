@@ -15,7 +15,7 @@ from PIL import Image
 
 from auglocal_mm.checkpoints import read_checkpoint
 from auglocal_mm.datasets import MissingDataError
-from auglocal_mm.reproduction.cli import main
+from auglocal_mm.lab.reproduction.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ['--seeds', '1', '--batch-size', '8', '--images-per-class', '2', '--cfg-options',

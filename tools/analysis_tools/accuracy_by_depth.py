@@ -14,7 +14,7 @@ from mmengine.config import DictAction
 
 
 def parse_args() -> argparse.Namespace:
-    from auglocal_mm.tool import add_debug
+    from auglocal_mm.console.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file of a classifier')
@@ -38,10 +38,10 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from auglocal_mm.analysis.depth_accuracy import by_epoch, study_depth
-    from auglocal_mm.analysis.depth_chart import depth_chart
-    from auglocal_mm.analysis.results import write_json
     from auglocal_mm.engine.launch import load_config, use_image_folder
+    from auglocal_mm.lab.demo.results import write_json
+    from auglocal_mm.lab.depth.depth_accuracy import by_epoch, study_depth
+    from auglocal_mm.lab.depth.depth_chart import depth_chart
     cfg = load_config(args.config, cfg_options=args.cfg_options)
     if args.image_folder:
         use_image_folder(cfg, args.image_folder)
@@ -55,6 +55,6 @@ def main() -> None:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool():
         main()

@@ -18,7 +18,7 @@ from mmengine.config import DictAction
 
 
 def parse_arguments() -> argparse.Namespace:
-    from auglocal_mm.tool import add_debug
+    from auglocal_mm.console.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('configs', nargs='*', metavar='CONFIG', help='classification configs')
@@ -51,7 +51,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_arguments()
-    from auglocal_mm.analysis import benchmark as bench
+    from auglocal_mm.lab.measure import benchmark as bench
 
     settings = bench.Settings(
         batch_size=args.batch_size, shape=args.shape, amp=args.amp, threads=args.threads,
@@ -73,6 +73,6 @@ def main() -> None:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool():
         main()

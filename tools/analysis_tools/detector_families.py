@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    from auglocal_mm.tool import add_debug
+    from auglocal_mm.console.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--family', nargs='+', default=[], metavar='NAME',
@@ -38,8 +38,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.go_on and not args.out:
         parser.error('--continue needs --out FILE')
-    from auglocal_mm.analysis.families import FAMILIES, choose, line, markdown, survey
-    from auglocal_mm.analysis.results import write_json
+    from auglocal_mm.lab.demo.results import write_json
+    from auglocal_mm.lab.measure.families import FAMILIES, choose, line, markdown, survey
     compared = read(args.compare) if args.compare else None
     known = read(args.out) if args.go_on and args.out.is_file() else None
     found = {}
@@ -57,6 +57,6 @@ def read(path: Path) -> dict:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool():
         main()

@@ -14,7 +14,7 @@ from mmengine.config import DictAction
 
 
 def main() -> None:
-    from auglocal_mm.tool import add_debug
+    from auglocal_mm.console.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
@@ -26,17 +26,17 @@ def main() -> None:
     parser.add_argument('--out', type=Path, metavar='FILE', help='also write the JSON to FILE')
     add_debug(parser)
     args = parser.parse_args()
-    from auglocal_mm.analysis.complexity import complexity_of_config
+    from auglocal_mm.lab.measure.complexity import complexity_of_config
     with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result
         counts = complexity_of_config(args.config, args.cfg_options, args.shape)
     if args.out:
-        from auglocal_mm.analysis.results import write_json
+        from auglocal_mm.lab.demo.results import write_json
         write_json(args.out, counts.to_dict())
     print(json.dumps(counts.to_dict(), indent=2) if args.json else counts)
 
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool():
         main()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    from auglocal_mm.tool import add_debug
+    from auglocal_mm.console.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('runs', nargs='+', metavar='RUN',
@@ -27,7 +27,7 @@ def main() -> None:
                         help='folder for curves.png and curves.svg (default: .)')
     add_debug(parser)
     args = parser.parse_args()
-    from auglocal_mm.analysis.run_curves import parse_runs, read_runs, run_curves_chart
+    from auglocal_mm.lab.curves.run_curves import parse_runs, read_runs, run_curves_chart
     curves = read_runs(parse_runs(args.runs, args.labels))
     chart = run_curves_chart(curves, metric=args.metric)
     paths = chart.save(Path(args.out))
@@ -37,6 +37,6 @@ def main() -> None:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool():
         main()

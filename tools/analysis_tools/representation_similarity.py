@@ -15,7 +15,7 @@ from mmengine.config import DictAction
 
 
 def parse_args() -> argparse.Namespace:
-    from auglocal_mm.tool import add_debug
+    from auglocal_mm.console.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file of the first network, the rows')
@@ -40,10 +40,10 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from auglocal_mm.analysis.results import write_json
-    from auglocal_mm.analysis.similarity_chart import similarity_chart
-    from auglocal_mm.analysis.similarity_study import compare_networks
     from auglocal_mm.engine.launch import load_config, use_image_folder
+    from auglocal_mm.lab.demo.results import write_json
+    from auglocal_mm.lab.depth.similarity_chart import similarity_chart
+    from auglocal_mm.lab.depth.similarity_study import compare_networks
     first = load_config(args.config, cfg_options=args.cfg_options)
     second = load_config(args.other_config, cfg_options=args.other_cfg_options)
     if args.image_folder:
@@ -60,6 +60,6 @@ def main() -> None:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool():
         main()

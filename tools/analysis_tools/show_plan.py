@@ -14,7 +14,7 @@ from mmengine.config import DictAction
 
 
 def main() -> None:
-    from auglocal_mm.tool import add_debug
+    from auglocal_mm.console.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
     add_debug(parser)
     args = parser.parse_args()
-    from auglocal_mm.analysis.plan_text import counted_plan_of_config
+    from auglocal_mm.lab.measure.counted_plan import counted_plan_of_config
     with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result
         plan = counted_plan_of_config(args.config, args.cfg_options, args.shape)
     print(json.dumps(plan.to_dict(), indent=2) if args.json else plan)
@@ -33,6 +33,6 @@ def main() -> None:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool():
         main()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool():
         from auglocal_mm.datasets.preparation.command_line import main
         sys.exit(main(description=__doc__))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    from auglocal_mm.tool import add_debug
+    from auglocal_mm.console.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('checkpoint', help='a file that tools/train.py saved')
@@ -28,6 +28,6 @@ def main() -> None:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from auglocal_mm.tool import tool
+    from auglocal_mm.console.tool import tool
     with tool():
         main()

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from ..errors import DataError
+from auglocal_mm.datasets.errors import DataError
+
 from .checksum import damage_of
 from .source import DataFile
 from .writing import writing

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from auglocal_mm.datasets.errors import DataError
+
 from .imagenet import first_unreadable
 from .report import DAMAGED, MISSING, PRESENT, Finding, Report
 

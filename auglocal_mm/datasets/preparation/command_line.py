@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from auglocal_mm.tool import add_debug
+from auglocal_mm.console.tool import add_debug
 
 from .coco import check_coco
 from .folder import check, prepare

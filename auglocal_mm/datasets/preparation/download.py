@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from auglocal_mm.datasets.errors import DataError
+
 from .checksum import damage_of
 from .progress import Progress
 from .source import Download

@@ -5,7 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import DataError
+from auglocal_mm.datasets.errors import DataError
+
 from .archive import unpack
 from .checksum import damage_of
 from .download import Patience, fetch

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataError
-from ..image_folder import read_image
+from auglocal_mm.datasets.errors import DataError
+from auglocal_mm.datasets.image_folder import read_image
+
 from .report import DAMAGED, MISSING, PRESENT, Finding, Report
 
 _CLASS = re.compile(r'n\d{8}')

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import DataError
+from auglocal_mm.datasets.errors import DataError
 
 _FIXES = {
     errno.ENOSPC: 'free some space, or choose another folder with --root; what is there is kept',

@@ -6,9 +6,9 @@ from typing import Any
 from mmengine.runner import EpochBasedTrainLoop as HostLoop
 from torch import nn
 
+from auglocal_mm.engine.hooks.random_state_hook import random_state_hook
 from auglocal_mm.registry import LOOPS
 
-from ..hooks.random_state_hook import random_state_hook
 from .batches import Batches
 from .exactness import warn_if_inexact
 

@@ -7,8 +7,9 @@ from mmengine.hooks import EarlyStoppingHook
 from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
 from mmengine.runner import Runner
 
-from ..hooks.checkpoint_hook import CheckpointHook
-from ..hooks.random_state_hook import random_state_hook
+from auglocal_mm.engine.hooks.checkpoint_hook import CheckpointHook
+from auglocal_mm.engine.hooks.random_state_hook import random_state_hook
+
 from .batches import Batches
 
 

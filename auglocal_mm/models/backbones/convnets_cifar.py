@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from mmpretrain.models.backbones import EfficientNet, MobileNetV2, RegNet
 
 from auglocal_mm.registry import MODELS
-from auglocal_mm.weight_limit import WeightLimit
+from auglocal_mm.validation.weight_limit import WeightLimit
 
 from .settings import check_backbone
 

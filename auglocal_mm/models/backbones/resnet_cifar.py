@@ -8,7 +8,7 @@ from mmpretrain.models.backbones.resnet import BasicBlock
 
 from auglocal_mm.registry import MODELS
 from auglocal_mm.validation import is_one_of, shown
-from auglocal_mm.weight_limit import WeightLimit
+from auglocal_mm.validation.weight_limit import WeightLimit
 
 from .settings import check_backbone
 

@@ -1,1 +1,0 @@
-"""Measuring and showing: memory, accuracy by depth, curves, charts, the report."""

@@ -1,0 +1,1 @@
+"""The command line: commands, errors in one line, ranks, the doctor."""

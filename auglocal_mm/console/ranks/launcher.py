@@ -1,0 +1,71 @@
+"""Starts ranks as torch's launcher does, and says in one line why they failed."""
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from auglocal_mm.console.tool import DEBUG
+
+from .report import FOLDER, LAUNCHER, read_reports
+from .verdict import Verdict, judge
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Start ranks and wait for them.
+
+    Args:
+        arguments: Those of ``torch.distributed.run``, which end with a script and its own.
+
+    Returns:
+        Exit status: that of the first rank that failed, or 128 plus the number of the signal
+        that ended the launcher.
+    """
+    if '--debug' in arguments:
+        os.environ[DEBUG] = '1'
+    folder = Path(tempfile.mkdtemp(prefix='auglocal-ranks-'))
+    os.environ[FOLDER], os.environ[LAUNCHER] = str(folder), str(os.getpid())
+    try:
+        verdict = _run(list(arguments), folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if verdict.line:
+        print(verdict.line, file=sys.stderr, flush=True)
+    return verdict.status
+
+
+def _run(arguments: list[str], folder: Path) -> Verdict:
+    from torch.distributed import run
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    if not os.environ.get(DEBUG):
+        _silence()
+    try:
+        run.run(run.parse_args(arguments))
+    except ChildFailedError as error:
+        codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
+        return judge(read_reports(folder), codes)
+    except (SignalException, KeyboardInterrupt) as error:
+        reports = [each for each in read_reports(folder) if each.kind == 'interruption']
+        line = min(reports, key=lambda each: each.rank).line if reports else 'interrupted'
+        return Verdict(128 + int(getattr(error, 'sigval', 2)), line)
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            traceback.print_exc()
+        from auglocal_mm.console.told import one_line
+        return Verdict(2, one_line(f'error: the ranks cannot be started: {error}; check the '
+                                   'number of processes, and that PORT is free'))
+    return Verdict(0, '')
+
+
+def _silence() -> None:
+    """Keep the launcher's own warnings and banners off the console: the last line tells."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith('torch.distributed'):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger('torch.distributed').setLevel(logging.CRITICAL)

@@ -1,0 +1,1 @@
+"""Everything beside the purpose: measurements, pictures, the demo, the paper's tables."""

@@ -1,0 +1,1 @@
+"""Curves of training runs, read from their logs and drawn."""

@@ -1,0 +1,38 @@
+"""Measures a trained classifier: top-1 at every depth, and the memory of a training step.
+
+``python -m auglocal_mm.lab.demo.measure CONFIG CHECKPOINT --out FILE``: one process for what
+:mod:`auglocal_mm.lab.depth.local_accuracy` and :mod:`auglocal_mm.lab.measure.memory` measure,
+because starting one takes longer than measuring.
+"""
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    from mmengine.config import Config
+
+    from auglocal_mm.lab.demo.results import write_json
+    from auglocal_mm.lab.depth.local_accuracy import measure_checkpoint
+    from auglocal_mm.lab.measure.memory import training_memory_mb
+
+    parser = argparse.ArgumentParser(description='Top-1 by depth and saved activations')
+    parser.add_argument('config', help='classification config on LocalImageClassifier')
+    parser.add_argument('checkpoint', help='checkpoint that was trained with it')
+    parser.add_argument('--out', type=Path, required=True, help='JSON file to write')
+    options = parser.parse_args(arguments)
+    config = Config.fromfile(options.config)
+    measured = {
+        **measure_checkpoint(config, options.checkpoint),
+        'saved_activations_mb': training_memory_mb(config),
+        'batch_size': config.train_dataloader.batch_size,
+    }
+    for name, percent in measured['accuracy'].items():
+        print(f'{name:<12} {percent:6.2f} %')
+    print(f'{"memory":<12} {measured["saved_activations_mb"]:6.2f} MiB')
+    write_json(options.out, measured)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,1 @@
+"""What each depth of a network knows: probes, local accuracies, similarity."""

@@ -1,0 +1,1 @@
+"""How every picture is drawn: one style, one colour per rule."""

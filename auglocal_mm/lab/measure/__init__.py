@@ -1,0 +1,1 @@
+"""Costs of a config: multiply-adds, parameters, memory, time."""

@@ -1,0 +1,186 @@
+"""A measured subject: a model, its optimizer and one synthetic batch in its own process."""
+from __future__ import annotations
+
+import statistics
+import time
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.optim import AmpOptimWrapper, build_optim_wrapper
+from mmengine.registry import DefaultScope
+from mmpretrain.models import ImageClassifier
+from mmpretrain.structures import DataSample
+
+from auglocal_mm.engine.launch import load_config, use_mixed_precision
+from auglocal_mm.lab.measure.complexity import complexity
+from auglocal_mm.lab.measure.config_model import build_model, image_shape
+from auglocal_mm.lab.measure.memory import BYTES_PER_MIB, saved_activations_mb
+from auglocal_mm.models import LocalImageClassifier
+from auglocal_mm.models.host_features import classes_of
+
+from .entry import Entry
+from .settings import Settings
+
+
+def config_of(entry: Entry, settings: Settings) -> Config:
+    """Read the whole config that an entry is measured with.
+
+    Raises:
+        FileNotFoundError: There is no such config.
+        ValueError: It is not a classification config, or does not state the size of its
+            batch or images.
+    """
+    cfg = load_config(entry.config, cfg_options={**settings.options, **entry.options})
+    for key in ('model', 'optim_wrapper', 'train_dataloader'):
+        if cfg.get(key) is None:
+            raise ValueError(f'{entry.config} has no {key}; give a whole training config')
+    if cfg.model.get('head') is None or cfg.model.get('roi_head') is not None:
+        raise ValueError(f'{entry.config} is not a classification config (model.type='
+                         f'{cfg.model.get("type")!r}); only these can be benchmarked')
+    if settings.batch_size is None and cfg.train_dataloader.get('batch_size') is None:
+        raise ValueError(f'{entry.config} sets no train_dataloader.batch_size; '
+                         'pass --batch-size')
+    image_shape(cfg, settings.shape)
+    if cfg.get('data_preprocessor') is not None:
+        cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
+    return cfg
+
+
+class TrainingSubject:
+    """One config's training step on random images and labels, without data loading.
+
+    The learning rate is 0, so every step does the same work, the weights do not change,
+    and no step diverges.
+
+    Args:
+        entry: The config.
+        settings: Sizes, device and precision.
+
+    Raises:
+        FileNotFoundError, TypeError, ValueError: The config cannot be trained this way.
+    """
+
+    def __init__(self, entry: Entry, settings: Settings) -> None:
+        self._settings = settings
+        self._idle_mb = resident_mb('VmRSS') if settings.on_cpu else 0.0
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
+        if settings.device.startswith('cuda:'):
+            torch.cuda.set_device(settings.device)
+        torch.manual_seed(0)
+        cfg = config_of(entry, settings)
+        torch.backends.cudnn.benchmark = bool(cfg.get('env_cfg', {}).get('cudnn_benchmark'))
+        if settings.amp:
+            use_mixed_precision(cfg)
+        self._shape = image_shape(cfg, settings.shape)
+        self._batch_size = settings.batch_size or cfg.train_dataloader.batch_size
+        self._scope = cfg.get('default_scope', 'mmpretrain')
+        with self._in_scope():
+            self._model = self._build(cfg, entry)
+            self._optim_wrapper = build_optim_wrapper(self._model, cfg.optim_wrapper)
+        for group in self._optim_wrapper.param_groups:
+            group['lr'] = 0.0
+        self._batch = self._make_batch()
+        self._cpu_seconds: list[float] = []
+
+    def _in_scope(self) -> AbstractContextManager:
+        return DefaultScope.overwrite_default_scope(self._scope)
+
+    def _build(self, cfg: Config, entry: Entry) -> ImageClassifier:
+        model = build_model(cfg, entry.config)
+        if not isinstance(model, ImageClassifier):
+            raise ValueError(f'{entry.config} builds a {type(model).__name__}; only classifiers '
+                             'can be benchmarked')
+        if isinstance(model, LocalImageClassifier):
+            model.check_batch_size(self._batch_size)
+        model.init_weights()
+        model.to(self._settings.device)
+        model.train()
+        return model
+
+    def _make_batch(self) -> dict[str, Any]:
+        """Make images [B, C, H, W] of bytes, as data pipelines do, and labels."""
+        model, size = self._model, self._batch_size
+        channels = next((part.in_channels for part in model.backbone.modules()
+                         if isinstance(part, torch.nn.Conv2d)), 3)
+        classes = classes_of(model.head, model.backbone, model.data_preprocessor)
+        generator = torch.Generator().manual_seed(0)
+        labels = torch.randint(classes, (size,), generator=generator)
+        images = torch.randint(256, (size, channels, *self._shape), generator=generator,
+                               dtype=torch.uint8)
+        return {'inputs': images,
+                'data_samples': [DataSample().set_gt_label(int(label)) for label in labels]}
+
+    def _train_step(self) -> None:
+        # The preprocessor may change the batch's dict, not its tensors.
+        with self._in_scope():
+            self._model.train_step(dict(self._batch), self._optim_wrapper)
+
+    def step(self) -> float:
+        """Run one training step and return its wall-clock seconds, including device work."""
+        self._wait()
+        start, cpu_start = time.perf_counter(), time.process_time()
+        self._train_step()
+        self._wait()
+        seconds = time.perf_counter() - start
+        self._cpu_seconds.append(time.process_time() - cpu_start)
+        return seconds
+
+    def _wait(self) -> None:
+        if not self._settings.on_cpu:
+            torch.cuda.synchronize(self._settings.device)
+
+    def begin(self) -> None:
+        """Discard the warm-up, because the timed steps begin."""
+        self._cpu_seconds.clear()
+        if self._settings.on_cpu:
+            forget_peak_resident()
+        else:
+            torch.cuda.reset_peak_memory_stats(self._settings.device)
+
+    def measure(self) -> dict[str, Any]:
+        """Measure the timed steps, then the saved activations of one more step, then complexity."""
+        peak = resident_mb('VmHWM') if self._settings.on_cpu else (
+            torch.cuda.max_memory_allocated(self._settings.device) / BYTES_PER_MIB)
+        saved = saved_activations_mb(self._train_step, exclude=self._model)
+        counts = complexity(self._model, self._shape)
+        return dict(
+            step_cpu_seconds=statistics.median(self._cpu_seconds),
+            saved_activations_mb=saved, peak_memory_mb=peak, idle_memory_mb=self._idle_mb,
+            params=counts.params, backbone_params=counts.backbone_params,
+            auxiliary_params=counts.auxiliary_params, flops=counts.flops,
+            backbone_flops=counts.backbone_flops, batch_size=self._batch_size,
+            image=list(counts.input_shape), threads=torch.get_num_threads(),
+            precision=self._precision(), device=self._settings.device, torch=torch.__version__)
+
+    def _precision(self) -> str:
+        wrapper = self._optim_wrapper
+        dtype = getattr(wrapper, 'dtype', getattr(wrapper, 'cast_dtype', None))
+        if dtype is None:
+            return 'float16' if isinstance(wrapper, AmpOptimWrapper) else 'float32'
+        return str(dtype).removeprefix('torch.')
+
+
+def resident_mb(field: str) -> float:
+    """Return the resident memory of this process in mebibytes.
+
+    Args:
+        field: ``'VmRSS'`` for the current value, ``'VmHWM'`` for the peak so far.
+            ``getrusage`` would report too much: a child inherits its parent's peak.
+
+    Raises:
+        OSError: The system is not Linux.
+    """
+    for line in Path('/proc/self/status').read_text(encoding='ascii').splitlines():
+        if line.startswith(f'{field}:'):
+            return int(line.split()[1]) / 1024
+    raise OSError(f'no {field} in /proc/self/status; memory is measured on Linux only')
+
+
+def forget_peak_resident() -> None:
+    """Reset ``VmHWM``; if the system forbids it, the peak counts from the start."""
+    with suppress(OSError):
+        Path('/proc/self/clear_refs').write_text('5', encoding='ascii')

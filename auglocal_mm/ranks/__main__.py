@@ -1,7 +1,0 @@
-"""``python -m auglocal_mm.ranks OPTIONS SCRIPT …``: what the dist_*.sh scripts run."""
-import sys
-
-from auglocal_mm.ranks.launcher import main
-
-if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,46 @@
+import re
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from auglocal_mm.lab.demo.scene_view import mask_outline, scene_panel
+
+
+def polygons(path: str) -> list[list[tuple[int, int]]]:
+    return [[tuple(map(int, point.split())) for point in part.split('L')]
+            for part in re.findall(r'M([^Z]*)Z', path)]
+
+
+def filled(path: str, shape) -> np.ndarray:
+    """Fill by the even-odd rule, slowly: count vertical edges left of each pixel."""
+    mask = np.zeros(shape, bool)
+    for points in polygons(path):
+        for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[0]], strict=True):
+            assert (x0 == x1) != (y0 == y1)
+            if x0 == x1:
+                mask[min(y0, y1):max(y0, y1), x0:] ^= True
+    return mask
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 7), st.integers(1, 7))))
+def test_an_outline_encloses_exactly_its_mask(mask):
+    assert np.array_equal(filled(mask_outline(mask), mask.shape), mask)
+
+
+def test_a_rectangle_has_four_corners():
+    mask = np.zeros((9, 9), bool)
+    mask[2:5, 1:8] = True
+    assert len(polygons(mask_outline(mask))[0]) == 4
+
+
+def test_a_panel_says_in_words_what_it_shows():
+    scene = {'png': 'AAAA', 'width': 20, 'height': 20}
+    seven = {'label': '7', 'box': [1, 2, 3, 4], 'outline': '', 'score': 0.93}
+    first = scene_panel(scene, [seven], caption='BP', image_id='s', first=True)
+    assert 'aria-label="BP: 7 (93 %)"' in first
+    assert '<image id="s"' in first
+    other = scene_panel(scene, [], caption='<BP>', image_id='s', first=False)
+    assert 'aria-label="&lt;BP&gt;: nothing"' in other
+    assert '<use href="#s"/>' in other

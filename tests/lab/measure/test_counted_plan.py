@@ -1,0 +1,131 @@
+"""The plan as a table: what it shows, and that its columns add up."""
+import json
+import runpy
+import sys
+from collections import OrderedDict
+
+import pytest
+from mmengine.logging import MMLogger
+from small import auglocal, classifier
+
+from auglocal_mm.lab.measure.complexity import complexity
+from auglocal_mm.lab.measure.counted_plan import CountedPlan, counted_plan_of_config
+
+CONFIG = 'configs/auglocal/resnet32_cifar10.py'
+
+
+def counted(local, side=16):
+    model = classifier(local)
+    return CountedPlan(model.plan, complexity(model, (side, side)), model.num_classes)
+
+
+@pytest.fixture(scope='module')
+def plan():
+    return counted(auglocal(3))
+
+
+def cells(line):
+    return [cell.strip() for cell in line.split('  ') if cell.strip()]
+
+
+def tables(plan):
+    """Rows of the two tables as lists of cells, without titles, headers and rules."""
+    first, second = str(plan).split('\n\n')[1:]
+    return [[cells(line) for line in table.splitlines()[2:]] for table in (first, second)]
+
+
+def test_a_row_shows_a_layer_and_its_network(plan):
+    rows = {row[0]: row for row in tables(plan)[0]}
+    assert rows['layer2.0'] == [
+        'layer2.0', '4', '8', '2', '8R-16R-AP-4FC', '1 2', '944', '4,932', '0.06', '0.13', '12.48']
+    # The last module's layers learn through the head alone.
+    assert rows['layer3.2'][:5] == ['layer3.2', '7', '16', '1', '(the head)']
+    assert rows['neck, head'][:3] == ['neck, head', '7', '68']
+
+
+def test_numbers_end_where_their_headers_do(plan):
+    lines = str(plan).split('\n\n')[1].splitlines()
+    assert len({len(line) for line in lines}) == 1
+    for column in ('params', 'aux. MFLOPs', 'channels'):
+        end = lines[0].index(f' {column} ') + 1 + len(column)
+        assert lines[2][end - 1].isdigit() and lines[2][end] == ' '
+
+
+def test_shares_and_parameters_add_up(plan):
+    rows, totals = tables(plan)
+    assert sum(float(row[-1]) for row in rows) == pytest.approx(100, abs=0.005 * len(rows))
+    bp, auxiliary, both = totals
+    assert [row[0] for row in totals] == [
+        'BP: backbone, neck, head', 'auxiliary networks', 'this rule: both']
+    assert int(both[3].replace(',', '')) == plan.counts.params
+    for column in (2, 4):
+        assert bp[column] == '1.000'
+        assert float(both[column]) == pytest.approx(1 + float(auxiliary[column]), abs=0.0011)
+
+
+def test_json_has_the_plan_and_what_it_costs(plan):
+    data = plan.to_dict()
+    assert (data['units'], data['modules']) == (plan.plan.units, plan.plan.modules)
+    assert data['totals'] == plan.counts.to_dict()
+    head = plan.counts.find('head', 'head')
+    for what in ('flops', 'params'):
+        units = sum(layer[what] for layer in data['layers'])
+        networks = sum(layer['auxiliary'][what] for layer in data['layers'] if layer['auxiliary'])
+        assert units + getattr(head, what) == data['totals'][f'backbone_{what}']
+        assert networks == data['totals'][f'auxiliary_{what}']
+    for layer, bare in zip(data['layers'], plan.plan.to_dict()['layers'], strict=True):
+        assert set(layer) - set(bare) == {'flops', 'params'}
+
+
+def test_back_propagation_costs_itself():
+    plan = counted({'type': 'auglocal_mm.Backprop'})
+    assert str(plan).startswith('10 units in 1 local module\n')
+    bp, auxiliary, both = tables(plan)[1]
+    assert bp[1:] == both[1:] and auxiliary[1:] == ['0.00', '0.000', '0', '0.000']
+
+
+def test_a_config_without_local_learning_has_no_plan(root):
+    with pytest.raises(ValueError, match="model.type='ImageClassifier', which is not trained"):
+        counted_plan_of_config(str(root / CONFIG), {'model.type': 'ImageClassifier'})
+
+
+@pytest.fixture
+def tool(root, monkeypatch, capsys):
+    """Runs the tool as a script; returns its exit status and what it wrote."""
+    def run(*words):
+        script = str(root / 'tools/analysis_tools/show_plan.py')
+        monkeypatch.setattr(sys, 'argv', [script, *map(str, words)])
+        monkeypatch.setattr(sys, 'path', list(sys.path))
+        status = 0
+        try:
+            runpy.run_path(script, run_name='__main__')
+        except SystemExit as left:
+            status = left.code
+        return status, *capsys.readouterr()
+    return run
+
+
+def test_the_tool_counts_at_the_size_it_is_given(tool, root):
+    status, out, _ = tool(root / CONFIG, '--shape', '16', '24')
+    assert status == 0 and 'one 3×16×24 image' in out and '-10FC' in out
+    status, out, _ = tool(root / CONFIG, '--json')
+    assert status == 0 and json.loads(out)['totals']['input_shape'] == [3, 32, 32]
+
+
+def test_what_the_hosts_say_is_kept_out_of_the_result(tool, root, monkeypatch):
+    monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
+    status, out, err = tool(root / CONFIG, '--json', '--cfg-options',
+                            'model.train_cfg.augments.type=Mixup',
+                            'model.train_cfg.augments.alpha=0.8')
+    assert status == 0 and json.loads(out)['units'] == 16
+    assert 'mmengine - INFO' in err
+
+
+@pytest.mark.parametrize(('config', 'options', 'said'), [
+    (CONFIG, ['--shape', '0'], 'at least 1 pixel each, got 0'),
+    (CONFIG, ['--cfg-options', 'model.type=ImageClassifier'], 'which is not trained locally'),
+    ('configs/_base_/datasets/cifar10.py', [], 'which is not trained locally'),
+])
+def test_faults_are_told_in_a_line(tool, root, config, options, said):
+    status, _, err = tool(root / config, *options)
+    assert status == 2 and said in err and 'Traceback' not in err
