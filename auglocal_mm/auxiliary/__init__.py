@@ -1,6 +1,5 @@
 """Auxiliary networks, built from plans."""
-from .batch import LocalBatch
 from .layers import BuildContext
-from .network import AuxiliaryNetwork, build_auxiliary
+from .network import AuxiliaryNetwork, Losses, build_auxiliary
 
-__all__ = ['AuxiliaryNetwork', 'BuildContext', 'LocalBatch', 'build_auxiliary']
+__all__ = ['AuxiliaryNetwork', 'BuildContext', 'Losses', 'build_auxiliary']

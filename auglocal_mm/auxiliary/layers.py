@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from auglocal_mm import plan
-from auglocal_mm.partition import LocalLayer, global_pooling
+from auglocal_mm.partition import Unit, global_pooling
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class BuildContext:
 
     Attributes:
         backbone: The backbone that it belongs to.
-        layers: The backbone's local layers by name.
+        units: The backbone's units by name.
         num_classes: Number of classes.
         mean, std: The data preprocessor's, in pixel values 0 … 255.
     """
     backbone: nn.Module
-    layers: Mapping[str, LocalLayer]
+    units: Mapping[str, Unit]
     num_classes: int
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
@@ -46,17 +46,17 @@ def build_layer(layer: plan.AuxiliaryLayer, channels: int,
 
 @build_layer.register
 def _(layer: plan.Block, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
-    build = context.layers[layer.source].build_block
+    build = context.units[layer.source].build_block
     if build is None:
         raise ValueError(f'no auxiliary block can be built like {layer.source}; set '
-                         "block='conv3x3' in model.local or give its LocalLayer a build_block")
+                         "block='conv3x3' in model.local or give its Unit a build_block")
     return build(context.backbone, in_channels=channels, out_channels=layer.channels,
                  stride=layer.stride), layer.channels
 
 
 @build_layer.register
 def _(layer: plan.OwnPooling, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
-    return context.layers[layer.source].build_pooling(context.backbone, channels=channels), channels
+    return context.units[layer.source].build_pooling(context.backbone, channels=channels), channels
 
 
 @build_layer.register

@@ -3,16 +3,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 from mmengine.model import BaseModule, Sequential
 from torch import Tensor, nn
 
 from auglocal_mm.losses import FeatureLoss, SupervisedContrastiveLoss
 from auglocal_mm.partition import Features, Tokens, feature_map
-from auglocal_mm.plan import AuxiliaryPlan, Block, LayerPlan, OwnPooling
+from auglocal_mm.plan import AuxiliaryPlan, Block, OwnPooling
 from auglocal_mm.registry import LOCAL_LOSSES
 
-from .batch import LocalBatch
 from .layers import BuildContext, build_layer
 
 #: Section 5 of the paper's appendix: convolutions normal with standard deviation
@@ -25,7 +25,7 @@ Losses = dict[str, Tensor]
 
 
 class AuxiliaryNetwork(BaseModule):
-    """Maps a local layer's features to class logits, and computes the local loss.
+    """Maps a unit's features to logits or another output, and computes the local loss.
 
     Args:
         plan: Its description.
@@ -67,54 +67,48 @@ class AuxiliaryNetwork(BaseModule):
         own_kind = isinstance(self.plan.layers[0], (Block, OwnPooling))
         return self.layers(x if own_kind else feature_map(x))
 
-    def losses(self, x: Features, batch: LocalBatch,
-               classification_loss: Callable[[Tensor], Losses]) -> tuple[Losses, Tensor | None]:
-        """Compute the local loss: λ2 times the final loss plus λ1 times the second one.
+    def losses(self, x: Features, batch: Any,
+               end_losses: Callable[[Tensor], Losses]) -> tuple[Losses, Tensor]:
+        """Compute the local loss: λ2 times the loss at the end plus λ1 times the second one.
 
         Args:
-            x: The local layer's features.
-            batch: Images and labels.
-            classification_loss: Logits -> the head's loss dict.
+            x: The unit's features.
+            batch: The task's batch; the second loss takes its ``target`` from there.
+            end_losses: The task's loss of this network's output, as a dict.
 
         Returns:
-            A loss dict with graph, and logits [B, classes] without graph
-            (``None`` for a contrastive plan).
+            A loss dict and the output, both with graph.
         """
-        output, logits = self(x), None
-        if self.contrastive is None:
-            losses, logits = classification_loss(output), output.detach()
-        else:
-            if batch.labels is None:
-                raise ValueError('a contrastive local loss needs one label per image; use '
-                                 "loss='softmax' in model.local")
-            losses = {'loss': self.contrastive(output, batch.labels)}
+        output = self(x)
         losses = {name: value * self.plan.weight if 'loss' in name else value
-                  for name, value in losses.items()}
+                  for name, value in end_losses(output).items()}
         if self.second is not None and self.plan.second is not None:
             loss = self.second(feature_map(x), getattr(batch, self.second.target))
             losses[f'loss_{self.plan.second.name}'] = self.plan.second.weight * loss
-        return losses, logits
+        return losses, output
 
 
 def _batch_size(x: Features) -> int:
     return len(x.values if isinstance(x, Tokens) else x)
 
 
-def build_auxiliary(entry: LayerPlan, context: BuildContext) -> AuxiliaryNetwork:
-    """Build the auxiliary network of a local layer's plan, with fresh weights.
+def build_auxiliary(plan: AuxiliaryPlan, channels: int, context: BuildContext,
+                    ) -> AuxiliaryNetwork:
+    """Build an auxiliary network with fresh weights.
+
+    Args:
+        plan: Its description.
+        channels: Channels of the features that it reads.
+        context: What building it requires.
 
     Raises:
-        ValueError: The entry has none, or a block cannot be built for the backbone.
+        ValueError: A block cannot be built for the backbone.
     """
-    plan = entry.auxiliary
-    if plan is None:
-        raise ValueError(f'{entry.name} has no auxiliary network in its plan')
-    layers, channels = [], entry.channels
+    layers, width = [], channels
     for layer in plan.layers:
-        module, channels = build_layer(layer, channels, context)
+        module, width = build_layer(layer, width, context)
         layers.append(module)
     second = None
     if plan.second is not None:
-        second = LOCAL_LOSSES.get(plan.second.name)(
-            entry.channels, mean=context.mean, std=context.std)
+        second = LOCAL_LOSSES.get(plan.second.name)(channels, mean=context.mean, std=context.std)
     return AuxiliaryNetwork(plan, layers=layers, second=second)

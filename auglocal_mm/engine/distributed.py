@@ -10,7 +10,8 @@ import torch.distributed as dist
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from auglocal_mm.models import LocalImageClassifier
+from auglocal_mm.execution import Listener, LocalOptimizer, ModuleDone, Order, StepBegin
+from auglocal_mm.models import LocalTraining
 from auglocal_mm.registry import MODEL_WRAPPERS
 
 
@@ -24,15 +25,16 @@ class LocalDistributedDataParallel(nn.Module):
     must agree.
 
     Args:
-        module: A :class:`LocalImageClassifier` on its device.
+        module: A model with :class:`~auglocal_mm.models.LocalTraining`, such as
+            ``LocalImageClassifier``, on its device.
 
     Raises:
-        TypeError: The model is not a ``LocalImageClassifier``.
+        TypeError: The model is not trained locally.
         RuntimeError: There is no process group, or a parameter got no gradient.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        if not isinstance(module, LocalImageClassifier):
+        if not isinstance(module, LocalTraining):
             raise TypeError(f'LocalDistributedDataParallel wraps a LocalImageClassifier, got '
                             f'{type(module).__name__}; for another model leave '
                             'model_wrapper_cfg out')
@@ -44,10 +46,17 @@ class LocalDistributedDataParallel(nn.Module):
         with torch.no_grad():
             for tensor in [*module.parameters(), *module.buffers()]:
                 dist.broadcast(tensor, src=0)
+        module.listeners.add(GradientAverage(module))
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
-        """Run the model's training step, with gradients averaged over ranks."""
-        return self.module.train_step(data, optim_wrapper, sync=GradientAverage(self.module))
+        """Run the model's training step, in which :class:`GradientAverage` listens.
+
+        Raises:
+            TypeError: The optimizer wrapper would run one backward pass for all modules.
+        """
+        if not isinstance(optim_wrapper, LocalOptimizer):
+            raise TypeError(_NEEDS_WRAPPER.format(type(optim_wrapper).__name__))
+        return self.module.train_step(data, optim_wrapper)
 
     def val_step(self, data: Any) -> Any:
         """Run the model's validation step."""
@@ -70,6 +79,11 @@ class LocalDistributedDataParallel(nn.Module):
         return self.module(inputs, data_samples, mode)
 
 
+_NEEDS_WRAPPER = (
+    "LocalDistributedDataParallel needs optim_wrapper.type='auglocal_mm.AugLocalOptimWrapper', "
+    'got {}; with another wrapper use mmengine\'s own MMDistributedDataParallel')
+
+
 @dataclass
 class _Bucket:
     """Gradients of one dtype that are being reduced."""
@@ -78,44 +92,52 @@ class _Bucket:
     gradients: list[Tensor]
 
 
-class GradientAverage:
-    """Averages gradients over ranks, module by module; one object per training step."""
+class GradientAverage(Listener):
+    """Averages gradients over ranks, module by module, in steps that update weights.
 
-    def __init__(self, model: LocalImageClassifier) -> None:
+    Args:
+        model: The model whose modules are averaged.
+    """
+
+    order = Order.AVERAGE
+
+    def __init__(self, model: LocalTraining) -> None:
         self._model = model
+        self._updates = False
         self._buckets: list[_Bucket] = []
         self._flags: list[tuple[Tensor, Tensor]] = []
 
-    def start(self, modules: range, flag: Tensor | None = None) -> None:
-        """Start to sum the gradients of modules that one loss trains over ranks.
+    def begin_step(self, event: StepBegin) -> None:
+        """Forget what a step that ended with an exception left behind."""
+        self._updates = event.updates
+        self._buckets.clear()
+        self._flags.clear()
 
-        Args:
-            modules: Indices of the modules.
-            flag: A scalar that is nan if this rank must not update its weights. It
-                travels with the gradients, and then is nan on all ranks.
+    def after_module(self, event: ModuleDone) -> None:
+        """Start to sum the gradients that are final now over ranks.
+
+        The event's flag, a scalar that is nan if this rank must not update its weights,
+        travels with the gradients and then is nan on all ranks.
         """
+        if not self._updates or not event.trained:
+            return
         gradients = []
-        for parameter in (p for module in modules for p in self._model.module_parameters(module)):
-            if parameter.grad is None:
-                raise RuntimeError(f'{self._name(parameter)} got no gradient from its local loss; '
-                                   'freeze it (requires_grad=False) or use it')
-            gradients.append(parameter.grad)
-        if flag is not None and gradients:
-            shared = flag.reshape(1).to(gradients[0].dtype)
+        for module in event.trained:
+            for parameter in self._model.module_parameters(module):
+                if parameter.grad is None:
+                    raise RuntimeError(f'{self._name(parameter)} got no gradient from its local '
+                                       'loss; freeze it (requires_grad=False) or use it')
+                gradients.append(parameter.grad)
+        if event.flag is not None and gradients:
+            shared = event.flag.reshape(1).to(gradients[0].dtype)
             gradients.append(shared)
-            self._flags.append((flag, shared))
+            self._flags.append((event.flag, shared))
         self._reduce(gradients)
 
-    def _reduce(self, gradients: list[Tensor]) -> None:
-        gradients.sort(key=lambda gradient: str(gradient.dtype))
-        for _, group in groupby(gradients, key=lambda gradient: gradient.dtype):
-            members = list(group)
-            flat = torch.cat([gradient.flatten() for gradient in members])
-            work = dist.all_reduce(flat, async_op=True)
-            self._buckets.append(_Bucket(work, flat, members))
-
-    def finish(self) -> None:
+    def end_step(self) -> None:
         """Wait for every sum and put the averages in place."""
+        if not self._updates:
+            return
         # What was frozen while gradients accumulated is still stepped with those it got.
         self._reduce([p.grad for p in self._model.trainability.left_over() if p.grad is not None])
         for bucket in self._buckets:
@@ -128,6 +150,14 @@ class GradientAverage:
         for flag, shared in self._flags:
             flag.add_(shared[0])
         self._flags.clear()
+
+    def _reduce(self, gradients: list[Tensor]) -> None:
+        gradients.sort(key=lambda gradient: str(gradient.dtype))
+        for _, group in groupby(gradients, key=lambda gradient: gradient.dtype):
+            members = list(group)
+            flat = torch.cat([gradient.flatten() for gradient in members])
+            work = dist.all_reduce(flat, async_op=True)
+            self._buckets.append(_Bucket(work, flat, members))
 
     def _name(self, wanted: nn.Parameter) -> str:
         return next(name for name, parameter in self._model.named_parameters()

@@ -32,7 +32,7 @@ from auglocal_mm.config.plain import require_plain_config
 from auglocal_mm.console.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.datasets.check import check_data, check_data_settings
 from auglocal_mm.datasets.provision import provide_data
-from auglocal_mm.models import LocalImageClassifier
+from auglocal_mm.models import LocalTraining
 from auglocal_mm.validation import shown
 
 from .adopt import adopt
@@ -176,7 +176,7 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     if 'train' in splits:
         adopt(runner)
     model = bare_model(runner)
-    if 'train' in splits and isinstance(model, LocalImageClassifier):
+    if 'train' in splits and isinstance(model, LocalTraining):
         model.check_batch_size(cfg.train_dataloader.get('batch_size'))
     if 'train' in splits:
         _judge_start(runner, model, start)

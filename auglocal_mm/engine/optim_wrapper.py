@@ -10,6 +10,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from auglocal_mm.execution import Listener
 from auglocal_mm.registry import OPTIM_WRAPPERS
 from auglocal_mm.validation import Faults, check_choice
 
@@ -75,13 +76,10 @@ class AugLocalOptimWrapper(OptimWrapper):
         """Number of weight updates left out so far because something was not finite."""
         return self._guard.skipped
 
-    def begin_step(self, model: nn.Module) -> None:
-        """Prepare for a step of `model`, before its forward pass."""
-        self._guard.begin(model)
-
-    def observe(self, name: str, loss: Tensor) -> Tensor | None:
-        """Watch the loss (a scalar) of a named module, and return the flag that ranks share."""
-        return self._guard.observe(name, loss)
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """What the wrapper has to hear of each step of immediate execution."""
+        return (self._guard,)
 
     def precision(self) -> AbstractContextManager:
         """Return the context of a forward computation; backward passes stay outside it."""
@@ -102,7 +100,7 @@ class AugLocalOptimWrapper(OptimWrapper):
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
         """Run the backward pass of a whole step, for models with a single loss."""
-        self.observe('the model', loss)
+        self._guard.observe('the model', loss)
         self.loss_scaler.scale(loss).backward(**kwargs)
         self._inner_count += 1
 
@@ -134,7 +132,7 @@ class AugLocalOptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Enter the context of a whole forward pass, for models with a single loss."""
-        self.begin_step(model)
+        self._guard.begin(model)
         with super().optim_context(model), self.precision(), self._guard.watching():
             yield
 

@@ -12,6 +12,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from auglocal_mm.execution import Listener, ModuleDone, Order, StepBegin
 from auglocal_mm.execution.nonfinite import (
     BufferBackup,
     LossWatch,
@@ -23,8 +24,10 @@ from auglocal_mm.execution.nonfinite import (
 )
 
 
-class UpdateGuard:
+class UpdateGuard(Listener):
     """Watches the losses of an update and judges it, with one look at the device.
+
+    In immediate execution it hears of every module's loss as a listener.
 
     Args:
         optimizer: Holds the parameters whose gradients are judged.
@@ -34,6 +37,8 @@ class UpdateGuard:
     Attributes:
         skipped: Number of updates that were left out.
     """
+
+    order = Order.WATCH
 
     def __init__(self, optimizer: Optimizer, *, skips: bool, enabled: bool) -> None:
         self.skipped = 0
@@ -50,6 +55,15 @@ class UpdateGuard:
         self._model = weakref.ref(bare)
         if self._skips and self._enabled and self._backup is None:
             self._backup = BufferBackup(bare)
+
+    def begin_step(self, event: StepBegin) -> None:
+        """Prepare for a step."""
+        self.begin(event.model)
+
+    def after_module(self, event: ModuleDone) -> None:
+        """Watch a module's loss, and hand the flag on to whoever averages over ranks."""
+        if event.trained:
+            event.flag = self.observe(event.name, event.loss)
 
     def observe(self, name: str, loss: Tensor) -> Tensor | None:
         """Watch the loss of a named module; return the flag of all losses so far."""

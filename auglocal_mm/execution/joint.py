@@ -11,35 +11,44 @@ from typing import Any
 
 from torch import Tensor
 
-from .local_model import LocalModel, named
+from .carry import Carry
+from .events import ModuleDone, StepBegin
+from .local_model import LocalModel, module_name
 from .nonfinite import check_joint
+from .steps import local_steps
 
 
 def joint_losses(model: LocalModel, inputs: Any, data_samples: Any,
                  ) -> dict[str, Tensor]:
-    """Return the head's losses and ``local_loss``, the sum of the auxiliary networks' losses.
+    """Return the model's own losses and ``local_loss``, the sum of the auxiliary networks' losses.
 
     Args:
-        model: The classifier.
+        model: The model.
         inputs: Preprocessed images [B, C, H, W].
         data_samples: Their B data samples.
     """
+    plan, metrics = model.chain.plan, model.local_metrics
     losses: dict[str, Tensor] = {}
     total: Tensor | None = None
     watched: list[tuple[str, Tensor]] = []
-    model.local_metrics.reset()
-    for step in model.local_steps(inputs, data_samples):
+    batch = model.task.batch(model, inputs, data_samples)
+    # Whoever runs the backward pass is not known here, so only the record listens.
+    metrics.begin_step(StepBegin(model=model, updates=False))
+    for step in local_steps(model, Carry(features=inputs), batch):
         if not step.losses:
             continue
         loss, _ = model.parse_losses(step.losses)
-        model.local_metrics.update(step, loss)
+        name = module_name(model, step.module)
+        metrics.after_module(ModuleDone(
+            module=step.module, name=name, loss=loss.detach(), scores=step.scores,
+            trained=range(0)))
         if loss.requires_grad:
-            watched.append((named(model, step.module), loss))
-        if step.module == model.plan.modules - 1:
+            watched.append((name, loss))
+        if step.module == plan.modules - 1:
             losses = dict(step.losses)
         else:
             total = loss if total is None else total + loss
-    if model.plan.modules > 1:
-        losses['local_loss'] = model.local_metrics.total_loss() if total is None else total
+    if plan.modules > 1:
+        losses['local_loss'] = metrics.total_loss() if total is None else total
     check_joint(watched)
     return losses

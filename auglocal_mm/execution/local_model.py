@@ -1,51 +1,42 @@
 """What execution requires of a model that is trained locally."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from auglocal_mm.plan import LocalPlan
-
-from .local_step import LocalStep
-
-
-class Metrics(Protocol):
-    """A record of the values of a training step."""
-
-    names: tuple[str, ...]
-
-    def reset(self) -> None:
-        """Forget the step before."""
-
-    def update(self, step: LocalStep, loss: Tensor) -> None:
-        """Record one module's loss and accuracy."""
-
-    def total_loss(self) -> Tensor:
-        """Return the sum of the auxiliary networks' losses."""
-        ...
+from .chain import Chain
+from .events import Listeners
+from .local_metrics import LocalMetrics
+from .task import Task
 
 
 class LocalModel(Protocol):
-    """A model that runs its local modules one by one (``LocalImageClassifier``)."""
+    """A model whose backbone is trained module by module (``LocalTraining``).
 
-    plan: LocalPlan
-    local_metrics: Metrics
+    Attributes:
+        chain: Its units and its plan.
+        task: What it is trained for.
+        backbone: Holds the units.
+        auxiliary: Auxiliary networks by key.
+        listeners: What acts in each of its training steps.
+        local_metrics: The record of the latest step.
+    """
 
-    def local_steps(self, inputs: Any, data_samples: Any,
-                    precision: Callable[[], AbstractContextManager] = nullcontext,
-                    ) -> Iterator[LocalStep]:
-        """Run the local modules in depth order, with a boundary after each."""
-        ...
+    chain: Chain
+    task: Task
+    backbone: nn.Module
+    auxiliary: Any
+    listeners: Listeners
+    local_metrics: LocalMetrics
 
-    def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def parse_losses(self, losses: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """Turn a loss dict into the loss to train by and values for the log."""
         ...
 
 
-def named(model: LocalModel, module: int) -> str:
-    """Return what errors call a local module."""
-    last = ' (the head)' if module == model.plan.modules - 1 else ''
+def module_name(model: LocalModel, module: int) -> str:
+    """Return what errors call a module."""
+    plan = model.chain.plan
+    last = ' (the head)' if module == plan.modules - 1 else ''
     return f'local module {model.local_metrics.names[module]}{last}'

@@ -1,4 +1,4 @@
-"""From a backbone to ordered local layers, by class.
+"""From a backbone to its units in order, by class.
 
 A partition lists callables that, chained, are the backbone's own forward pass.
 It holds no modules. Every callable looks up the modules that it applies by their
@@ -8,19 +8,19 @@ norms were replaced (SyncBN) keeps working.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import singledispatch
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from auglocal_mm.plan import LayerSpec
+from auglocal_mm.plan import UnitSpec
 
 from .features import Features
 
 
 class BlockFactory(Protocol):
-    """Builds a fresh block like a local layer, for other channels and stride."""
+    """Builds a fresh block like a unit, for other channels and stride."""
 
     def __call__(self, backbone: nn.Module, *, in_channels: int, out_channels: int,
                  stride: int) -> nn.Module:
@@ -40,8 +40,8 @@ def global_pooling(backbone: nn.Module | None = None, *, channels: int = 0) -> n
 
 
 @dataclass(frozen=True)
-class LocalLayer:
-    """The smallest part of a backbone that can be trained on its own (a unit).
+class Unit:
+    """The smallest part of a backbone that can be trained by itself.
 
     Attributes:
         name: Dotted path, or ``stem``.
@@ -49,10 +49,10 @@ class LocalLayer:
         stride: Factor by which it shrinks each side of its input.
         paths: Dotted paths of the modules and parameters that it owns.
         forward: ``forward(backbone, x) -> y``, from feature maps [B, C, H, W] or
-            tokens to the input of the next layer.
+            tokens to the input of the next unit.
         outputs: What the backbone's forward returns from y, in order:
             callables ``(backbone, y) -> output``.
-        build_block: Builds an auxiliary block like this layer; ``None`` if that is
+        build_block: Builds an auxiliary block like this unit; ``None`` if that is
             impossible, as for a stem.
         build_pooling: Builds the step from features like y to a vector, as the
             backbone and its neck take it before a classifier.
@@ -68,6 +68,7 @@ class LocalLayer:
     stride: int
     paths: tuple[str, ...]
     forward: Callable[[nn.Module, Any], Features]
+    _: KW_ONLY
     outputs: tuple[Callable[[nn.Module, Any], Any], ...] = ()
     build_block: BlockFactory | None = None
     build_pooling: PoolingFactory = global_pooling
@@ -78,7 +79,7 @@ class LocalLayer:
     pooling: str = 'AP'
 
     def parameters(self, backbone: nn.Module) -> list[nn.Parameter]:
-        """Return the layer's parameters in `backbone`."""
+        """Return the unit's parameters in `backbone`."""
         found: list[nn.Parameter] = []
         for path in self.paths:
             owner, _, name = path.rpartition('.')
@@ -86,9 +87,9 @@ class LocalLayer:
             found += part.parameters() if isinstance(part, nn.Module) else [part]
         return found
 
-    def spec(self, backbone: nn.Module) -> LayerSpec:
-        """Return the layer's shape, for planning."""
-        return LayerSpec(
+    def spec(self, backbone: nn.Module) -> UnitSpec:
+        """Return the unit's shape, for planning."""
+        return UnitSpec(
             self.name, self.channels, self.stride,
             trainable=any(parameter.requires_grad for parameter in self.parameters(backbone)),
             stage=self.stage, symbol=self.symbol, repeatable=self.build_block is not None,
@@ -96,55 +97,71 @@ class LocalLayer:
             pooling=self.pooling)
 
 
+def submodule(root: nn.Module, path: str) -> nn.Module:
+    """Return the module at a dotted path, as ``root.get_submodule(path)`` does.
+
+    Every unit asks for its modules in every step, so this takes plain dictionary look-ups.
+    What is found is never kept: a copied model (EMA) or a replaced norm (SyncBN) must be
+    found by the next call.
+    """
+    found: Any = root
+    try:
+        for name in path.split('.'):
+            found = found._modules[name]
+    except KeyError:  # a property such as mmpretrain's `norm1`, or an error that torch words
+        return root.get_submodule(path)
+    return found
+
+
 @dataclass(frozen=True)
-class Chain:
+class InOrder:
     """Applies the modules at these dotted paths one after another."""
     paths: tuple[str, ...]
 
     def __call__(self, backbone: nn.Module, x: Tensor) -> Tensor:
         for path in self.paths:
-            x = backbone.get_submodule(path)(x)
+            x = submodule(backbone, path)(x)
         return x
 
 
 def as_it_is(backbone: nn.Module, y: Tensor) -> Tensor:
-    """Return the local layer's own features as an output."""
+    """Return the unit's own features as an output."""
     return y
 
 
-def forward_layers(layers: Sequence[LocalLayer], backbone: nn.Module, x: Any,
-                   ) -> tuple[Features, list[Any]]:
-    """Run consecutive local layers.
+def forward_units(units: Sequence[Unit], backbone: nn.Module, x: Any,
+                  ) -> tuple[Features, list[Any]]:
+    """Run consecutive units.
 
     Returns:
-        The last layer's features, and the outputs that the backbone's own
+        The last unit's features, and the outputs that the backbone's own
         forward would return.
     """
     outputs = []
-    for layer in layers:
-        x = layer.forward(backbone, x)
-        outputs += [output(backbone, x) for output in layer.outputs]
+    for unit in units:
+        x = unit.forward(backbone, x)
+        outputs += [output(backbone, x) for output in unit.outputs]
     return x, outputs
 
 
-def join(layers: Sequence[LocalLayer], backbone: nn.Module) -> Callable[[Tensor], Any]:
+def join(units: Sequence[Unit], backbone: nn.Module) -> Callable[[Tensor], Any]:
     """Invert :func:`partition`: return one callable that equals ``backbone.forward``."""
     def forward(x: Tensor) -> Any:
-        outputs = forward_layers(layers, backbone, x)[1]
+        outputs = forward_units(units, backbone, x)[1]
         # torch's own Sequential returns a tensor, OpenMMLab's backbones a tuple.
         return outputs[0] if isinstance(backbone, nn.Sequential) else tuple(outputs)
     return forward
 
 
 @singledispatch
-def partition(backbone: nn.Module) -> tuple[LocalLayer, ...]:
-    """Cut a backbone into its local layers, in the order of the forward pass.
+def partition(backbone: nn.Module) -> tuple[Unit, ...]:
+    """Cut a backbone into its units, in the order of the forward pass.
 
     To add another family, register a function for its class
     (``docs/backbones.md``)::
 
         @partition.register
-        def _(backbone: MyBackbone) -> tuple[LocalLayer, ...]: ...
+        def _(backbone: MyBackbone) -> tuple[Unit, ...]: ...
 
     Raises:
         TypeError: No function is registered for the backbone's class, or the
@@ -167,7 +184,7 @@ def unsupported(backbone: nn.Module) -> TypeError:
     """Return the error for a backbone that cannot be cut."""
     classes = sorted(cls.__name__ for cls in partition.registry if cls is not object)
     return TypeError(
-        f'local learning does not know how to cut {type(backbone).__name__} into local layers; '
+        f'local learning does not know how to cut {type(backbone).__name__} into units; '
         f'supported are {", ".join(classes)} and what inherits their stages and forward. Write a '
-        'function that returns its LocalLayers and register it with '
+        'function that returns its Units and register it with '
         '@auglocal_mm.partition.partition.register (docs/backbones.md)')

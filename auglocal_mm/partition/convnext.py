@@ -7,7 +7,7 @@ from typing import Any
 from mmpretrain.models.backbones import ConvNeXt
 from torch import Tensor, nn
 
-from .base import Chain, LocalLayer, partition, require_forward
+from .base import InOrder, Unit, partition, require_forward, submodule
 from .fresh import fresh_like
 
 
@@ -40,7 +40,7 @@ class StageOutput:
     stage: int
 
     def __call__(self, backbone: Any, y: Tensor) -> Tensor:
-        norm = backbone.get_submodule(f'norm{self.stage}')
+        norm = submodule(backbone, f'norm{self.stage}')
         if backbone.gap_before_final_norm:
             return norm(y.mean([-2, -1], keepdim=True)).flatten(1)
         return norm(y)
@@ -67,22 +67,22 @@ def _pooled_norm(backbone: Any, *, channels: int) -> nn.Module:
 
 
 @partition.register
-def _partition_convnext(backbone: ConvNeXt) -> tuple[LocalLayer, ...]:
+def _partition_convnext(backbone: ConvNeXt) -> tuple[Unit, ...]:
     require_forward(backbone, ConvNeXt)
     stem = backbone.downsample_layers[0][0]
-    layers = [LocalLayer('stem', stem.out_channels, stem.stride[0], ('downsample_layers.0',),
-                         Chain(('downsample_layers.0',)), build_pooling=_pooled_norm,
-                         pooling='AP-LN')]
+    units = [Unit('stem', stem.out_channels, stem.stride[0], ('downsample_layers.0',),
+                  InOrder(('downsample_layers.0',)), build_pooling=_pooled_norm,
+                  pooling='AP-LN')]
     for index, stage in enumerate(backbone.stages):
         for number, _ in enumerate(stage):
             path = f'stages.{index}.{number}'
             applied = (f'downsample_layers.{index}', path) if index and not number else (path,)
             emits = number == len(stage) - 1 and index in backbone.out_indices
             channels = backbone.channels[index]
-            layers.append(LocalLayer(
+            units.append(Unit(
                 path, channels, 2 if len(applied) > 1 else 1,
-                (*applied, f'norm{index}') if emits else applied, Chain(applied),
+                (*applied, f'norm{index}') if emits else applied, InOrder(applied),
                 outputs=(StageOutput(index),) if emits else (), build_block=ConvNeXtBlocks(path),
                 build_pooling=_pooled_norm, stage=index + 1, symbol='CN', granularity=channels,
                 pooling='AP-LN'))
-    return tuple(layers)
+    return tuple(units)

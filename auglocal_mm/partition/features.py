@@ -1,4 +1,4 @@
-"""What flows from one local layer to the next: feature maps, or a transformer's tokens."""
+"""What flows from one unit to the next: feature maps, or a transformer's tokens."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

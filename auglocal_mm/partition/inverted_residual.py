@@ -12,7 +12,7 @@ from mmpretrain.models.backbones.mobilenet_v2 import InvertedResidual as MobileN
 from mmpretrain.models.utils import InvertedResidual as MBConv
 from torch import nn
 
-from .base import Chain, LocalLayer, as_it_is, partition, require_forward
+from .base import InOrder, Unit, as_it_is, partition, require_forward
 
 
 @dataclass(frozen=True)
@@ -60,37 +60,37 @@ class EfficientNetBlock:
 
 
 @partition.register
-def _partition_mobilenet(backbone: MobileNetV2) -> tuple[LocalLayer, ...]:
+def _partition_mobilenet(backbone: MobileNetV2) -> tuple[Unit, ...]:
     require_forward(backbone, MobileNetV2)
-    layers = [LocalLayer('stem', backbone.conv1.out_channels, backbone.conv1.conv.stride[0],
-                         ('conv1',), Chain(('conv1',)))]
+    units = [Unit('stem', backbone.conv1.out_channels, backbone.conv1.conv.stride[0],
+                  ('conv1',), InOrder(('conv1',)))]
     for index, (expand_ratio, *_) in enumerate(backbone.arch_settings):
         stage = backbone.get_submodule(backbone.layers[index])
         for number, block in enumerate(stage):
             path = f'{backbone.layers[index]}.{number}'
             ends = index in backbone.out_indices and number == len(stage) - 1
-            layers.append(LocalLayer(
-                path, block.conv[-1].out_channels, block.stride, (path,), Chain((path,)),
+            units.append(Unit(
+                path, block.conv[-1].out_channels, block.stride, (path,), InOrder((path,)),
                 outputs=(as_it_is,) if ends else (), build_block=MobileNetV2Block(expand_ratio),
                 stage=index + 1, symbol='IR'))
     emits = len(backbone.arch_settings) in backbone.out_indices
-    layers.append(LocalLayer(
-        'conv2', backbone.conv2.out_channels, 1, ('conv2',), Chain(('conv2',)),
+    units.append(Unit(
+        'conv2', backbone.conv2.out_channels, 1, ('conv2',), InOrder(('conv2',)),
         outputs=(as_it_is,) if emits else (), build_block=PointwiseConv(),
         stage=len(backbone.arch_settings), symbol='C1'))
-    return tuple(layers)
+    return tuple(units)
 
 
 @partition.register
-def _partition_efficientnet(backbone: EfficientNet) -> tuple[LocalLayer, ...]:
+def _partition_efficientnet(backbone: EfficientNet) -> tuple[Unit, ...]:
     """Cut an EfficientNet; its last 1×1 convolution joins the last block (N = 17, as printed)."""
     require_forward(backbone, EfficientNet)
     last = len(backbone.layers) - 1
     stem = backbone.layers[0].conv
-    layers = [LocalLayer('stem', stem.out_channels, stem.stride[0], ('layers.0',),
-                         Chain(('layers.0',)),
-                         outputs=(as_it_is,) if 0 in backbone.out_indices else ())]
-    final = Chain((f'layers.{last}',))
+    units = [Unit('stem', stem.out_channels, stem.stride[0], ('layers.0',),
+                  InOrder(('layers.0',)),
+                  outputs=(as_it_is,) if 0 in backbone.out_indices else ())]
+    final = InOrder((f'layers.{last}',))
     for stage in range(1, last):
         settings = backbone.layer_setting[stage]
         for number, (kernel, _, se_ratio, stride, expand, kind) in enumerate(settings):
@@ -105,10 +105,10 @@ def _partition_efficientnet(backbone: EfficientNet) -> tuple[LocalLayer, ...]:
             ends_all = ends and stage == last - 1
             if ends_all and last in backbone.out_indices:
                 outputs.append(final)
-            layers.append(LocalLayer(
+            units.append(Unit(
                 path, conv.out_channels, stride,
-                (path, f'layers.{last}') if ends_all else (path,), Chain((path,)),
+                (path, f'layers.{last}') if ends_all else (path,), InOrder((path,)),
                 outputs=tuple(outputs), stage=stage, symbol='ER' if edge else 'MB',
                 build_block=EfficientNetBlock(kernel, se_ratio, 4 if slim else expand, edge,
                                               not slim)))
-    return tuple(layers)
+    return tuple(units)

@@ -9,7 +9,7 @@ from mmpretrain.models.backbones import RegNet, ResNet, ResNet_CIFAR
 from mmpretrain.models.backbones.resnext import Bottleneck as GroupedBottleneck
 from torch import nn
 
-from .base import BlockFactory, Chain, LocalLayer, as_it_is, partition, require_forward
+from .base import BlockFactory, InOrder, Unit, as_it_is, partition, require_forward
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class RegNetBlock:
 
 
 @partition.register
-def _partition_resnet(backbone: ResNet) -> tuple[LocalLayer, ...]:
+def _partition_resnet(backbone: ResNet) -> tuple[Unit, ...]:
     require_forward(backbone, ResNet, ResNet_CIFAR)
     granularity = backbone.expansion
     if hasattr(backbone, 'width_per_group') and backbone.groups > 1:  # ResNeXt
@@ -60,7 +60,7 @@ def _partition_resnet(backbone: ResNet) -> tuple[LocalLayer, ...]:
 
 
 @partition.register
-def _partition_regnet(backbone: RegNet) -> tuple[LocalLayer, ...]:
+def _partition_regnet(backbone: RegNet) -> tuple[Unit, ...]:
     require_forward(backbone, RegNet)
     factories = [RegNetBlock(*settings) for settings in zip(
         backbone.group_widths, backbone.bottleneck_ratio, backbone.dilations, strict=True)]
@@ -68,22 +68,22 @@ def _partition_regnet(backbone: RegNet) -> tuple[LocalLayer, ...]:
 
 
 def _layers(backbone: ResNet, factories: Sequence[BlockFactory],
-            granularities: Sequence[int]) -> tuple[LocalLayer, ...]:
-    layers = [_stem(backbone)]
+            granularities: Sequence[int]) -> tuple[Unit, ...]:
+    units = [_stem(backbone)]
     for index, stage in enumerate(backbone.res_layers):
         blocks = backbone.get_submodule(stage)
         for number, block in enumerate(blocks.children()):
             path = f'{stage}.{number}'
             ends = index in backbone.out_indices and number == len(blocks) - 1
-            layers.append(LocalLayer(
+            units.append(Unit(
                 name=path, channels=block.out_channels, stride=block.stride, paths=(path,),
-                forward=Chain((path,)), outputs=(as_it_is,) if ends else (),
+                forward=InOrder((path,)), outputs=(as_it_is,) if ends else (),
                 build_block=factories[index], stage=index + 1,
                 granularity=granularities[index]))
-    return tuple(layers)
+    return tuple(units)
 
 
-def _stem(backbone: ResNet) -> LocalLayer:
+def _stem(backbone: ResNet) -> Unit:
     owners: tuple[str, ...]
     paths: tuple[str, ...]
     if backbone.deep_stem:
@@ -93,4 +93,4 @@ def _stem(backbone: ResNet) -> LocalLayer:
         paths, stride = (*owners, 'relu'), backbone.conv1.stride[0]
     if type(backbone).forward is ResNet.forward:
         paths, stride = (*paths, 'maxpool'), stride * backbone.maxpool.stride
-    return LocalLayer('stem', backbone.stem_channels, stride, owners, Chain(paths))
+    return Unit('stem', backbone.stem_channels, stride, owners, InOrder(paths))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .base import Chain, LocalLayer, as_it_is, partition, require_forward
+from .base import InOrder, Unit, as_it_is, partition, require_forward
 from .fresh import fresh_like
 
 #: Sides of the square images that probe a network's shapes, until one fits.
@@ -43,7 +43,7 @@ def _shrinks(part: nn.Module) -> bool:
 
 
 @partition.register
-def _partition_sequential(backbone: nn.Sequential) -> tuple[LocalLayer, ...]:
+def _partition_sequential(backbone: nn.Sequential) -> tuple[Unit, ...]:
     require_forward(backbone, nn.Sequential)
     groups: list[list[str]] = []
     for name, child in backbone.named_children():
@@ -56,16 +56,16 @@ def _partition_sequential(backbone: nn.Sequential) -> tuple[LocalLayer, ...]:
             groups.append([name])
     if not groups or not _has_weights(backbone, groups[-1]):
         raise ValueError('a Sequential backbone needs at least one child with weights')
-    layers = []
+    units = []
     for number, (paths, channels, stride) in enumerate(_shapes(backbone, groups)):
         conv = backbone.get_submodule(paths[0])
         last = number == len(groups) - 1
-        layers.append(LocalLayer(
-            name=paths[0], channels=channels, stride=stride, paths=paths, forward=Chain(paths),
+        units.append(Unit(
+            name=paths[0], channels=channels, stride=stride, paths=paths, forward=InOrder(paths),
             outputs=(as_it_is,) if last else (), symbol='B' if type(conv) is not nn.Conv2d
             else f'C{conv.kernel_size[0]}', granularity=channels,
             build_block=SequentialBlock(paths) if type(conv) is nn.Conv2d else None))
-    return tuple(layers)
+    return tuple(units)
 
 
 def _has_weights(backbone: Any, paths: list[str]) -> bool:

@@ -8,7 +8,7 @@ from mmcv.cnn import ConvModule
 from mmpretrain.models.backbones import VGG
 from torch import Tensor, nn
 
-from .base import Chain, LocalLayer, as_it_is, partition, require_forward
+from .base import InOrder, Unit, as_it_is, partition, require_forward
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ def _classify(backbone: Any, y: Tensor) -> Tensor:
 
 
 @partition.register
-def _partition_vgg(backbone: VGG) -> tuple[LocalLayer, ...]:
+def _partition_vgg(backbone: VGG) -> tuple[Unit, ...]:
     require_forward(backbone, VGG)
-    layers: list[LocalLayer] = []
+    units: list[Unit] = []
     features = backbone.get_submodule(backbone.module_name)
     for stage, (start, end) in enumerate(backbone.range_sub_modules):
         convs = [index for index in range(start, end) if isinstance(features[index], ConvModule)]
@@ -43,11 +43,11 @@ def _partition_vgg(backbone: VGG) -> tuple[LocalLayer, ...]:
             outputs = [as_it_is] if following == end and stage in backbone.out_indices else []
             last = following == end and stage == len(backbone.range_sub_modules) - 1
             head = last and backbone.num_classes > 0
-            layers.append(LocalLayer(
+            units.append(Unit(
                 name=path, channels=features[index].out_channels,
                 stride=2 if len(applied) > 1 else 1,
-                paths=(path, 'classifier') if head else (path,), forward=Chain(applied),
+                paths=(path, 'classifier') if head else (path,), forward=InOrder(applied),
                 outputs=(*outputs, _classify) if head else tuple(outputs),
                 build_block=VGGBlock(path), stage=stage + 1, symbol='C3',
                 halves_with_width=True))
-    return tuple(layers)
+    return tuple(units)

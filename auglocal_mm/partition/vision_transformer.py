@@ -10,7 +10,7 @@ from mmpretrain.models.backbones import VisionTransformer
 from mmpretrain.models.utils import resize_pos_embed
 from torch import Tensor, nn
 
-from .base import LocalLayer, partition, require_forward
+from .base import Unit, partition, require_forward, submodule
 from .features import Tokens
 from .fresh import fresh_like
 
@@ -48,7 +48,7 @@ class EncoderLayer:
     path: str
 
     def __call__(self, backbone: Any, x: Tokens) -> Tokens:
-        return Tokens(backbone.get_submodule(self.path)(x.values), x.resolution, x.extra)
+        return Tokens(submodule(backbone, self.path)(x.values), x.resolution, x.extra)
 
     def build(self, backbone: Any, *, in_channels: int, out_channels: int,
               stride: int) -> nn.Module:
@@ -102,7 +102,7 @@ def _token_pooling(backbone: Any, *, channels: int) -> nn.Module:
 
 
 @partition.register
-def _partition_vision_transformer(backbone: VisionTransformer) -> tuple[LocalLayer, ...]:
+def _partition_vision_transformer(backbone: VisionTransformer) -> tuple[Unit, ...]:
     require_forward(backbone, VisionTransformer)
     pooling = 'CLS' if backbone.out_type == 'cls_token' else 'AP'
     owned = [name for name, part in (
@@ -110,17 +110,17 @@ def _partition_vision_transformer(backbone: VisionTransformer) -> tuple[LocalLay
         ('patch_embed', backbone.patch_embed), ('pre_norm', backbone.pre_norm))
         if part is not None]
     kernel = backbone.patch_embed.projection.stride[0]
-    layers = [LocalLayer('stem', backbone.embed_dims, kernel, tuple(owned), _embed,
-                         build_pooling=_token_pooling, pooling=pooling)]
+    units = [Unit('stem', backbone.embed_dims, kernel, tuple(owned), _embed,
+                  build_pooling=_token_pooling, pooling=pooling)]
     norms = [name for name in ('ln1', 'ln2') if hasattr(backbone, name)
              and (name == 'ln2' or backbone.final_norm)]
     for index in range(len(backbone.layers)):
         path = f'layers.{index}'
         last = index == len(backbone.layers) - 1
         layer = EncoderLayer(path)
-        layers.append(LocalLayer(
+        units.append(Unit(
             path, backbone.embed_dims, 1, (path, *norms) if last else (path,), layer,
             outputs=(Output(last),) if index in backbone.out_indices else (),
             build_block=layer.build, build_pooling=_token_pooling, symbol='T',
             granularity=backbone.embed_dims, pooling=pooling))
-    return tuple(layers)
+    return tuple(units)

@@ -1,8 +1,9 @@
-"""Plans: what trains which layer, decided before any network is built.
+"""Plans: what trains which unit, decided before any network is built.
 
 A plan can be printed, compared and tested without a tensor: this package
 imports neither torch nor our other packages.
 """
+from .auxiliary_plan import AuxiliaryPlan, SecondLoss
 from .layers import (
     AuxiliaryLayer,
     BatchNorm,
@@ -14,12 +15,20 @@ from .layers import (
     FlatPooling,
     GlobalPooling,
     HalvingPooling,
-    LayerSpec,
     Linear,
     OwnPooling,
     QuarterPooling,
 )
-from .local_plan import AuxiliaryPlan, LayerPlan, LocalPlan, SecondLoss, table_lines
+from .local_plan import (
+    LocalLoss,
+    LocalPlan,
+    ModulePlan,
+    UnitRow,
+    UnitShape,
+    auxiliary_key,
+    losses_at,
+    shapes_of,
+)
 from .modules import even_modules, isolated_modules, whole_module
 from .selection import (
     block_strides,
@@ -28,12 +37,18 @@ from .selection import (
     sequential_selection,
     uniform_selection,
 )
+from .text_table import table_lines
+from .unit import UnitSpec
 from .weights import linear_weights
+
+#: Former name of :class:`UnitSpec`, for rules written before units had their name.
+LayerSpec = UnitSpec
 
 __all__ = [
     'AuxiliaryLayer', 'AuxiliaryPlan', 'BatchNorm', 'Block', 'Classifier', 'Conv', 'Embedding',
-    'FixedPooling', 'FlatPooling', 'GlobalPooling', 'HalvingPooling', 'LayerPlan', 'LayerSpec',
-    'Linear', 'LocalPlan', 'OwnPooling', 'QuarterPooling', 'SecondLoss', 'block_strides',
-    'downsampling_levels', 'even_modules', 'isolated_modules', 'linear_weights',
-    'pyramidal_blocks', 'sequential_selection', 'table_lines', 'uniform_selection', 'whole_module',
+    'FixedPooling', 'FlatPooling', 'GlobalPooling', 'HalvingPooling', 'LayerSpec', 'Linear',
+    'LocalLoss', 'LocalPlan', 'ModulePlan', 'OwnPooling', 'QuarterPooling', 'SecondLoss',
+    'UnitRow', 'UnitShape', 'UnitSpec', 'auxiliary_key', 'block_strides', 'downsampling_levels',
+    'even_modules', 'isolated_modules', 'linear_weights', 'losses_at', 'pyramidal_blocks',
+    'sequential_selection', 'shapes_of', 'table_lines', 'uniform_selection', 'whole_module',
 ]

@@ -1,6 +1,6 @@
-"""The vocabulary of a plan: shapes of local layers, and the layers of auxiliary networks.
+"""The layers that auxiliary networks consist of, as data.
 
-An auxiliary network is a sequence of these layers. Each prints itself in the
+An auxiliary network is a sequence of them. Each prints itself in the
 notation of the paper's appendix: ``64R`` a residual block of 64 channels,
 ``32C3`` a 3×3 convolution to 32 channels, ``AP`` average pooling, ``10FC`` a
 linear layer to 10 values. The notation leaves out strides and norms of vectors.
@@ -11,37 +11,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class LayerSpec:
-    """The shape of one local layer.
-
-    Attributes:
-        name: Dotted path of the layer in its backbone, e.g. ``layer1.0``.
-        channels: Channels of the layer's output.
-        stride: Factor by which the layer shrinks each side of its input.
-        trainable: Whether any of its parameters is trained.
-        stage: Number of its stage, from 1; a stem belongs to the first.
-        symbol: Name of a block like it in a plan, e.g. ``R``.
-        repeatable: Whether an auxiliary block can be built like it.
-        granularity: Channels of a block like it are a multiple of this.
-        halves_with_width: Whether auxiliary networks halve the resolution once at
-            every change of channels (VGG), however large it is.
-        pooling: Name of its network's own step from features to a vector.
-    """
-    name: str
-    channels: int
-    stride: int
-    trainable: bool = True
-    stage: int = 1
-    symbol: str = 'R'
-    repeatable: bool = True
-    granularity: int = 1
-    halves_with_width: bool = False
-    pooling: str = 'AP'
-
-
-@dataclass(frozen=True)
 class Block:
-    """A fresh block built like the local layer `source`."""
+    """A fresh block built like the unit `source`."""
     source: str
     channels: int
     stride: int = 1
@@ -155,4 +126,3 @@ AuxiliaryLayer = (Block | Conv | OwnPooling | GlobalPooling | HalvingPooling | Q
                   | FixedPooling | FlatPooling | BatchNorm | Linear | Classifier | Embedding)
 #: Layers with weights that the paper's depth d counts.
 COUNTED = (Block, Conv, Linear, Classifier, Embedding)
-

@@ -1,173 +1,240 @@
-"""Local plans: what trains which layer, as pure data."""
+"""Local plans: what trains which unit, as pure data."""
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
-from .layers import (
-    COUNTED,
-    AuxiliaryLayer,
-    BatchNorm,
-    Block,
-    Classifier,
-    Conv,
-    HalvingPooling,
-    LayerSpec,
-    Linear,
-)
+from .auxiliary_plan import AuxiliaryPlan
+from .text_table import table_lines
+from .unit import UnitSpec
 
 
-@dataclass(frozen=True)
-class SecondLoss:
-    """A registered loss in addition to the classification loss, with its weight λ1."""
-    name: str
-    weight: float
-
-
-@dataclass(frozen=True)
-class AuxiliaryPlan:
-    """An auxiliary network and its local loss.
+@dataclass(frozen=True, kw_only=True)
+class UnitShape:
+    """The place of one unit in the chain.
 
     Attributes:
-        layers: The layers, from the local layer's features to logits or an embedding.
-        weight: Weight λ2 of the loss at the network's end.
-        second: A second loss on the local layer's features.
-        init: How its weights are initialised: ``'kaiming'`` (section 5 of the
-            paper's appendix) or ``'pytorch'``.
+        name: Dotted path of the unit in its backbone.
+        channels: Channels of its output.
+        stride: Factor by which it shrinks each side of its input.
     """
-    layers: tuple[AuxiliaryLayer, ...]
-    weight: float = 1.0
-    second: SecondLoss | None = None
-    init: str = 'kaiming'
-
-    @property
-    def depth(self) -> int:
-        """Number of layers with weights, including the classifier (the paper's d)."""
-        return sum(isinstance(layer, COUNTED) for layer in self.layers)
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """The blocks that are built like layers of the backbone."""
-        return tuple(layer for layer in self.layers if isinstance(layer, Block))
-
-    @property
-    def classifies(self) -> bool:
-        """Whether it ends in class logits rather than an embedding."""
-        return isinstance(self.layers[-1], Classifier)
-
-    @property
-    def batch_norm_before_fc(self) -> bool:
-        """Whether a BatchNorm1d comes before the last linear layer."""
-        return any(isinstance(layer, BatchNorm) for layer in self.layers)
-
-    @property
-    def norms_vectors(self) -> bool:
-        """Whether a BatchNorm1d needs training batches of at least two images."""
-        return any(isinstance(layer, BatchNorm) or (isinstance(layer, Linear) and layer.norm)
-                   for layer in self.layers)
-
-    def notation(self, classes: int | None = None) -> str:
-        """Return the notation of the paper's appendix, e.g. ``64R-AP-10FC``.
-
-        Args:
-            classes: Number of classes, if known.
-        """
-        return '-'.join(f'{classes or ""}FC' if isinstance(layer, Classifier) else str(layer)
-                        for layer in self.layers if not isinstance(layer, BatchNorm))
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """Stride of every block and convolution."""
-        strides, owed = [], 1
-        for layer in self.layers:
-            if isinstance(layer, HalvingPooling):
-                owed *= 2
-            elif isinstance(layer, (Block, Conv)):
-                strides.append(owed * layer.stride)
-                owed = 1
-        return tuple(strides)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts, lists, numbers and strings."""
-        return dict(
-            notation=self.notation(), depth=self.depth,
-            blocks=[asdict(block) for block in self.blocks],
-            batch_norm_before_fc=self.batch_norm_before_fc,
-            weight=self.weight, second=asdict(self.second) if self.second else None)
-
-    def __str__(self) -> str:
-        return self.notation()
+    name: str
+    channels: int
+    stride: int
 
 
-@dataclass(frozen=True)
-class LayerPlan:
-    """One local layer: its module, and its auxiliary network if it ends a module."""
+@dataclass(frozen=True, kw_only=True)
+class LocalLoss:
+    """An auxiliary network that reads a unit's features, with the loss at its end.
+
+    Attributes:
+        unit: Index of the unit.
+        auxiliary: The network.
+        key: Its name in ``model.auxiliary``, and so in a state dict.
+    """
+    unit: int
+    auxiliary: AuxiliaryPlan
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModulePlan:
+    """A run of units that is trained together: those from `start` up to, but not with, `stop`.
+
+    Modules may overlap. The units that two of them share are trained by both.
+
+    Attributes:
+        start: Index of its first unit.
+        stop: Index after its last unit.
+        losses: Its auxiliary networks, in the order in which their losses are computed. The
+            last module learns by the model's own loss as well. Another module without
+            any has no boundary at its end; the next one that has a loss trains it.
+    """
+    start: int
+    stop: int
+    losses: tuple[LocalLoss, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitRow:
+    """One unit as a row of a table.
+
+    Attributes:
+        name, channels, stride: As in :class:`UnitShape`.
+        module: Index of the last module that trains the unit.
+        auxiliaries: The networks that read its features.
+    """
     name: str
     channels: int
     stride: int
     module: int
-    auxiliary: AuxiliaryPlan | None = None
+    auxiliaries: tuple[AuxiliaryPlan, ...] = ()
+
+    @property
+    def auxiliary(self) -> AuxiliaryPlan | None:
+        """The only network that reads its features, or the first of several."""
+        return self.auxiliaries[0] if self.auxiliaries else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LocalPlan:
-    """The whole plan: every local layer in the order of the forward pass."""
-    layers: tuple[LayerPlan, ...]
+    """The whole plan.
+
+    Attributes:
+        shapes: Every unit, in the order of the forward pass.
+        spans: Every module, in the order of the forward pass.
+
+    Raises:
+        ValueError: The modules leave units out or run backwards, or a loss reads a unit
+            outside its module.
+    """
+    shapes: tuple[UnitShape, ...]
+    spans: tuple[ModulePlan, ...]
+
+    def __post_init__(self) -> None:
+        bounds = [(span.start, span.stop) for span in self.spans]
+        covers = bool(bounds) and bounds[0][0] == 0 and bounds[-1][1] == len(self.shapes)
+        in_order = all(a[0] < b[0] <= a[1] < b[1] for a, b in pairwise(bounds))
+        if not (covers and in_order and all(start < stop for start, stop in bounds)):
+            raise ValueError(
+                f'modules must cover the units 0 … {len(self.shapes) - 1} in order and without '
+                f'gaps, each beginning and ending after the one before it, got {bounds}')
+        for span in self.spans:
+            outside = [loss.unit for loss in span.losses
+                       if not span.start <= loss.unit < span.stop]
+            if outside:
+                raise ValueError(f'a loss of the module of units {span.start} … {span.stop - 1} '
+                                 f'must read one of them, got unit {outside[0]}')
+        keys = Counter(loss.key for span in self.spans for loss in span.losses)
+        twice = [key for key, count in keys.items() if count > 1]
+        if twice:
+            raise ValueError(f'every auxiliary network must have a key of its own, got {twice[0]} '
+                             f'{keys[twice[0]]} times')
 
     @classmethod
-    def assemble(cls, layers: Sequence[LayerSpec], modules: Sequence[int],
-                 auxiliaries: dict[int, AuxiliaryPlan]) -> LocalPlan:
-        """Assemble a plan from each unit's module and the auxiliary networks by unit."""
-        return cls(tuple(
-            LayerPlan(layer.name, layer.channels, layer.stride, module, auxiliaries.get(unit))
-            for unit, (layer, module) in enumerate(zip(layers, modules, strict=True))))
+    def assemble(cls, units: Sequence[UnitSpec], modules: Sequence[int],
+                 auxiliaries: Mapping[int, AuxiliaryPlan | Sequence[AuxiliaryPlan]]) -> LocalPlan:
+        """Assemble a plan of modules that do not overlap.
+
+        Args:
+            units: All units.
+            modules: Index of each unit's module.
+            auxiliaries: The networks, one or several, by the index of the unit that they read.
+        """
+        spans = []
+        for module in range(modules[-1] + 1):
+            members = [unit for unit, owner in enumerate(modules) if owner == module]
+            losses = tuple(loss for unit in members for loss in losses_at(
+                unit, units[unit].name, auxiliaries.get(unit, ())))
+            spans.append(ModulePlan(start=members[0], stop=members[-1] + 1, losses=losses))
+        return cls(shapes=shapes_of(units), spans=tuple(spans))
 
     @property
     def units(self) -> int:
-        """Number of local layers (N)."""
-        return len(self.layers)
+        """Number of units (N)."""
+        return len(self.shapes)
 
     @property
     def modules(self) -> int:
-        """Number of local modules (K), including the last one with the real head."""
-        return self.layers[-1].module + 1
+        """Number of modules (K), including the last one with the real head."""
+        return len(self.spans)
+
+    @property
+    def losses(self) -> tuple[LocalLoss, ...]:
+        """Every auxiliary network of the plan."""
+        return tuple(loss for span in self.spans for loss in span.losses)
+
+    @property
+    def module_names(self) -> tuple[str, ...]:
+        """Name of the unit at the end of each module."""
+        return tuple(self.shapes[span.stop - 1].name for span in self.spans)
+
+    def owned(self, module: int) -> range:
+        """Return the units that a module trains last: after it, their gradients are final."""
+        last = module == self.modules - 1
+        span = self.spans[module]
+        return range(span.start, span.stop if last else self.spans[module + 1].start)
+
+    def has_loss(self, module: int) -> bool:
+        """Tell whether a module has a loss of its own, and so a boundary at its end."""
+        return module == self.modules - 1 or bool(self.spans[module].losses)
+
+    @cached_property
+    def layers(self) -> tuple[UnitRow, ...]:
+        """Every unit as a row: its shape, its module, what reads its features."""
+        owner = {unit: module for module in range(self.modules) for unit in self.owned(module)}
+        read: dict[int, tuple[AuxiliaryPlan, ...]] = {}
+        for loss in self.losses:
+            read[loss.unit] = (*read.get(loss.unit, ()), loss.auxiliary)
+        return tuple(UnitRow(name=shape.name, channels=shape.channels, stride=shape.stride,
+                             module=owner[unit], auxiliaries=read.get(unit, ()))
+                     for unit, shape in enumerate(self.shapes))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain dicts, lists and numbers, as ``show_plan.py --json`` prints them."""
-        layers = [dict(name=layer.name, channels=layer.channels, stride=layer.stride,
-                       module=layer.module,
-                       auxiliary=layer.auxiliary.to_dict() if layer.auxiliary else None)
-                  for layer in self.layers]
-        return dict(units=self.units, modules=self.modules, layers=layers)
+        """Return plain dicts, lists and numbers, as ``show_plan.py --json`` prints them.
 
-    def describe_auxiliary(self, layer: LayerPlan, classes: int | None = None) -> str:
-        """Describe one layer's auxiliary network for a table cell."""
-        if layer.auxiliary is not None:
-            plan = layer.auxiliary
-            norm = ' (BN)' if plan.batch_norm_before_fc else ''
-            second = f' + {plan.second.name}' if plan.second else ''
-            return plan.notation(classes) + norm + second
-        if layer is self.layers[-1]:
+        A unit that several networks read has the others in ``more``.
+        """
+        rows = []
+        for row in self.layers:
+            networks = [auxiliary.to_dict() for auxiliary in row.auxiliaries]
+            rows.append(dict(name=row.name, channels=row.channels, stride=row.stride,
+                             module=row.module, auxiliary=networks[0] if networks else None))
+            if len(networks) > 1:
+                rows[-1]['more'] = networks[1:]
+        spans = [[span.start, span.stop] for span in self.spans]
+        return dict(units=self.units, modules=self.modules, spans=spans, layers=rows)
+
+    def describe_auxiliary(self, row: UnitRow, classes: int | None = None) -> str:
+        """Describe the networks that read one unit's features, for a table cell."""
+        if row.auxiliaries:
+            return ', '.join(_described(auxiliary, classes) for auxiliary in row.auxiliaries)
+        if row is self.layers[-1]:
             return '(the head)'
-        return '' if layer.module == self.modules - 1 else '-'
+        return '' if row.module == self.modules - 1 else '-'
+
+    def modules_of(self, unit: int) -> str:
+        """Name the modules that train a unit, for a table cell: ``3``, or ``2, 3``."""
+        return ', '.join(str(module) for module, span in enumerate(self.spans)
+                         if span.start <= unit < span.stop)
 
     def __str__(self) -> str:
         header = ('unit', 'channels', 'stride', 'module', 'auxiliary network', 'strides')
-        rows = [(layer.name, str(layer.channels), str(layer.stride), str(layer.module),
-                 self.describe_auxiliary(layer),
-                 ' '.join(map(str, layer.auxiliary.strides)) if layer.auxiliary else '')
-                for layer in self.layers]
+        rows = [(row.name, str(row.channels), str(row.stride), self.modules_of(unit),
+                 self.describe_auxiliary(row),
+                 ', '.join(' '.join(map(str, each.strides)) for each in row.auxiliaries))
+                for unit, row in enumerate(self.layers)]
         noun = 'module' if self.modules == 1 else 'modules'
         title = f'{self.units} units in {self.modules} local {noun}'
         return '\n'.join([title, *table_lines(header, rows)])
 
 
-def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], *,
-                right: Sequence[int] = ()) -> list[str]:
-    """Return a text table's lines: header, rule, rows; columns in `right` are right-aligned."""
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    lines = ['  '.join(cell.rjust(width) if column in right else cell.ljust(width)
-                       for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-                       ).rstrip() for row in (header, *rows)]
-    return [lines[0], '-' * max(map(len, lines)), *lines[1:]]
+def shapes_of(units: Sequence[UnitSpec]) -> tuple[UnitShape, ...]:
+    """Return the units' shapes, as a plan holds them."""
+    return tuple(UnitShape(name=unit.name, channels=unit.channels, stride=unit.stride)
+                 for unit in units)
+
+
+def losses_at(unit: int, name: str,
+              auxiliaries: AuxiliaryPlan | Sequence[AuxiliaryPlan]) -> tuple[LocalLoss, ...]:
+    """Return the losses of the networks that read one unit, each with a key of its own."""
+    several = [auxiliaries] if isinstance(auxiliaries, AuxiliaryPlan) else auxiliaries
+    first = tuple(LocalLoss(unit=unit, auxiliary=auxiliary, key=auxiliary_key(name))
+                  for auxiliary in several)
+    return (*first[:1], *(replace(loss, key=f'{loss.key}__{number}')
+                          for number, loss in enumerate(first[1:], start=2)))
+
+
+def auxiliary_key(name: str) -> str:
+    """Return the key of a unit's auxiliary network in ``model.auxiliary`` (without dots)."""
+    return name.replace('.', '_')
+
+
+def _described(auxiliary: AuxiliaryPlan, classes: int | None) -> str:
+    norm = ' (BN)' if auxiliary.batch_norm_before_fc else ''
+    second = f' + {auxiliary.second.name}' if auxiliary.second else ''
+    return auxiliary.notation(classes) + norm + second

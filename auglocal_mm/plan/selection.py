@@ -6,16 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .layers import LayerSpec
+from .unit import UnitSpec
 
 
 def uniform_selection(unit: int, blocks: int, units: int) -> tuple[int, ...]:
     """Select the units that the auxiliary network of `unit` is built like (section 3.2).
 
     Args:
-        unit: Index l of the local layer, 0 ≤ l < N − 1.
+        unit: Index l of the unit, 0 ≤ l < N − 1.
         blocks: Number b of blocks wanted, at least 1.
-        units: Number N of local layers.
+        units: Number N of units.
 
     Returns:
         Increasing unit indices: all later units if at most b remain, else b units
@@ -53,22 +53,22 @@ def pyramidal_blocks(blocks: int, tau: float, modules: int) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def downsampling_levels(layers: Sequence[LayerSpec]) -> tuple[int, ...]:
+def downsampling_levels(units: Sequence[UnitSpec]) -> tuple[int, ...]:
     """Count the halvings of the resolution at each unit, as the stride rule does.
 
     ResNets double their width where they halve their resolution, and the paper
     counts the doublings. Where no width grows, or a width is not the first one
     times a power of two, the halvings themselves are counted.
     """
-    first = layers[0].channels
-    ratios = [layer.channels // first for layer in layers]
-    grows = any(ratio > 1 for ratio in ratios) or not any(layer.stride > 1 for layer in layers)
-    if grows and all(ratio * first == layer.channels and ratio & (ratio - 1) == 0
-           for ratio, layer in zip(ratios, layers, strict=True)):
+    first = units[0].channels
+    ratios = [unit.channels // first for unit in units]
+    grows = any(ratio > 1 for ratio in ratios) or not any(unit.stride > 1 for unit in units)
+    if grows and all(ratio * first == unit.channels and ratio & (ratio - 1) == 0
+                     for ratio, unit in zip(ratios, units, strict=True)):
         return tuple(ratio.bit_length() - 1 for ratio in ratios)
     levels, level = [], 0
-    for layer in layers:
-        level += layer.stride.bit_length() - 1
+    for unit in units:
+        level += unit.stride.bit_length() - 1
         levels.append(level)
     return tuple(levels)
 
@@ -77,7 +77,7 @@ def block_strides(unit: int, chosen: Sequence[int], levels: Sequence[int]) -> tu
     """Return the stride of each auxiliary block, which makes at most one halving.
 
     Args:
-        unit: Index of the local layer.
+        unit: Index of the unit.
         chosen: Indices of the units the blocks are built like.
         levels: Halvings at every unit, from :func:`downsampling_levels`.
 

@@ -14,9 +14,9 @@ from auglocal_mm.plan import (
     FlatPooling,
     GlobalPooling,
     HalvingPooling,
-    LayerSpec,
     Linear,
     OwnPooling,
+    UnitSpec,
     block_strides,
     downsampling_levels,
     isolated_modules,
@@ -48,7 +48,7 @@ MLP = 512
 
 @LOCAL_RULES.register_module()
 class AugLocal(LocalRule):
-    """Each local layer learns through a shallow copy of the network after it.
+    """Each unit learns through a shallow copy of the network after it.
 
     The auxiliary network of a unit is built like layers chosen evenly from the
     ones that follow it (section 3.2), and gets shallower with depth (section
@@ -127,26 +127,27 @@ class AugLocal(LocalRule):
         self.lambda1 = lambda1
         self.lambda2 = lambda2
 
-    def assign_modules(self, units: int) -> tuple[int, ...]:
+    def assign_modules(self, count: int) -> tuple[int, ...]:
         """See :meth:`LocalRule.assign_modules`."""
         if self.modules is not None:
-            return super().assign_modules(units)
-        faults = Faults(f'AugLocal on a backbone of {units} local layers')
+            return super().assign_modules(count)
+        faults = Faults(f'AugLocal on a backbone of {count} units')
         faults.add_unless(
-            self.depth <= units - 1,
-            f'depth must be at most {units - 1} so that two modules are left, got '
+            self.depth <= count - 1,
+            f'depth must be at most {count - 1} so that two modules are left, got '
             f'{self.depth}; lower it or set modules')
         faults.raise_if_any()
-        return isolated_modules(units, self.depth - 1)
+        return isolated_modules(count, self.depth - 1)
 
     def plan_auxiliaries(self, taught: Sequence[int],
-                         layers: Sequence[LayerSpec]) -> Sequence[AuxiliaryPlan]:
+                         units: Sequence[UnitSpec]) -> Sequence[AuxiliaryPlan]:
         """See :meth:`LocalRule.plan_auxiliaries`."""
-        self._check_stages(layers[-1].stage)
+        self._check_stages(units[-1].stage)
         counts = pyramidal_blocks(self.depth - 1, self.tau, len(taught) + 1)
         weights = linear_weights(self.lambda2, len(taught))
         seconds = second_losses(self.second_loss, self.lambda1, len(taught))
-        return [AuxiliaryPlan(self._network(unit, count, layers), weight, second, self.init)
+        return [AuxiliaryPlan(self._network(unit, count, units), weight=weight, second=second,
+                              init=self.init)
                 for unit, count, weight, second in zip(taught, counts, weights, seconds,
                                                        strict=True)]
 
@@ -160,14 +161,14 @@ class AugLocal(LocalRule):
         faults.raise_if_any()
 
     def _network(self, unit: int, count: int,
-                 layers: Sequence[LayerSpec]) -> tuple[AuxiliaryLayer, ...]:
-        stage = layers[unit].stage
+                 units: Sequence[UnitSpec]) -> tuple[AuxiliaryLayer, ...]:
+        stage = units[unit].stage
         selection = _of_stage(self.selection, stage)
         if selection == 'dgl':
-            return dgl_layers(layers[unit].channels)
-        blocks = self._blocks(unit, count, layers, selection, _of_stage(self.downsample, stage))
+            return dgl_layers(units[unit].channels)
+        blocks = self._blocks(unit, count, units, selection, _of_stage(self.downsample, stage))
         if _of_stage(self.block, stage) == 'same':
-            source = next(layer for layer in layers if layer.name == blocks[-1].source)
+            source = next(each for each in units if each.name == blocks[-1].source)
             return (*blocks, *self._head(count, OwnPooling(source.name, source.pooling)))
         convs: list[AuxiliaryLayer] = []
         for block in blocks:
@@ -175,35 +176,35 @@ class AugLocal(LocalRule):
             convs.append(Conv(block.channels))
         return (*convs, *self._head(count, GlobalPooling()))
 
-    def _blocks(self, unit: int, count: int, layers: Sequence[LayerSpec], selection: str,
+    def _blocks(self, unit: int, count: int, units: Sequence[UnitSpec], selection: str,
                 downsample: bool) -> list[Block]:
         if selection == 'repetitive':
             # A stem is no block: it repeats the first block after it instead.
-            source = next((layer for layer in layers[unit:] if layer.repeatable), layers[unit])
-            channels = self._scaled(layers[unit], source)
+            source = next((each for each in units[unit:] if each.repeatable), units[unit])
+            channels = self._scaled(units[unit], source)
             return [Block(source.name, channels, 2 if downsample and not number else 1,
                           source.symbol) for number in range(count)]
         select = uniform_selection if selection == 'uniform' else sequential_selection
-        chosen = select(unit, count, len(layers))
-        if layers[unit].halves_with_width:
-            widths = [layers[index].channels for index in (unit, *chosen)]
+        chosen = select(unit, count, len(units))
+        if units[unit].halves_with_width:
+            widths = [units[index].channels for index in (unit, *chosen)]
             strides = tuple(1 + (a != b) for a, b in zip(widths, widths[1:], strict=False))
         else:
-            strides = block_strides(unit, chosen, downsampling_levels(layers))
-        return [Block(layers[index].name, self._scaled(layers[index], layers[index]),
-                      stride if downsample else 1, layers[index].symbol)
+            strides = block_strides(unit, chosen, downsampling_levels(units))
+        return [Block(units[index].name, self._scaled(units[index], units[index]),
+                      stride if downsample else 1, units[index].symbol)
                 for index, stride in zip(chosen, strides, strict=True)]
 
-    def _scaled(self, layer: LayerSpec, source: LayerSpec) -> int:
-        """Return the channels of a block like `source` that stands for `layer`."""
+    def _scaled(self, unit: UnitSpec, source: UnitSpec) -> int:
+        """Return the channels of a block like `source` that stands for `unit`."""
         # Convolutions can have any number of channels, whatever the backbone has.
-        free = _of_stage(self.block, layer.stage) == 'conv3x3'
+        free = _of_stage(self.block, unit.stage) == 'conv3x3'
         granularity = 1 if free else source.granularity
-        channels = scaled(layer.channels, self.width, granularity)
-        if self.width != 1 and channels == layer.channels and granularity > 1:
+        channels = scaled(unit.channels, self.width, granularity)
+        if self.width != 1 and channels == unit.channels and granularity > 1:
             raise ValueError(
                 f'width={self.width} does not change a block like {source.name}: its channels come '
-                f'in steps of {granularity} and it has {layer.channels}; use width=1.0 or '
+                f'in steps of {granularity} and it has {unit.channels}; use width=1.0 or '
                 "block='conv3x3' in model.local")
         return channels
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auglocal_mm.plan import AuxiliaryPlan, LayerSpec, whole_module
+from auglocal_mm.plan import AuxiliaryPlan, UnitSpec, whole_module
 from auglocal_mm.registry import LOCAL_RULES
 
 from .base import LocalRule
@@ -13,11 +13,11 @@ from .base import LocalRule
 class Backprop(LocalRule):
     """One module and no auxiliary network: end-to-end training by the same code."""
 
-    def assign_modules(self, units: int) -> tuple[int, ...]:
+    def assign_modules(self, count: int) -> tuple[int, ...]:
         """See :meth:`LocalRule.assign_modules`."""
-        return whole_module(units)
+        return whole_module(count)
 
     def plan_auxiliaries(self, taught: Sequence[int],
-                         layers: Sequence[LayerSpec]) -> Sequence[AuxiliaryPlan]:
+                         units: Sequence[UnitSpec]) -> Sequence[AuxiliaryPlan]:
         """See :meth:`LocalRule.plan_auxiliaries`."""
         return ()

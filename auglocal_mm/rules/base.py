@@ -4,7 +4,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from auglocal_mm.plan import AuxiliaryPlan, LayerSpec, LocalPlan, even_modules
+from auglocal_mm.plan import AuxiliaryPlan, LocalPlan, UnitSpec, even_modules
 from auglocal_mm.validation import Faults, shown
 
 
@@ -20,39 +20,39 @@ class LocalRule(ABC):
 
     modules: int | None = None
 
-    def plan(self, layers: Sequence[LayerSpec]) -> LocalPlan:
-        """Plan for a backbone with these local layers.
+    def plan(self, units: Sequence[UnitSpec]) -> LocalPlan:
+        """Plan for a backbone with these units.
 
         Frozen modules get no auxiliary network.
 
         Raises:
             ValueError: A setting of the rule does not fit the backbone.
         """
-        modules = self.assign_modules(len(layers))
-        ends = [unit for unit in range(len(layers) - 1) if modules[unit] != modules[unit + 1]]
+        modules = self.assign_modules(len(units))
+        ends = [unit for unit in range(len(units) - 1) if modules[unit] != modules[unit + 1]]
         taught = [end for end in ends if any(
-            layer.trainable for layer, module in zip(layers, modules, strict=True)
+            unit.trainable for unit, module in zip(units, modules, strict=True)
             if module == modules[end])]
-        auxiliaries = self.plan_auxiliaries(taught, layers)
-        return LocalPlan.assemble(layers, modules, dict(zip(taught, auxiliaries, strict=True)))
+        auxiliaries = self.plan_auxiliaries(taught, units)
+        return LocalPlan.assemble(units, modules, dict(zip(taught, auxiliaries, strict=True)))
 
-    def assign_modules(self, units: int) -> tuple[int, ...]:
-        """Return the module of each of `units` units."""
-        faults = Faults(f'{type(self).__name__} on a backbone of {units} local layers')
-        faults.add_unless(self.modules is None or self.modules <= units,
-                          f'modules must be at most {units}, one per layer, got '
+    def assign_modules(self, count: int) -> tuple[int, ...]:
+        """Return the module of each of `count` units."""
+        faults = Faults(f'{type(self).__name__} on a backbone of {count} units')
+        faults.add_unless(self.modules is None or self.modules <= count,
+                          f'modules must be at most {count}, one per unit, got '
                           f'{shown(self.modules)}')
         faults.raise_if_any()
-        return even_modules(units, self.modules or units)
+        return even_modules(count, self.modules or count)
 
     @abstractmethod
     def plan_auxiliaries(self, taught: Sequence[int],
-                         layers: Sequence[LayerSpec]) -> Sequence[AuxiliaryPlan]:
+                         units: Sequence[UnitSpec]) -> Sequence[AuxiliaryPlan]:
         """Plan the auxiliary networks.
 
         Args:
             taught: Indices of the units that get one, first to last.
-            layers: All units.
+            units: All units.
 
         Returns:
             One plan for each of `taught`.

@@ -9,9 +9,9 @@ from auglocal_mm.plan import (
     Classifier,
     Conv,
     FixedPooling,
-    LayerSpec,
     Linear,
     QuarterPooling,
+    UnitSpec,
 )
 from auglocal_mm.registry import LOCAL_RULES
 from auglocal_mm.validation import Faults
@@ -22,7 +22,7 @@ from .settings import check_depth, check_kernel_size, check_modules, check_width
 
 @LOCAL_RULES.register_module()
 class DGL(LocalRule):
-    """Each local layer learns through a small network of its own width.
+    """Each unit learns through a small network of its own width.
 
     Pooling to a quarter of the side, convolutions with BatchNorm2d and ReLU, pooling
     to 2×2, linear layers with BatchNorm1d and ReLU, classifier (section 4 of
@@ -55,9 +55,9 @@ class DGL(LocalRule):
         self.modules = modules
 
     def plan_auxiliaries(self, taught: Sequence[int],
-                         layers: Sequence[LayerSpec]) -> Sequence[AuxiliaryPlan]:
+                         units: Sequence[UnitSpec]) -> Sequence[AuxiliaryPlan]:
         """See :meth:`LocalRule.plan_auxiliaries`."""
-        return [AuxiliaryPlan(dgl_layers(layers[unit].channels, self.depth, self.kernel_size,
+        return [AuxiliaryPlan(dgl_layers(units[unit].channels, self.depth, self.kernel_size,
                                          self.width)) for unit in taught]
 
 

@@ -10,8 +10,8 @@ from auglocal_mm.plan import (
     Conv,
     Embedding,
     GlobalPooling,
-    LayerSpec,
     Linear,
+    UnitSpec,
     linear_weights,
 )
 from auglocal_mm.registry import LOCAL_RULES
@@ -34,7 +34,7 @@ HIDDEN = 128
 
 @LOCAL_RULES.register_module()
 class InfoPro(LocalRule):
-    """Each local layer learns classes and keeps what is needed to reconstruct the image.
+    """Each unit learns classes and keeps what is needed to reconstruct the image.
 
     A 3×3 convolution to twice the channels and half the side (unchanged in the last
     stage), global pooling, a hidden linear layer of 128 values, and a classifier
@@ -79,17 +79,17 @@ class InfoPro(LocalRule):
         self.modules = modules
 
     def plan_auxiliaries(self, taught: Sequence[int],
-                         layers: Sequence[LayerSpec]) -> Sequence[AuxiliaryPlan]:
+                         units: Sequence[UnitSpec]) -> Sequence[AuxiliaryPlan]:
         """See :meth:`LocalRule.plan_auxiliaries`."""
         weights = linear_weights(self.lambda2, len(taught))
         seconds = second_losses('reconstruction', self.lambda1, len(taught))
-        return [AuxiliaryPlan(self._network(layers[unit], layers), weight, second)
+        return [AuxiliaryPlan(self._network(units[unit], units), weight=weight, second=second)
                 for unit, weight, second in zip(taught, weights, seconds, strict=True)]
 
-    def _network(self, layer: LayerSpec,
-                 layers: Sequence[LayerSpec]) -> tuple[AuxiliaryLayer, ...]:
-        widens = layer.stage < layers[-1].stage
-        channels = scaled(layer.channels * (2 if widens else 1), self.width)
+    def _network(self, unit: UnitSpec,
+                 units: Sequence[UnitSpec]) -> tuple[AuxiliaryLayer, ...]:
+        widens = unit.stage < units[-1].stage
+        channels = scaled(unit.channels * (2 if widens else 1), self.width)
         return (Conv(channels, self.kernel_size, stride=2 if widens else 1),
                 *[Conv(channels, self.kernel_size)] * (self.depth - 3), GlobalPooling(),
                 *([Linear(HIDDEN, norm=False)] if self.depth > 2 else []),

@@ -8,7 +8,7 @@ from auglocal_mm.plan import (
     Classifier,
     Conv,
     FixedPooling,
-    LayerSpec,
+    UnitSpec,
     linear_weights,
 )
 from auglocal_mm.registry import LOCAL_RULES
@@ -31,7 +31,7 @@ FLATTENED = 512
 
 @LOCAL_RULES.register_module()
 class PredSim(LocalRule):
-    """Each local layer learns to predict classes linearly and to match label similarities.
+    """Each unit learns to predict classes linearly and to match label similarities.
 
     Average pooling to 512 values and a linear classifier; in addition, similarity
     matching through a 3×3 convolution (section 4 of the appendix).
@@ -69,17 +69,17 @@ class PredSim(LocalRule):
         self.modules = modules
 
     def plan_auxiliaries(self, taught: Sequence[int],
-                         layers: Sequence[LayerSpec]) -> Sequence[AuxiliaryPlan]:
+                         units: Sequence[UnitSpec]) -> Sequence[AuxiliaryPlan]:
         """See :meth:`LocalRule.plan_auxiliaries`."""
         weights = linear_weights(self.lambda2, len(taught))
         seconds = second_losses('similarity', self.lambda1, len(taught))
         plans = []
         for unit, weight, second in zip(taught, weights, seconds, strict=True):
-            channels = layers[unit].channels
+            channels = units[unit].channels
             hidden = scaled(channels, self.width) if self.depth > 1 else channels
             plans.append(AuxiliaryPlan(
                 (*[Conv(hidden, self.kernel_size)] * (self.depth - 1), pooling_to_fit(hidden),
-                 Classifier()), weight, second))
+                 Classifier()), weight=weight, second=second))
         return plans
 
 

@@ -54,7 +54,7 @@ def check_lambda(faults: Faults, name: str, value: object) -> None:
     faults.add_unless(holds, f'{name} must be (first, last), two numbers of at least 0 and at most '
                              f'{MAX_LAMBDA:,g}, got {shown(value)}')
     faults.add_unless(not holds or name != 'lambda2' or any(value),  # type: ignore[arg-type]
-                      f'lambda2 must have a number above 0, got {shown(value)}: no local layer '
+                      f'lambda2 must have a number above 0, got {shown(value)}: no unit '
                       'would learn classes')
 
 

@@ -6,7 +6,7 @@ from networks import NETWORKS
 from small import auglocal, network_classifier
 
 from auglocal_mm.auxiliary.layers import average_pool
-from auglocal_mm.plan import AuxiliaryPlan, Classifier, LayerPlan
+from auglocal_mm.plan import AuxiliaryPlan, Classifier
 from auglocal_mm.rules import DGL, InfoPro, PredSim
 
 
@@ -56,9 +56,7 @@ def test_what_cannot_be_built_is_refused():
     from auglocal_mm.auxiliary import BuildContext, build_auxiliary
     from auglocal_mm.auxiliary.layers import build_layer
     context = BuildContext(torch.nn.Identity(), {}, 10)
-    with pytest.raises(ValueError, match='stem has no auxiliary network in its plan'):
-        build_auxiliary(LayerPlan('stem', 4, 1, 0), context)
     with pytest.raises(TypeError, match='a plan cannot hold a str'):
         build_layer('64R', 4, context)
-    built = build_auxiliary(LayerPlan('stem', 4, 1, 0, AuxiliaryPlan((Classifier(),))), context)
+    built = build_auxiliary(AuxiliaryPlan((Classifier(),)), 4, context)
     assert built.layers[0].out_features == 10

@@ -1,4 +1,4 @@
-"""Shows the auxiliary networks and how well each local layer learns."""
+"""Shows the auxiliary networks and how well each module learns."""
 from __future__ import annotations
 
 import functools
@@ -10,8 +10,7 @@ from mmengine.hooks import Hook, LoggerHook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from auglocal_mm.models import LocalImageClassifier
-from auglocal_mm.models.local_classifier import auxiliary_key
+from auglocal_mm.models import LocalTraining
 from auglocal_mm.registry import HOOKS
 from auglocal_mm.validation import Faults, check_int
 
@@ -23,11 +22,12 @@ MAX_INTERVAL = 1_000_000_000
 
 @HOOKS.register_module()
 class AuxiliaryHeadHook(Hook):
-    """Logs local losses and local accuracies; observes, never trains.
+    """Logs each module's loss and scores; observes, never trains.
 
     Every row that the runner's ``LoggerHook`` writes during training, to
-    ``scalars.json`` and all visualizer backends, also holds ``local/loss/<layer>`` and
-    ``local/accuracy/<layer>`` (percent, on training batches): means since the row
+    ``scalars.json`` and all visualizer backends, also holds ``local/loss/<unit>`` and the
+    task's scores, such as ``local/accuracy/<unit>`` (percent, on training batches), by the
+    name of the unit at the module's end: means since the row
     before. The hook writes no rows of its own. Values are the logging rank's own, as in
     mmengine.
 
@@ -41,7 +41,7 @@ class AuxiliaryHeadHook(Hook):
             the runner's ``LoggerHook``.
 
     Raises:
-        TypeError: The model is not a ``LocalImageClassifier``.
+        TypeError: The model is not trained locally.
         ValueError: The interval is impossible, or a batch of one image would meet a
             BatchNorm1d.
     """
@@ -99,7 +99,7 @@ class AuxiliaryHeadHook(Hook):
         """Add up this step's values; print a line once per interval."""
         metrics = _local_model(runner).local_metrics
         values = {f'local/{kind}/{name}': value
-                  for kind, of_kind in (('loss', metrics.losses), ('accuracy', metrics.accuracies))
+                  for kind, of_kind in (('loss', metrics.losses), *metrics.scores.items())
                   for name, value in of_kind.items()}
         self._line_means.add(values)
         self._row_means.add(values)
@@ -127,14 +127,10 @@ class _Row(dict):
         return self[key]
 
 
-def describe(model: LocalImageClassifier) -> str:
-    """Describe the plan, with the parameters of the classifier and the auxiliary networks."""
+def describe(model: LocalTraining) -> str:
+    """Describe the plan, with the parameters of the model and the auxiliary networks."""
     lines = [f'Local plan: {model.plan}']
-    auxiliary = 0
-    for entry in model.plan.layers:
-        if entry.auxiliary is not None:
-            auxiliary += sum(p.numel() for p in
-                             model.auxiliary[auxiliary_key(entry.name)].parameters())
+    auxiliary = sum(parameter.numel() for parameter in model.auxiliary.parameters())
     inference = sum(parameter.numel() for parameter in model.parameters()) - auxiliary
     lines.append(f'Parameters: {inference:,} of the classifier, {auxiliary:,} of auxiliary '
                  'networks (training only)')
@@ -142,7 +138,7 @@ def describe(model: LocalImageClassifier) -> str:
 
 
 def _line(scalars: dict[str, float], names: list[str]) -> str:
-    """Show loss and top-1 of at most six layers, evenly spread and including the last."""
+    """Show loss and top-1 of at most six modules, evenly spread and including the last."""
     if len(names) > SHOWN:
         names = [names[round(i * (len(names) - 1) / (SHOWN - 1))] for i in range(SHOWN)]
     parts = []
@@ -153,16 +149,16 @@ def _line(scalars: dict[str, float], names: list[str]) -> str:
     return 'Local losses (top-1):  ' + '  '.join(parts)
 
 
-def _local_model(runner: Runner) -> LocalImageClassifier:
+def _local_model(runner: Runner) -> LocalTraining:
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    if not isinstance(model, LocalImageClassifier):
+    if not isinstance(model, LocalTraining):
         raise TypeError('AuxiliaryHeadHook observes a LocalImageClassifier, got '
                         f'{type(model).__name__}; remove the hook from custom_hooks or set '
                         "model.type='auglocal_mm.LocalImageClassifier'")
     return model
 
 
-def _check_batch_size(runner: Runner, model: LocalImageClassifier) -> None:
+def _check_batch_size(runner: Runner, model: LocalTraining) -> None:
     loader = runner.train_dataloader
     size = getattr(loader, 'batch_size', None)
     # An infinite sampler never runs out: every batch is full.

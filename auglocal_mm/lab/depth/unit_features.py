@@ -23,7 +23,7 @@ class PooledFeatures:
 
 def unit_names(model: nn.Module) -> tuple[str, ...]:
     """Return the names of the units of a classifier's backbone, in depth order."""
-    return tuple(layer.name for layer in partition(model.backbone))  # type: ignore[arg-type]
+    return tuple(unit.name for unit in partition(model.backbone))  # type: ignore[arg-type]
 
 
 @torch.no_grad()
@@ -36,15 +36,15 @@ def pooled_features(model: nn.Module, loader: Iterable[Any]) -> PooledFeatures:
         TypeError: The backbone cannot be cut into units.
         ValueError: The loader yielded no sample.
     """
-    layers = partition(model.backbone)  # type: ignore[arg-type]
-    parts: dict[str, list[Tensor]] = {layer.name: [] for layer in layers}
+    units = partition(model.backbone)  # type: ignore[arg-type]
+    parts: dict[str, list[Tensor]] = {unit.name: [] for unit in units}
     labels: list[Tensor] = []
     x: Features
     for x, targets in _batches(model, loader):
         labels.append(targets)
-        for layer in layers:
-            x = layer.forward(model.backbone, x)  # type: ignore[arg-type]
-            parts[layer.name].append(feature_map(x).mean(dim=(2, 3)).float().cpu())
+        for unit in units:
+            x = unit.forward(model.backbone, x)  # type: ignore[arg-type]
+            parts[unit.name].append(feature_map(x).mean(dim=(2, 3)).float().cpu())
     if not labels:
         raise _no_samples()
     return PooledFeatures({name: torch.cat(each) for name, each in parts.items()},
@@ -72,10 +72,10 @@ def unit_grams(model: nn.Module, loader: Iterable[Any]) -> dict[str, Tensor]:
         raise _no_samples() if count == 0 else ValueError(
             'similarity needs at least 2 images, got 1; raise --images')
     grams = {}
-    for layer in partition(model.backbone):  # type: ignore[arg-type]
+    for unit in partition(model.backbone):  # type: ignore[arg-type]
         for i, x in enumerate(chunks):
-            chunks[i] = layer.forward(model.backbone, x)  # type: ignore[arg-type]
-        grams[layer.name] = centred_gram([_flat(x) for x in chunks])
+            chunks[i] = unit.forward(model.backbone, x)  # type: ignore[arg-type]
+        grams[unit.name] = centred_gram([_flat(x) for x in chunks])
     return grams
 
 

@@ -12,9 +12,9 @@ from mmpretrain.models import ImageClassifier
 from torch import Tensor, nn
 
 from auglocal_mm.engine.launch import load_config
-from auglocal_mm.models import LocalImageClassifier
+from auglocal_mm.models import LocalTraining
 from auglocal_mm.models.inference_view import copy_sharing_weights
-from auglocal_mm.partition import Tokens, forward_layers
+from auglocal_mm.partition import Tokens, forward_units, image_channels
 
 from .config_model import build_model, image_shape
 
@@ -26,7 +26,7 @@ class PartCount:
     """What one part of a classifier costs.
 
     Attributes:
-        name: The local layer's name, also for its auxiliary network; ``backbone`` for
+        name: The unit's name, also for its auxiliary network; ``backbone`` for
             a plain classifier's; ``head`` for neck and head together.
         kind: The kind of part.
         flops: Multiply-adds for the inference of one image.
@@ -49,7 +49,7 @@ class Complexity:
     They are trained, so they are part of ``params``.
 
     Attributes:
-        parts: Local layers, each followed by its auxiliary network; then the head.
+        parts: Units, each followed by its auxiliary network; then the head.
         input_shape: Channels, height and width of the image.
     """
     parts: tuple[PartCount, ...]
@@ -149,9 +149,9 @@ def complexity(model: Any, shape: tuple[int, int]) -> Complexity:
                         f'ImageClassifier to be counted, got {type(model).__name__}')
     model = copy_sharing_weights(model)
     model.eval()
-    channels = _image_channels(model.backbone)
+    channels = image_channels(model.backbone)
     images = next(model.parameters()).new_zeros(1, channels, *shape)
-    parts = _local_parts if isinstance(model, LocalImageClassifier) else _plain_parts
+    parts = _local_parts if isinstance(model, LocalTraining) else _plain_parts
     try:
         with torch.no_grad():
             return Complexity(tuple(parts(model, images)), (channels, *shape))
@@ -159,11 +159,6 @@ def complexity(model: Any, shape: tuple[int, int]) -> Complexity:
         reason = str(error).partition('\n')[0] or type(error).__name__
     raise ValueError(f'an image of {shape[0]}×{shape[1]} does not pass through '
                      f'{type(model.backbone).__name__}; choose another --shape ({reason})')
-
-
-def _image_channels(backbone: nn.Module) -> int:
-    convs = (part for part in backbone.modules() if isinstance(part, nn.Conv2d))
-    return next((conv.in_channels for conv in convs), 3)
 
 
 def _plain_parts(model: Any, images: Tensor) -> Iterator[PartCount]:
@@ -174,20 +169,19 @@ def _plain_parts(model: Any, images: Tensor) -> Iterator[PartCount]:
         yield _count('head', 'head', ends, nn.Sequential(*ends), model.backbone(images))
 
 
-def _local_parts(model: LocalImageClassifier, images: Tensor) -> Iterator[PartCount]:
-    """Count each local layer, followed by its auxiliary network; then neck and head."""
+def _local_parts(model: Any, images: Tensor) -> Iterator[PartCount]:
+    """Count each unit, followed by the auxiliary networks that read it; then neck and head."""
     x: Any = images
     outputs: list[Any] = []
-    for module, layers in enumerate(model.local_modules):
-        for layer in layers:
-            run = partial(forward_layers, [layer], model.backbone)
-            yield _count(layer.name, 'layer', model.backbone, run, x,
-                         layer.parameters(model.backbone))
-            x, emitted = run(x)
-            outputs += emitted
-        auxiliary = model.auxiliary_of(module)
-        if auxiliary is not None:
-            yield _count(layers[-1].name, 'auxiliary', auxiliary, auxiliary, x)
+    for index, unit in enumerate(model.chain.units):
+        run = partial(forward_units, [unit], model.backbone)
+        yield _count(unit.name, 'layer', model.backbone, run, x, unit.parameters(model.backbone))
+        x, emitted = run(x)
+        outputs += emitted
+        for loss in model.plan.losses:
+            if loss.unit == index:
+                auxiliary = model.auxiliary[loss.key]
+                yield _count(unit.name, 'auxiliary', auxiliary, auxiliary, x)
     yield _count('head', 'head', _ends(model), model.head_logits, tuple(outputs))
 
 

@@ -9,7 +9,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from auglocal_mm.config.named import means
 from auglocal_mm.engine.launch import load_config
-from auglocal_mm.models import LocalImageClassifier
+from auglocal_mm.models import LocalTraining
 from auglocal_mm.plan import LocalPlan
 
 #: Transforms of mmcv that take a size as (width, height); all others take (height, width).
@@ -21,7 +21,7 @@ def plan_of_config(path: str, cfg_options: dict | None = None) -> LocalPlan:
 
     Raises:
         FileNotFoundError: There is no such config.
-        ValueError: The config's model is not a ``LocalImageClassifier``.
+        ValueError: The config's model is not trained locally.
     """
     cfg = load_config(path, cfg_options=cfg_options)
     require_local(cfg, path)
@@ -44,10 +44,10 @@ def require_local(cfg: Config, path: str) -> None:
     """Refuse a config without local learning.
 
     Raises:
-        ValueError: The config's model is not a ``LocalImageClassifier``.
+        ValueError: The config's model is not trained locally.
     """
     kind = (cfg.get('model') or {}).get('type')
-    if not means(kind, LocalImageClassifier, MODELS, scope=cfg.get('default_scope')):
+    if not means(kind, LocalTraining, MODELS, scope=cfg.get('default_scope')):
         raise ValueError(f'{path} has model.type={kind!r}, which is not trained locally; '
                          "a plan needs model.type='auglocal_mm.LocalImageClassifier'")
 

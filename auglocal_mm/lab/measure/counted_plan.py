@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auglocal_mm.engine.launch import load_config
-from auglocal_mm.plan import LayerPlan, LocalPlan, table_lines
+from auglocal_mm.plan import LocalPlan, UnitRow, table_lines
 
 from .complexity import Complexity, Kind, PartCount, complexity
 from .config_model import build_model, image_shape, require_local
@@ -21,7 +21,7 @@ class CountedPlan:
     """A plan and the counts of the model built from it.
 
     Attributes:
-        plan: Which auxiliary network trains which layer.
+        plan: Which auxiliary network trains which unit.
         counts: The cost of each of them.
         classes: Number of classes.
     """
@@ -30,7 +30,7 @@ class CountedPlan:
     classes: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan's dict, with ``flops`` and ``params`` per layer and network."""
+        """Return the plan's dict, with ``flops`` and ``params`` per unit and network."""
         data = self.plan.to_dict()
         for layer in data['layers']:
             self._add_costs(layer, 'layer', layer['name'])
@@ -52,7 +52,7 @@ class CountedPlan:
             *table_lines(HEADER, [*rows, self._head_row()], right=NUMBERS), '',
             *self._totals()])
 
-    def _row(self, layer: LayerPlan) -> tuple[str, ...]:
+    def _row(self, layer: UnitRow) -> tuple[str, ...]:
         unit = self.counts.find('layer', layer.name)
         network = self.counts.find('auxiliary', layer.name)
         strides = layer.auxiliary.strides if layer.auxiliary else ()

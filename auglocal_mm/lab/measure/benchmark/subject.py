@@ -18,8 +18,9 @@ from auglocal_mm.engine.launch import load_config, use_mixed_precision
 from auglocal_mm.lab.measure.complexity import complexity
 from auglocal_mm.lab.measure.config_model import build_model, image_shape
 from auglocal_mm.lab.measure.memory import BYTES_PER_MIB, saved_activations_mb
-from auglocal_mm.models import LocalImageClassifier
-from auglocal_mm.models.host_features import classes_of
+from auglocal_mm.models import LocalTraining
+from auglocal_mm.partition import image_channels
+from auglocal_mm.tasks.classification_heads import classes_of
 
 from .entry import Entry
 from .settings import Settings
@@ -94,7 +95,7 @@ class TrainingSubject:
         if not isinstance(model, ImageClassifier):
             raise ValueError(f'{entry.config} builds a {type(model).__name__}; only classifiers '
                              'can be benchmarked')
-        if isinstance(model, LocalImageClassifier):
+        if isinstance(model, LocalTraining):
             model.check_batch_size(self._batch_size)
         model.init_weights()
         model.to(self._settings.device)
@@ -104,8 +105,7 @@ class TrainingSubject:
     def _make_batch(self) -> dict[str, Any]:
         """Make images [B, C, H, W] of bytes, as data pipelines do, and labels."""
         model, size = self._model, self._batch_size
-        channels = next((part.in_channels for part in model.backbone.modules()
-                         if isinstance(part, torch.nn.Conv2d)), 3)
+        channels = image_channels(model.backbone)
         classes = classes_of(model.head, model.backbone, model.data_preprocessor)
         generator = torch.Generator().manual_seed(0)
         labels = torch.randint(classes, (size,), generator=generator)

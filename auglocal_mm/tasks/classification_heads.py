@@ -1,4 +1,4 @@
-"""What local learning requires of heads and preprocessors when a model is built."""
+"""What local learning requires of classification heads when a model is built."""
 from __future__ import annotations
 
 from typing import Any
@@ -46,31 +46,14 @@ def classes_of(head: nn.Module, backbone: nn.Module, preprocessor: Any) -> int:
                     'use a head such as LinearClsHead, or set num_classes of data_preprocessor')
 
 
-def image_statistics(preprocessor: nn.Module, backbone: nn.Module,
-                     ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the mean and standard deviation of the normalisation, in pixel values.
-
-    There is one of each per channel of the backbone's images; 0 and 1 if images are
-    not normalised.
-    """
-    channels = next((part.in_channels for part in backbone.modules()
-                     if isinstance(part, nn.Conv2d)), 3)
-    statistics = []
-    for name, default in (('mean', 0.0), ('std', 1.0)):
-        value = getattr(preprocessor, name, None)
-        values = [default] if value is None else value.flatten().tolist()
-        statistics.append(tuple(values * channels if len(values) == 1 else values))
-    return statistics[0], statistics[1]
-
-
 def require_hard_labels(plan: LocalPlan, head: nn.Module, preprocessor: Any) -> None:
     """Refuse labels that are not a single class where a contrastive loss needs one.
 
     Raises:
         ValueError: Mixup, CutMix or several labels per image meet such a loss.
     """
-    contrastive = [layer.name for layer in plan.layers
-                   if layer.auxiliary is not None and not layer.auxiliary.classifies]
+    contrastive = [plan.shapes[loss.unit].name for loss in plan.losses
+                   if not loss.auxiliary.classifies]
     if not contrastive:
         return
     fix = "use loss='softmax' in model.local"

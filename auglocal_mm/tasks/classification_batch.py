@@ -1,4 +1,4 @@
-"""The batch that local losses compare features and logits with."""
+"""A batch of classified images, and the targets that losses take from it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class LocalBatch:
+class ClassificationBatch:
     """A training batch whose targets are computed once, on first use.
 
     Attributes:

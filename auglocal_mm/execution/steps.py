@@ -1,0 +1,81 @@
+"""The modules' forward passes, one by one: the one generator that every way of training drives."""
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from torch import Tensor
+
+from .carry import Carry
+from .chain import Passage
+from .local_model import LocalModel
+from .local_step import LocalStep, Outcome
+
+
+def local_steps(model: LocalModel, carry: Carry, batch: Any, *, modules: range | None = None,
+                precision: Callable[[], AbstractContextManager] = nullcontext,
+                ) -> Generator[LocalStep, None, Carry]:
+    """Run modules in depth order, with a boundary after each that has a loss.
+
+    What is trained follows ``requires_grad`` at each call. A module whose parameters
+    were all frozen when the model was built has no auxiliary network and so no loss.
+    If it is unfrozen later, the next module that has a loss trains it.
+
+    The caller may run a module's backward pass before it asks for the next
+    module: no graph is held here across a boundary.
+
+    Args:
+        model: The model.
+        carry: Where the run starts: images, or what a run of the modules before it returned.
+        batch: The task's batch.
+        modules: The modules to run, all by default. A run may start after any module that
+            has a loss, and end after any.
+        precision: Returns the context of every forward computation, such as
+            autocast. It is never active while the caller has control.
+
+    Returns:
+        The carry after the last of the modules.
+    """
+    plan = model.chain.plan
+    first = None
+    for module in range(plan.modules) if modules is None else modules:
+        with precision():
+            passage = model.chain.run(model.backbone, module, carry)
+            outcome = _outcome(model, module, passage, batch)
+        if first is None and passage.trains:
+            first = module
+        carry = passage.carry
+        del passage
+        yield LocalStep(module=module, losses=outcome.losses, scores=outcome.scores,
+                        output=outcome.output, first=first)
+        del outcome
+        if plan.has_loss(module):
+            carry, first = carry.detach(), None
+    return carry
+
+
+def _outcome(model: LocalModel, module: int, passage: Passage, batch: Any) -> Outcome:
+    """Compute all losses of a module."""
+    plan = model.chain.plan
+    outcomes: dict[str, Outcome] = {}
+    for loss in plan.spans[module].losses:
+        auxiliary, features = model.auxiliary[loss.key], passage.read[loss.unit]
+        # Whoever froze a module, and its auxiliary network, asks for no loss.
+        if passage.trains or any(p.requires_grad for p in auxiliary.parameters()):
+            outcomes[loss.key] = model.task.auxiliary_outcome(model, auxiliary, features, batch)
+    if module == plan.modules - 1:
+        # First, so that its losses keep the names that they have in plain training.
+        outcomes = {'': model.task.final_outcome(model, passage.carry.outputs, batch), **outcomes}
+    return _merged(outcomes)
+
+
+def _merged(outcomes: Mapping[str, Outcome]) -> Outcome:
+    """Merge the outcomes of one module; the first keeps its names, the others add their key."""
+    if len(outcomes) < 2:
+        return next(iter(outcomes.values()), Outcome())
+    (_, first), *others = outcomes.items()
+    losses: dict[str, Tensor] = dict(first.losses)
+    for key, outcome in others:
+        losses |= {f'{key}_{name}': value for name, value in outcome.losses.items()}
+    return Outcome(losses=losses, scores=first.scores, output=first.output)
