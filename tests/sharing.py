@@ -11,7 +11,8 @@ TESTS = Path(__file__).resolve().parent
 #: begin with them, so that only short tests are left to share out at the end.
 LONGEST = [TESTS / name for name in (
     'tools/test_main_job.py', 'tools/test_reproduce.py', 'test_existing_project.py',
-    'test_doctor.py', 'operators/test_stand_in.py', 'analysis/benchmark/test_tool.py')]
+    'console/test_doctor.py', 'operators/test_stand_in.py',
+    'lab/measure/benchmark/test_tool.py')]
 
 
 def spread(items: Sequence[Any], workers: int) -> list[Any]:

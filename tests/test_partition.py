@@ -6,7 +6,7 @@ import torch
 from mmpretrain.models.backbones import DistilledVisionTransformer, ResNet
 from networks import NETWORKS, Network, walk_resnet
 
-from auglocal_mm.partition import Tokens, feature_map, forward_layers, join, partition
+from auglocal_mm.partition import Tokens, feature_map, forward_units, join, partition
 
 SLIM = {'stem_channels': 8, 'base_channels': 8}
 VIT = NETWORKS['VisionTransformer'].cfg
@@ -80,7 +80,7 @@ def test_layers_state_their_shape_and_own_every_parameter_once(name):
     side = max(SIZES.get(name, (64,)))
     x = torch.randn(1, 3, side, side)
     for layer in layers:
-        y, _ = forward_layers([layer], backbone, x)
+        y, _ = forward_units([layer], backbone, x)
         seen, before = feature_map(y), feature_map(x)
         assert seen.shape[1] == layer.channels, layer.name
         assert seen.shape[2] == -(-before.shape[2] // layer.stride), layer.name

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from specs import resnet34, resnet_cifar
 
 from auglocal_mm.plan import (
-    LayerSpec,
+    UnitSpec,
     block_strides,
     downsampling_levels,
     even_modules,
@@ -91,8 +91,8 @@ def test_strides_pay_one_halving_a_block():
 
 
 def test_levels_count_halvings_where_widths_are_no_powers_of_two():
-    layers = [LayerSpec('stem', 32, 1), LayerSpec('a', 16, 1), LayerSpec('b', 24, 2),
-              LayerSpec('c', 96, 2), LayerSpec('d', 320, 1)]
+    layers = [UnitSpec('stem', 32, 1), UnitSpec('a', 16, 1), UnitSpec('b', 24, 2),
+              UnitSpec('c', 96, 2), UnitSpec('d', 320, 1)]
     assert downsampling_levels(layers) == (0, 0, 1, 2, 2)
 
 
@@ -142,7 +142,7 @@ def test_modules_are_runs_that_cover_all_units(data):
 
 
 def test_frozen_layers_get_no_auxiliary_and_do_not_count_in_the_pyramid():
-    layers = [LayerSpec(spec.name, spec.channels, spec.stride, trainable=index >= 6)
+    layers = [UnitSpec(spec.name, spec.channels, spec.stride, trainable=index >= 6)
               for index, spec in enumerate(resnet_cifar(32))]
     plan = AugLocal(depth=4, tau=1.0).plan(layers)
     assert not any(layer.auxiliary for layer in plan.layers[:6])
@@ -217,7 +217,7 @@ def test_all_faults_are_named_at_once():
 
 
 def test_settings_that_do_not_fit_the_backbone_are_refused():
-    with pytest.raises(ValueError, match='modules must be at most 16, one per layer, got 17'):
+    with pytest.raises(ValueError, match='modules must be at most 16, one per unit, got 17'):
         AugLocal(depth=3, modules=17).plan(resnet_cifar(32))
     with pytest.raises(ValueError, match='depth must be at most 15 .* got 16'):
         AugLocal(depth=16).plan(resnet_cifar(32))

@@ -74,7 +74,7 @@ def test_the_last_steps_of_an_uneven_run_are_scaled_as_mmengine_does():
 
 def test_another_wrapper_is_told_once_that_memory_is_not_saved(monkeypatch):
     said = []
-    monkeypatch.setattr('auglocal_mm.models.local_classifier.print_log',
+    monkeypatch.setattr('auglocal_mm.models.local_training.print_log',
                         lambda message, **_: said.append(message))
     model = classifier(auglocal()).train()
     wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))

@@ -230,7 +230,7 @@ def test_metrics_hold_the_latest_step_only(kind, frozen_stages):
     data = batch()
     for sample in data['data_samples']:
         sample.set_gt_score(torch.full((4,), 0.25))  # as after Mixup
-    metrics.accuracies = {name: torch.tensor(50.0) for name in metrics.names}
+    metrics.scores = {'accuracy': {name: torch.tensor(50.0) for name in metrics.names}}
     metrics.losses = dict(metrics.accuracies)
     model.train_step(data, wrapper)
     assert not metrics.accuracies

@@ -2,7 +2,7 @@
 import pytest
 from specs import resnet_cifar
 
-from auglocal_mm.plan import LayerSpec
+from auglocal_mm.plan import UnitSpec
 from auglocal_mm.rules import DGL, AugLocal
 
 
@@ -72,8 +72,8 @@ def test_sequential_networks_copy_what_follows():
 
 def test_width_scales_channels_to_what_a_block_can_have():
     assert networks(width=0.5)['stem'].blocks[-1].channels == 32
-    layers = [LayerSpec('stem', 32, 1), *(
-        LayerSpec(f'b{i}', 160, 1, granularity=16) for i in range(5))]
+    layers = [UnitSpec('stem', 32, 1), *(
+        UnitSpec(f'b{i}', 160, 1, granularity=16) for i in range(5))]
     plan = AugLocal(depth=2, width=0.45).plan(layers)
     assert plan.layers[1].auxiliary.blocks[0].channels == 64  # 72 is no multiple of 16
 
@@ -88,7 +88,7 @@ def test_a_second_loss_has_weights_linear_in_depth():
 
 
 def test_vgg_heads_have_512_hidden_neurons():
-    layers = [LayerSpec(f'conv{i}', 64 << i // 2, 1, symbol='C3') for i in range(6)]
+    layers = [UnitSpec(f'conv{i}', 64 << i // 2, 1, symbol='C3') for i in range(6)]
     plan = AugLocal(depth=3, head='mlp', init='pytorch', modules=6).plan(layers)
     assert plan.layers[0].auxiliary.notation(1000) == '128C3-256C3-AP-512FC-512FC-1000FC'
     assert plan.layers[0].auxiliary.init == 'pytorch'
@@ -96,7 +96,7 @@ def test_vgg_heads_have_512_hidden_neurons():
 
 def test_vgg_networks_pool_once_at_each_change_of_channels():
     """Section 4: from 64 to 512 channels is one change, and one max pooling."""
-    layers = [LayerSpec(f'c{i}', width, 1, symbol='C3', halves_with_width=True)
+    layers = [UnitSpec(f'c{i}', width, 1, symbol='C3', halves_with_width=True)
               for i, width in enumerate((64, 64, 128, 128, 256, 256, 512, 512, 512, 512))]
     plan = AugLocal(depth=4, tau=0.0, modules=10).plan(layers)
     assert plan.layers[0].auxiliary.notation(10) == '128C3-512C3-512C3-AP-10FC'
@@ -104,13 +104,13 @@ def test_vgg_networks_pool_once_at_each_change_of_channels():
 
 
 def test_networks_of_one_width_halve_where_their_units_do():
-    layers = [LayerSpec(f'c{i}', 8, stride) for i, stride in enumerate((1, 2, 1, 2, 1))]
+    layers = [UnitSpec(f'c{i}', 8, stride) for i, stride in enumerate((1, 2, 1, 2, 1))]
     plan = AugLocal(depth=3, tau=0.0, modules=5).plan(layers)
     assert plan.layers[0].auxiliary.strides == (2, 2)
 
 
 def test_convolutions_need_no_block_to_be_like():
-    layers = [LayerSpec(f'c{i}', 8, 1, repeatable=False) for i in range(4)]
+    layers = [UnitSpec(f'c{i}', 8, 1, repeatable=False) for i in range(4)]
     plan = AugLocal(depth=2, selection='repetitive', block='conv3x3', width=1.5).plan(layers)
     assert plan.layers[0].auxiliary.notation(10) == 'AP-12C3-AP-10FC'
 

@@ -1,7 +1,7 @@
 """Real ranks: the cause is the last line, and no rank outlives its launcher.
 
 Ranks here are small scripts that import nothing large. With training, and slower:
-``pytest tests/ranks -m slow``.
+``pytest tests/console/ranks -m slow``.
 """
 import json
 import os
@@ -44,7 +44,7 @@ def folder(tmp_path):
 
 
 def words(how):
-    return ['auglocal_mm/ranks/__main__.py', '--nnodes=1', '--master_addr=127.0.0.1',
+    return ['auglocal_mm/console/ranks/__main__.py', '--nnodes=1', '--master_addr=127.0.0.1',
             f'--master_port={free_port()}', '--nproc_per_node=2', 'rank.py', how]
 
 

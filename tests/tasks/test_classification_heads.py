@@ -247,4 +247,5 @@ def test_labels_are_packed_once_and_change_no_loss():
     for step in steps:
         expected = model.head._get_loss(step.logits, data['data_samples'])
         assert torch.equal(step.losses['loss'], expected['loss'])
-        assert step.labels is steps[0].labels
+    targets = model.task.batch(model, data['inputs'], data['data_samples'])
+    assert targets.packed_samples[0].gt_label is targets.labels
