@@ -22,7 +22,7 @@ def plan(path):
 
 @cache
 def specs(config):
-    """Shapes of a backbone's local layers, counted once for each config, given as text."""
+    """Shapes of a backbone's units, counted once for each config, given as text."""
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         backbone = MODELS.build(literal_eval(config))
     return [layer.spec(backbone) for layer in partition(backbone)]

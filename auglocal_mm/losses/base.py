@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class FeatureLoss(nn.Module, ABC):
-    """A loss on a local layer's features, possibly with trainable parts of its own.
+    """A loss on a unit's features, possibly with trainable parts of its own.
 
     Attributes:
         target: What it compares the features with: ``'images'`` [B, 3, H, W] as the

@@ -21,7 +21,7 @@ class ReconstructionLoss(FeatureLoss):
     convolution to the image's channels, sigmoid.
 
     Args:
-        channels: Channels C of the local layer's features.
+        channels: Channels C of the unit's features.
         mean, std: The data preprocessor's, in pixel values 0 … 255; they serve to
             undo the normalisation.
     """

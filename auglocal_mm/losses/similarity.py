@@ -21,7 +21,7 @@ class SimilarityMatchingLoss(FeatureLoss):
     labels' scores. Section 4 of the appendix.
 
     Args:
-        channels: Channels C of the local layer's features.
+        channels: Channels C of the unit's features.
         mean, std: Not used.
     """
 

@@ -1,4 +1,4 @@
-"""ConvNeXt-T on ImageNet by AugLocal, d = 3, 19 local layers isolated: 32 GPUs x 128 images.
+"""ConvNeXt-T on ImageNet by AugLocal, d = 3, 19 units isolated: 32 GPUs x 128 images.
 
     tools/dist_train.sh configs/auglocal/convnext-tiny_imagenet.py 32
 

@@ -1,4 +1,4 @@
-"""DeiT-Small on ImageNet by AugLocal, d = 3, 13 local layers isolated: 4 GPUs x 256 images.
+"""DeiT-Small on ImageNet by AugLocal, d = 3, 13 units isolated: 4 GPUs x 256 images.
 
     tools/dist_train.sh configs/auglocal/deit-small_imagenet.py 4
 

@@ -3,7 +3,7 @@
     tools/train.py configs/infopro/vgg19_svhn.py
 
 The paper gives the weights of InfoPro's losses only for ResNet-32 and ResNet-110. VGG19 has 16
-local layers, like ResNet-32, and uses the weights of that network: this project's choice.
+units, like ResNet-32, and uses the weights of that network: this project's choice.
 
 Expected: no published figure available.
 Not yet run at this length by this project.

@@ -16,7 +16,7 @@ from .settings import check_backbone
 class MobileNetV2CIFAR(MobileNetV2):
     """MobileNetV2 whose stem and second stage keep the resolution.
 
-    Images [B, 3, H, W] give [B, 1280, H/8, W/8]; 19 local layers.
+    Images [B, 3, H, W] give [B, 1280, H/8, W/8]; 19 units.
 
     Args:
         **kwargs: As for mmpretrain's ``MobileNetV2``.
@@ -37,7 +37,7 @@ class MobileNetV2CIFAR(MobileNetV2):
 class EfficientNetCIFAR(EfficientNet):
     """EfficientNet whose stem keeps the resolution.
 
-    Images [B, 3, H, W] give [B, 1280, H/16, W/16] for B0; 17 local layers.
+    Images [B, 3, H, W] give [B, 1280, H/16, W/16] for B0; 17 units.
 
     Args:
         **kwargs: As for mmpretrain's ``EfficientNet``.
@@ -57,7 +57,7 @@ class EfficientNetCIFAR(EfficientNet):
 class RegNetCIFAR(RegNet):
     """RegNet whose stem and first two stages keep the resolution.
 
-    Images [B, 3, H, W] give [B, 384, H/4, W/4] for ``regnetx_400mf``; 23 local layers.
+    Images [B, 3, H, W] give [B, 384, H/4, W/4] for ``regnetx_400mf``; 23 units.
 
     Args:
         arch: As for mmpretrain's ``RegNet``.

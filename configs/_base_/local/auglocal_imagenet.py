@@ -1,7 +1,7 @@
 """AugLocal as in the paper's ImageNet run of ResNet-34, for any config of that network.
 
 Four blocks and a classifier, all 17 layers isolated, no pyramid. For another
-backbone set `modules` to its number of local layers, or `None` for all but the
+backbone set `modules` to its number of units, or `None` for all but the
 last ones. Add this file to `_base_`, then make the model local:
 
     model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})

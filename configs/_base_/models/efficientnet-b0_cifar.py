@@ -1,4 +1,4 @@
-"""EfficientNet-B0 for CIFAR: 17 local layers."""
+"""EfficientNet-B0 for CIFAR: 17 units."""
 model = dict(
     type='ImageClassifier',
     backbone=dict(type='auglocal_mm.EfficientNetCIFAR', arch='b0'),

@@ -1,4 +1,4 @@
-"""MobileNetV2 for CIFAR: 19 local layers."""
+"""MobileNetV2 for CIFAR: 19 units."""
 model = dict(
     type='ImageClassifier',
     backbone=dict(type='auglocal_mm.MobileNetV2CIFAR'),

@@ -1,4 +1,4 @@
-"""RegNetX-400MF for CIFAR: 23 local layers."""
+"""RegNetX-400MF for CIFAR: 23 units."""
 model = dict(
     type='ImageClassifier',
     backbone=dict(type='auglocal_mm.RegNetCIFAR', arch='regnetx_400mf'),

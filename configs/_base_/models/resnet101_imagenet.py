@@ -1,4 +1,4 @@
-"""ResNet-101 for ImageNet: mmpretrain's own, 34 local layers."""
+"""ResNet-101 for ImageNet: mmpretrain's own, 34 units."""
 model = dict(
     type='ImageClassifier',
     # As for ResNet-34: the paper starts every norm at 1.

@@ -1,4 +1,4 @@
-"""ResNet-110 for CIFAR: 55 local layers; convolutions start normal, linear layers as in PyTorch."""
+"""ResNet-110 for CIFAR: 55 units; convolutions start normal, linear layers as in PyTorch."""
 model = dict(
     type='ImageClassifier',
     backbone=dict(type='auglocal_mm.ResNetCIFAR', depth=110),

@@ -1,4 +1,4 @@
-"""ResNet-32 for CIFAR: 16 local layers; convolutions start normal, linear layers as in PyTorch."""
+"""ResNet-32 for CIFAR: 16 units; convolutions start normal, linear layers as in PyTorch."""
 model = dict(
     type='ImageClassifier',
     backbone=dict(type='auglocal_mm.ResNetCIFAR', depth=32),

@@ -1,4 +1,4 @@
-"""ResNet-34 for ImageNet: mmpretrain's own, 17 local layers."""
+"""ResNet-34 for ImageNet: mmpretrain's own, 17 units."""
 model = dict(
     type='ImageClassifier',
     # The paper starts every norm at 1; mmpretrain would start the last one of

@@ -1,4 +1,4 @@
-"""VGG13 with batch norm for ImageNet: mmpretrain's own, 10 local layers.
+"""VGG13 with batch norm for ImageNet: mmpretrain's own, 10 units.
 
 Its three linear layers belong to the backbone, so the head has none.
 """

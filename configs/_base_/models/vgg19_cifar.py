@@ -1,4 +1,4 @@
-"""VGG19 with batch norm for CIFAR: 16 local layers, global pooling and a linear classifier."""
+"""VGG19 with batch norm for CIFAR: 16 units, global pooling and a linear classifier."""
 model = dict(
     type='ImageClassifier',
     backbone=dict(type='VGG', depth=19, norm_cfg=dict(type='BN')),
