@@ -74,6 +74,7 @@ def _(layer: plan.GlobalPooling, channels: int, context: BuildContext) -> tuple[
 
 @build_layer.register
 def _(layer: plan.HalvingPooling, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    # ceil_mode: a map with a single row or column stays one.
     return nn.AvgPool2d(2, ceil_mode=True), channels
 
 

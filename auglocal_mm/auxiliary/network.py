@@ -58,6 +58,7 @@ class AuxiliaryNetwork(BaseModule):
         Raises:
             ValueError: A training batch of one image meets a BatchNorm1d.
         """
+        # BatchNorm1d itself would say "Expected more than 1 value per channel".
         if self.training and self.plan.norms_vectors and _batch_size(x) == 1:
             raise ValueError(
                 'the BatchNorm1d before an auxiliary classifier needs at least 2 images per '
@@ -80,6 +81,7 @@ class AuxiliaryNetwork(BaseModule):
             A loss dict and the output, both with graph.
         """
         output = self(x)
+        # mmengine adds up every entry whose name holds `loss`; an accuracy must not be scaled.
         losses = {name: value * self.plan.weight if 'loss' in name else value
                   for name, value in end_losses(output).items()}
         if self.second is not None and self.plan.second is not None:

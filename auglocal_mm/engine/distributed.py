@@ -44,6 +44,7 @@ class LocalDistributedDataParallel(nn.Module):
         super().__init__()
         self.module = module
         with torch.no_grad():
+            # Ranks may have been seeded differently; from here on they are equal.
             for tensor in [*module.parameters(), *module.buffers()]:
                 dist.broadcast(tensor, src=0)
         module.listeners.add(GradientAverage(module))
@@ -155,6 +156,7 @@ class GradientAverage(Listener):
         gradients.sort(key=lambda gradient: str(gradient.dtype))
         for _, group in groupby(gradients, key=lambda gradient: gradient.dtype):
             members = list(group)
+            # One message per module and dtype; many small ones would wait for each other.
             flat = torch.cat([gradient.flatten() for gradient in members])
             work = dist.all_reduce(flat, async_op=True)
             self._buckets.append(_Bucket(work, flat, members))

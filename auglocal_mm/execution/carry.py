@@ -126,6 +126,7 @@ def flat(tensor: Tensor) -> Tensor:
 
 def _is_dense(tensor: Tensor) -> bool:
     """Tell whether the elements fill a stretch of memory, in whichever order of dimensions."""
+    # From the innermost dimension outwards, each stride is the product of the sizes inside it.
     expected = 1
     for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
         if size != 1:

@@ -58,6 +58,7 @@ def immediate_step(model: LocalModel, inputs: Any, data_samples: Any,
         if not step.losses:
             continue
         loss, module_log = model.parse_losses(step.losses)
+        # Each module overwrites it, so the last one's stay: those of plain training.
         log_vars = {name: value.detach() for name, value in module_log.items()}
         trains = loss.requires_grad  # not so under a frozen head, whose loss is logged all the same
         if trains:
@@ -67,6 +68,7 @@ def immediate_step(model: LocalModel, inputs: Any, data_samples: Any,
             scores=step.scores, trained=step.trained if trains else range(0)))
     listeners.end_step()
     optim_wrapper.finish_step()
+    # The name holds `loss`, but mmengine no longer adds up what a train_step returns.
     if model.chain.plan.modules > 1:
         log_vars['local_loss'] = model.local_metrics.total_loss()
     return log_vars

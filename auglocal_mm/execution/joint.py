@@ -44,6 +44,7 @@ def joint_losses(model: LocalModel, inputs: Any, data_samples: Any,
             trained=range(0)))
         if loss.requires_grad:
             watched.append((name, loss))
+        # The model's own losses keep their names and are logged one by one, as in plain training.
         if step.module == plan.modules - 1:
             losses = dict(step.losses)
         else:

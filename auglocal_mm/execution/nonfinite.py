@@ -57,6 +57,7 @@ class LossWatch:
             flag: Its flag, if ranks have added theirs up already.
         """
         loss = loss.detach()
+        # 0 stays 0, while nan and inf become nan; nothing waits for the device.
         flag = loss * 0 if flag is None else flag
         self.flag = flag if self.flag is None else self.flag + flag
         self._seen.append(_Seen(current_iteration(), name, loss))
@@ -122,6 +123,7 @@ def check_joint(losses: Sequence[tuple[str, Tensor]]) -> None:
     """
     if not losses or not torch.is_grad_enabled() or _scales(losses[0][1].device.type):
         return
+    # Stacked, so that ranks exchange one message.
     values = torch.stack([loss.detach() for _, loss in losses])
     flags = values * 0
     if DistributedDataParallel._get_active_ddp_module() is not None:
@@ -139,6 +141,7 @@ def check_joint(losses: Sequence[tuple[str, Tensor]]) -> None:
 def _scales(device_type: str) -> bool:
     if not torch.is_autocast_enabled(device_type):
         return False
+    # With float16 an overflow is the scaler's daily work, not a fault.
     return torch.get_autocast_dtype(device_type) is torch.float16
 
 

@@ -45,6 +45,7 @@ def local_steps(model: LocalModel, carry: Carry, batch: Any, *, modules: range |
             outcome = _outcome(model, module, passage, batch)
         if first is None and passage.trains:
             first = module
+        # Nothing but the yielded step and the carry may hold the graph: the caller frees it.
         carry = passage.carry
         del passage
         yield LocalStep(module=module, losses=outcome.losses, scores=outcome.scores,

@@ -76,6 +76,7 @@ class Trainability:
         if flags == self._flags and id(partner) == self.partner:
             return False
         before, known = self._flags, trained()
+        # In the first step, or after train() found other parameters, nothing can be compared.
         if len(before) != len(flags):
             before = flags
         if not any(flags):
@@ -123,6 +124,8 @@ def follow_data_parallel(model: Any) -> None:
     def averaged() -> set[int]:
         if model.trainability.partner != id(wrapper):
             now = {id(p) for p in model.parameters() if p.requires_grad}
+            # The wrapper does not list its parameters; a model with more than it counted has
+            # been unfrozen since.
             held = wrapper._get_ddp_logging_data().get('num_parameter_tensors', len(now))
             model.trainability.averaged = now if len(now) <= held else set()
         return model.trainability.averaged

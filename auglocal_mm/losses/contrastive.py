@@ -32,6 +32,7 @@ class SupervisedContrastiveLoss(nn.Module):
     def _loss(self, unit: Tensor, labels: Tensor) -> Tensor:
         itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
         similar = (labels[:, None] == labels[None]) & ~itself
+        # An image is no partner of its own: exp(−∞) takes it out of the softmax.
         logits = (unit @ unit.T / self.temperature).masked_fill(itself, float('-inf'))
         # Where nothing is similar, the sum below is 0 and so is its gradient.
         log_share = logits.log_softmax(dim=1).masked_fill(~similar, 0) if len(labels) > 1 else (

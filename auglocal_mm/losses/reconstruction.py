@@ -37,11 +37,13 @@ class ReconstructionLoss(FeatureLoss):
         self.std: Tensor
         for name, values in (('mean', mean), ('std', std)):
             pixels = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
+            # Not saved: it is a setting, and a checkpoint of another normalisation must load.
             self.register_buffer(name, pixels, persistent=False)
 
     def forward(self, features: Tensor, images: Tensor) -> Tensor:
         """Map features [B, C, h, w] and normalised images [B, 3, H, W] to the loss, a scalar."""
         features = F.interpolate(features, images.shape[-2:], mode='bilinear', align_corners=True)
+        # The clamp takes back rounding: binary cross entropy refuses targets beyond 0 and 1.
         target = ((images * self.std + self.mean) / 255).clamp(0, 1)
         # Sigmoid and binary cross entropy in one, which autocast allows.
         return F.binary_cross_entropy_with_logits(self.decoder(features).to(target.dtype), target)

@@ -44,4 +44,5 @@ class SimilarityMatchingLoss(FeatureLoss):
 def similarity_matrix(vectors: Tensor) -> Tensor:
     """Compute the cosine similarity of every pair of centred vectors: [B, C] -> [B, B]."""
     centred = F.normalize(vectors - vectors.mean(dim=1, keepdim=True), dim=1)
+    # Rounding can carry a cosine past 1; the paper's code clamps it as well.
     return (centred @ centred.T).clamp(-1, 1)

@@ -23,6 +23,7 @@ class HiddenAuxiliary(nn.Module):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
+        # This assignment is the only sign that a tool gives before it counts or traces.
         if name == 'forward':
             self._show_or_hide()
 

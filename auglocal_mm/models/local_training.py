@@ -82,6 +82,7 @@ class LocalTraining(HiddenAuxiliary):
         self.auxiliary = self._build_auxiliaries()
         self.local_metrics = LocalMetrics(plan.module_names)
         self.listeners = Listeners()
+        # After the auxiliary networks, whose parameters count as well.
         self.trainability = Trainability(
             name for name, parameter in self.named_parameters() if not parameter.requires_grad)
         self._owners = ParameterOwners()
@@ -96,6 +97,7 @@ class LocalTraining(HiddenAuxiliary):
         mean, std = image_statistics(self.data_preprocessor, self.backbone)
         context = BuildContext(self.backbone, {unit.name: unit for unit in self.chain.units},
                                getattr(self.task, 'num_classes', 0), mean, std)
+        # Rules bound each setting; together they can still ask for more than any machine has.
         own = sum(parameter.numel() for parameter in self.backbone.parameters())
         with WeightLimit('the auxiliary networks', values=max(MAX_VALUES, 20 * own),
                          remedy='depth, width or kernel_size in model.local'):
@@ -194,7 +196,7 @@ class LocalTraining(HiddenAuxiliary):
                 parameter that was unfrozen.
             NonFiniteError: A loss or gradient is not finite; no weight was changed.
         """
-        self._trained = True
+        self._trained = True  # from here on, no tool may hide the auxiliary networks
         if follow_optimizer(self, optim_wrapper.optimizer):
             self._require_all_parameters_owned()
         if not isinstance(optim_wrapper, LocalOptimizer):

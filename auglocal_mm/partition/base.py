@@ -81,6 +81,7 @@ class Unit:
     def parameters(self, backbone: nn.Module) -> list[nn.Parameter]:
         """Return the unit's parameters in `backbone`."""
         found: list[nn.Parameter] = []
+        # A path may also name a parameter itself: a class token, a position embedding.
         for path in self.paths:
             owner, _, name = path.rpartition('.')
             part = getattr(backbone.get_submodule(owner), name)
@@ -176,6 +177,7 @@ def require_forward(backbone: nn.Module, *known: type[nn.Module]) -> None:
     Raises:
         TypeError: The subclass has its own forward pass.
     """
+    # A subclass inherits the registration of its base, but perhaps not its forward pass.
     if type(backbone).forward not in [cls.forward for cls in known]:
         raise unsupported(backbone)
 

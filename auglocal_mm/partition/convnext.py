@@ -76,6 +76,7 @@ def _partition_convnext(backbone: ConvNeXt) -> tuple[Unit, ...]:
     for index, stage in enumerate(backbone.stages):
         for number, _ in enumerate(stage):
             path = f'stages.{index}.{number}'
+            # A downsampling layer alone has no nonlinearity, so it joins the block after it.
             applied = (f'downsample_layers.{index}', path) if index and not number else (path,)
             emits = number == len(stage) - 1 and index in backbone.out_indices
             channels = backbone.channels[index]

@@ -22,9 +22,10 @@ def fresh_like(module: Module) -> Module:
         if callable(reset := getattr(part, 'reset_parameters', None)):
             reset()
         if isinstance(part, BaseModule):
-            part._is_init = False
+            part._is_init = False  # or mmengine would skip it in init_weights
         if hasattr(part, 'with_cp'):
             part.with_cp = False
+        # By name: mmcv and timm each have a class of this name.
         if type(part).__name__ == 'DropPath':
             part.drop_prob = 0.0
     return twin.requires_grad_(True)

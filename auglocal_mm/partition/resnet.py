@@ -54,6 +54,7 @@ def _partition_resnet(backbone: ResNet) -> tuple[Unit, ...]:
     require_forward(backbone, ResNet, ResNet_CIFAR)
     granularity = backbone.expansion
     if hasattr(backbone, 'width_per_group') and backbone.groups > 1:  # ResNeXt
+        # Its blocks split their channels into groups whose width follows from the base.
         granularity *= backbone.base_channels
     return _layers(backbone, [ResNetBlock(dilation) for dilation in backbone.dilations],
                    [granularity] * len(backbone.res_layers))
@@ -91,6 +92,7 @@ def _stem(backbone: ResNet) -> Unit:
     else:
         owners = ('conv1', backbone.norm1_name)
         paths, stride = (*owners, 'relu'), backbone.conv1.stride[0]
+    # ResNet_CIFAR has a forward pass of its own, without the pooling.
     if type(backbone).forward is ResNet.forward:
         paths, stride = (*paths, 'maxpool'), stride * backbone.maxpool.stride
     return Unit('stem', backbone.stem_channels, stride, owners, InOrder(paths))

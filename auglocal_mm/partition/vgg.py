@@ -23,6 +23,7 @@ class VGGBlock:
             in_channels, out_channels, like.conv.kernel_size, padding=like.conv.padding,
             dilation=like.conv.dilation, bias=like.conv.bias is not None,
             conv_cfg=like.conv_cfg, norm_cfg=like.norm_cfg, act_cfg=like.act_cfg)
+        # ceil_mode: a map with a single row or column stays one.
         return conv if stride == 1 else nn.Sequential(nn.MaxPool2d(2, ceil_mode=True), conv)
 
 
@@ -42,6 +43,7 @@ def _partition_vgg(backbone: VGG) -> tuple[Unit, ...]:
             applied = tuple(f'{backbone.module_name}.{part}' for part in range(index, following))
             outputs = [as_it_is] if following == end and stage in backbone.out_indices else []
             last = following == end and stage == len(backbone.range_sub_modules) - 1
+            # With classes, the backbone itself flattens and classifies; that belongs to its end.
             head = last and backbone.num_classes > 0
             units.append(Unit(
                 name=path, channels=features[index].out_channels,

@@ -96,6 +96,7 @@ class LocalPlan:
     spans: tuple[ModulePlan, ...]
 
     def __post_init__(self) -> None:
+        # Checked here, because a plan may come from a rule of somebody else's.
         bounds = [(span.start, span.stop) for span in self.spans]
         covers = bool(bounds) and bounds[0][0] == 0 and bounds[-1][1] == len(self.shapes)
         in_order = all(a[0] < b[0] <= a[1] < b[1] for a, b in pairwise(bounds))
@@ -155,6 +156,7 @@ class LocalPlan:
 
     def owned(self, module: int) -> range:
         """Return the units that a module trains last: after it, their gradients are final."""
+        # Of a unit that two modules share, the later one has the last word.
         last = module == self.modules - 1
         span = self.spans[module]
         return range(span.start, span.stop if last else self.spans[module + 1].start)
@@ -225,13 +227,14 @@ def losses_at(unit: int, name: str,
     several = [auxiliaries] if isinstance(auxiliaries, AuxiliaryPlan) else auxiliaries
     first = tuple(LocalLoss(unit=unit, auxiliary=auxiliary, key=auxiliary_key(name))
                   for auxiliary in several)
+    # The first keeps the plain key, which checkpoints of plans with one network per unit have.
     return (*first[:1], *(replace(loss, key=f'{loss.key}__{number}')
                           for number, loss in enumerate(first[1:], start=2)))
 
 
 def auxiliary_key(name: str) -> str:
     """Return the key of a unit's auxiliary network in ``model.auxiliary`` (without dots)."""
-    return name.replace('.', '_')
+    return name.replace('.', '_')  # torch forbids dots in the names of modules
 
 
 def _described(auxiliary: AuxiliaryPlan, classes: int | None) -> str:

@@ -13,6 +13,7 @@ def isolated_modules(units: int, blocks: int) -> tuple[int, ...]:
 
 def even_modules(units: int, modules: int) -> tuple[int, ...]:
     """Return the module of each unit: K runs, lengths differing by at most 1, longer last."""
+    # Longer runs come last: features are smaller there, so an additional unit costs less memory.
     bounds = [index * units // modules for index in range(modules + 1)]
     return tuple(module for module in range(modules)
                  for _ in range(bounds[module], bounds[module + 1]))

@@ -24,6 +24,8 @@ def uniform_selection(unit: int, blocks: int, units: int) -> tuple[int, ...]:
     later = units - 1 - unit
     if blocks >= later:
         return tuple(range(unit + 1, units))
+    # Python's round takes halves to even, as the paper's code does. Rounding them up would
+    # change 12 of the 48 networks of a ResNet-110.
     return tuple(round(unit + later * j / blocks) for j in range(1, blocks + 1))
 
 
@@ -44,7 +46,7 @@ def pyramidal_blocks(blocks: int, tau: float, modules: int) -> tuple[int, ...]:
         tau: Pyramidal coefficient τ in [0, 1]; 0 keeps b everywhere.
         modules: Number K of modules, including the last, which has no auxiliary network.
     """
-    if modules <= 2:
+    if modules <= 2:  # K − 2 = 0
         return (blocks,) * (modules - 1)
     counts = []
     for index in range(modules - 1):
@@ -63,6 +65,7 @@ def downsampling_levels(units: Sequence[UnitSpec]) -> tuple[int, ...]:
     first = units[0].channels
     ratios = [unit.channels // first for unit in units]
     grows = any(ratio > 1 for ratio in ratios) or not any(unit.stride > 1 for unit in units)
+    # The ratios must be powers of two all along: MobileNetV2 and RegNet widen without halving.
     if grows and all(ratio * first == unit.channels and ratio & (ratio - 1) == 0
                      for ratio, unit in zip(ratios, units, strict=True)):
         return tuple(ratio.bit_length() - 1 for ratio in ratios)
@@ -86,6 +89,8 @@ def block_strides(unit: int, chosen: Sequence[int], levels: Sequence[int]) -> tu
     """
     owed, level, strides = 0, levels[unit], []
     for index in chosen:
+        # A halving that no block makes yet is owed to the next one, because a block of stride 4
+        # would skip most positions.
         owed += levels[index] - level
         level = levels[index]
         stride = 2 if owed >= 1 else 1

@@ -15,6 +15,6 @@ def linear_weights(ends: Sequence[float], count: int) -> tuple[float, ...]:
         count: Number of auxiliary networks, K − 1.
     """
     first, last = ends
-    if count == 1:
+    if count == 1:  # K − 2 = 0
         return (first,)
     return tuple(first + (last - first) * index / (count - 1) for index in range(count))

@@ -186,6 +186,7 @@ class AugLocal(LocalRule):
                           source.symbol) for number in range(count)]
         select = uniform_selection if selection == 'uniform' else sequential_selection
         chosen = select(unit, count, len(units))
+        # VGG's networks pool once at each change of channels, as the paper's appendix prints them.
         if units[unit].halves_with_width:
             widths = [units[index].channels for index in (unit, *chosen)]
             strides = tuple(1 + (a != b) for a, b in zip(widths, widths[1:], strict=False))
@@ -212,6 +213,7 @@ class AugLocal(LocalRule):
               pooling: OwnPooling | GlobalPooling) -> tuple[AuxiliaryLayer, ...]:
         if self.head == 'mlp':
             return (FlatPooling(MLP), Linear(MLP), Linear(MLP), Classifier())
+        # The quirk of the paper's CIFAR code; its ImageNet code has no such norm.
         norm = [BatchNorm()] if self.batch_norm_before_fc and count <= 1 else []
         return (pooling, *norm, Classifier())
 

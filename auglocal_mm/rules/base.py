@@ -29,6 +29,7 @@ class LocalRule(ABC):
             ValueError: A setting of the rule does not fit the backbone.
         """
         modules = self.assign_modules(len(units))
+        # The last module learns by the model's own loss and needs no network.
         ends = [unit for unit in range(len(units) - 1) if modules[unit] != modules[unit + 1]]
         taught = [end for end in ends if any(
             unit.trainable for unit, module in zip(units, modules, strict=True)

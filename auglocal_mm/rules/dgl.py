@@ -65,6 +65,7 @@ def dgl_layers(channels: int, depth: int = 6, kernel_size: int = 1,
                width: float = 1.0) -> tuple[AuxiliaryLayer, ...]:
     """Return DGL's auxiliary network for features of `channels` channels."""
     linears = min(2, depth - 2)
+    # At least one convolution stays; the classifier itself counts as a layer.
     hidden = scaled(channels, width)
     return (QuarterPooling(), *[Conv(hidden, kernel_size)] * (depth - 1 - linears),
             FixedPooling(2, 2), *[Linear(4 * hidden, bias=False)] * linears, Classifier())

@@ -88,6 +88,7 @@ class InfoPro(LocalRule):
 
     def _network(self, unit: UnitSpec,
                  units: Sequence[UnitSpec]) -> tuple[AuxiliaryLayer, ...]:
+        # As printed for ResNets: 32, 64 and 64 channels, the last without stride.
         widens = unit.stage < units[-1].stage
         channels = scaled(unit.channels * (2 if widens else 1), self.width)
         return (Conv(channels, self.kernel_size, stride=2 if widens else 1),

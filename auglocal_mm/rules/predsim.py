@@ -76,6 +76,7 @@ class PredSim(LocalRule):
         plans = []
         for unit, weight, second in zip(taught, weights, seconds, strict=True):
             channels = units[unit].channels
+            # Without a convolution nothing can change the channels.
             hidden = scaled(channels, self.width) if self.depth > 1 else channels
             plans.append(AuxiliaryPlan(
                 (*[Conv(hidden, self.kernel_size)] * (self.depth - 1), pooling_to_fit(hidden),
