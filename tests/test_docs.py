@@ -1,13 +1,16 @@
 """The worked examples of docs/ and of configs/README.md run as they are."""
+import copy
 import importlib
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.config import Config
-from small import KeepGradients, auglocal, batch, classifier
+from mmengine.registry import HOOKS, DefaultScope
+from small import CLASSES, KeepGradients, auglocal, batch, classifier, gradients
 
 import auglocal_mm
 from auglocal_mm import AugLocalOptimWrapper, LocalImageClassifier
@@ -31,7 +34,7 @@ def examples(page):
 @pytest.fixture
 def my_project(tmp_path, monkeypatch):
     """The package that the pages have a reader write."""
-    for page in ('rules.md', 'backbones.md'):
+    for page in ('rules.md', 'backbones.md', 'extending.md'):
         for name, block in examples(page).items():
             if isinstance(name, str):
                 path = tmp_path / name
@@ -41,7 +44,9 @@ def my_project(tmp_path, monkeypatch):
     yield tmp_path / 'my_project'
     for name in [name for name in sys.modules if name.startswith('my_project')]:
         del sys.modules[name]
-    LOCAL_RULES.module_dict.pop('WideConvolution', None)
+    for rule in ('WideConvolution', 'Pairs'):
+        LOCAL_RULES.module_dict.pop(rule, None)
+    HOOKS.module_dict.pop('GradientNormHook', None)
     LOCAL_LOSSES.module_dict.pop('smoothness', None)
 
 
@@ -90,6 +95,54 @@ def test_a_plain_sequential(capsys):
     assert isinstance(model, LocalImageClassifier) and model.plan.modules == 3
     assert '3 units in 3 local modules' in capsys.readouterr().out
     train(model)
+
+
+def test_a_listener_of_ones_own(my_project):
+    module = importlib.import_module('my_project.gradient_norms')
+    model, hook = classifier(auglocal(3)), module.GradientNormHook()
+    said = []
+    hook.before_train(SimpleNamespace(model=model))
+    train(model)
+    hook.after_train_epoch(SimpleNamespace(logger=SimpleNamespace(info=said.append)))
+    assert len(hook.listener.norms) == model.plan.modules
+    largest = max(hook.listener.norms.values())
+    assert f'largest gradient: {largest:.3g} in local module' in said[0]
+
+
+def test_modules_run_by_hand():
+    by_hand, _ = (block for name, block in examples('extending.md').items()
+                  if isinstance(name, int))
+    names: dict = {}
+    exec(by_hand, names)
+    model = classifier(auglocal(2)).train()
+    twin, data = copy.deepcopy(model), batch()
+    names['train_in_two_parts'](model, **data)
+    optimizer = KeepGradients(twin)
+    twin.train_step(data, AugLocalOptimWrapper(optimizer))
+    assert all(torch.equal(value, optimizer.seen[0][name])
+               for name, value in gradients(model).items())
+
+
+def test_modules_that_overlap(my_project):
+    importlib.import_module('my_project.pairs')
+    model = classifier({'type': 'Pairs', 'depth': 2})
+    assert [(span.start, span.stop) for span in model.plan.spans] == [
+        (unit, unit + 2) for unit in range(9)]
+    train(model)
+
+
+def test_a_model_of_ones_own():
+    _, own = (block for name, block in examples('extending.md').items() if isinstance(name, int))
+    names: dict = {}
+    exec(own, names)
+    model = classifier(auglocal(3))
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        mine = names['MyClassifier'](
+            auglocal(3), backbone=model.backbone, neck={'type': 'GlobalAveragePooling'},
+            head={'type': 'LinearClsHead', 'num_classes': CLASSES, 'in_channels': 16},
+            data_preprocessor={'type': 'ClsDataPreprocessor', 'num_classes': CLASSES})
+    train(mine)
+    assert mine.state_dict().keys() == model.state_dict().keys()
 
 
 def test_the_transformers_config_builds():
