@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from auglocal_mm.losses import FeatureLoss, SupervisedContrastiveLoss
 from auglocal_mm.partition import Features, Tokens, feature_map
-from auglocal_mm.plan import AuxiliaryPlan, Block, OwnPooling
+from auglocal_mm.plan import AuxiliaryPlan, Block, LocalLoss, OwnPooling, UnitRow
 from auglocal_mm.registry import LOCAL_LOSSES
 
 from .layers import BuildContext, build_layer
@@ -94,18 +94,20 @@ def _batch_size(x: Features) -> int:
     return len(x.values if isinstance(x, Tokens) else x)
 
 
-def build_auxiliary(plan: AuxiliaryPlan, channels: int, context: BuildContext,
-                    ) -> AuxiliaryNetwork:
+def build_auxiliary(entry: LocalLoss | UnitRow, context: BuildContext) -> AuxiliaryNetwork:
     """Build an auxiliary network with fresh weights.
 
     Args:
-        plan: Its description.
-        channels: Channels of the features that it reads.
+        entry: Its place in a plan, which says what it reads: a module's loss or a unit's row.
         context: What building it requires.
 
     Raises:
-        ValueError: A block cannot be built for the backbone.
+        ValueError: The unit has none, or a block cannot be built for the backbone.
     """
+    plan, channels = entry.auxiliary, entry.channels
+    if plan is None:
+        raise ValueError(f'{getattr(entry, "name", "the unit")} has no auxiliary network in its '
+                         'plan')
     layers, width = [], channels
     for layer in plan.layers:
         module, width = build_layer(layer, width, context)

@@ -101,9 +101,8 @@ class LocalTraining(HiddenAuxiliary):
         own = sum(parameter.numel() for parameter in self.backbone.parameters())
         with WeightLimit('the auxiliary networks', values=max(MAX_VALUES, 20 * own),
                          remedy='depth, width or kernel_size in model.local'):
-            return ModuleDict({loss.key: build_auxiliary(
-                loss.auxiliary, self.plan.shapes[loss.unit].channels, context)
-                for loss in self.plan.losses})
+            return ModuleDict({loss.key: build_auxiliary(loss, context)
+                               for loss in self.plan.losses})
 
     def _require_all_parameters_owned(self) -> None:
         owned = {id(parameter) for module in range(self.plan.modules)

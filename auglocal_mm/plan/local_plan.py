@@ -33,10 +33,12 @@ class LocalLoss:
 
     Attributes:
         unit: Index of the unit.
+        channels: Channels of the unit's features.
         auxiliary: The network.
         key: Its name in ``model.auxiliary``, and so in a state dict.
     """
     unit: int
+    channels: int
     auxiliary: AuxiliaryPlan
     key: str
 
@@ -130,7 +132,7 @@ class LocalPlan:
         for module in range(modules[-1] + 1):
             members = [unit for unit, owner in enumerate(modules) if owner == module]
             losses = tuple(loss for unit in members for loss in losses_at(
-                unit, units[unit].name, auxiliaries.get(unit, ())))
+                unit, units, auxiliaries.get(unit, ())))
             spans.append(ModulePlan(start=members[0], stop=members[-1] + 1, losses=losses))
         return cls(shapes=shapes_of(units), spans=tuple(spans))
 
@@ -221,12 +223,19 @@ def shapes_of(units: Sequence[UnitSpec]) -> tuple[UnitShape, ...]:
                  for unit in units)
 
 
-def losses_at(unit: int, name: str,
+def losses_at(unit: int, units: Sequence[UnitSpec],
               auxiliaries: AuxiliaryPlan | Sequence[AuxiliaryPlan]) -> tuple[LocalLoss, ...]:
-    """Return the losses of the networks that read one unit, each with a key of its own."""
+    """Return the losses of the networks that read one unit, each with a key of its own.
+
+    Args:
+        unit: Index of the unit.
+        units: All units.
+        auxiliaries: The networks, one or several.
+    """
     several = [auxiliaries] if isinstance(auxiliaries, AuxiliaryPlan) else auxiliaries
-    first = tuple(LocalLoss(unit=unit, auxiliary=auxiliary, key=auxiliary_key(name))
-                  for auxiliary in several)
+    spec = units[unit]
+    first = tuple(LocalLoss(unit=unit, channels=spec.channels, auxiliary=auxiliary,
+                            key=auxiliary_key(spec.name)) for auxiliary in several)
     # The first keeps the plain key, which checkpoints of plans with one network per unit have.
     return (*first[:1], *(replace(loss, key=f'{loss.key}__{number}')
                           for number, loss in enumerate(first[1:], start=2)))

@@ -1,4 +1,6 @@
 """Layers of auxiliary networks: poolings against references, networks from plans."""
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -6,7 +8,7 @@ from networks import NETWORKS
 from small import auglocal, network_classifier
 
 from auglocal_mm.auxiliary.layers import average_pool
-from auglocal_mm.plan import AuxiliaryPlan, Classifier
+from auglocal_mm.plan import AuxiliaryPlan, Classifier, UnitRow
 from auglocal_mm.rules import DGL, InfoPro, PredSim
 
 
@@ -56,7 +58,10 @@ def test_what_cannot_be_built_is_refused():
     from auglocal_mm.auxiliary import BuildContext, build_auxiliary
     from auglocal_mm.auxiliary.layers import build_layer
     context = BuildContext(torch.nn.Identity(), {}, 10)
+    row = UnitRow(name='stem', channels=4, stride=1, module=0)
+    with pytest.raises(ValueError, match='stem has no auxiliary network in its plan'):
+        build_auxiliary(row, context)
     with pytest.raises(TypeError, match='a plan cannot hold a str'):
         build_layer('64R', 4, context)
-    built = build_auxiliary(AuxiliaryPlan((Classifier(),)), 4, context)
+    built = build_auxiliary(replace(row, auxiliaries=(AuxiliaryPlan((Classifier(),)),)), context)
     assert built.layers[0].out_features == 10

@@ -25,7 +25,7 @@ class Overlapping(AugLocal):
             for unit in dict.fromkeys(read):
                 network, = self.plan_auxiliaries([unit], units)
                 several = [replace(network, weight=1 / (n + 1)) for n in range(read.count(unit))]
-                losses += losses_at(unit, units[unit].name, several)
+                losses += losses_at(unit, units, several)
             spans.append(ModulePlan(start=start, stop=stop, losses=tuple(losses)))
         return LocalPlan(shapes=shapes_of(units), spans=tuple(spans))
 
