@@ -51,6 +51,7 @@ def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
                     f'default_hooks.logger.interval={LOG_INTERVAL[task]}',
                     VALIDATION, KEEP_ONE, *_task_options(task, method, run=run)),
             epochs=load_config(task, method, run=run).train_cfg.max_epochs,
+            work_dir=run.work_dir(task, method),
         )
         for method in METHODS
     ]
