@@ -32,14 +32,14 @@ def parse_rows(text: str) -> Iterator[Row]:
     Raises:
         ValueError: Another line is not a JSON object.
     """
-    lines = text.splitlines()
+    lines = text.split('\n')
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             yield dict(json.loads(line))
         except (TypeError, ValueError) as error:
-            if number == len(lines) and not text.endswith('\n'):
+            if number == len(lines):  # what follows the last line feed
                 return
             raise ValueError(f'line {number} must be a JSON object, got {line[:60]!r}') from error
 
@@ -68,7 +68,7 @@ class NewRows:
         whole = read[:read.rfind(b'\n') + 1]
         self._offset += len(whole)
         rows = list[Row]()
-        for line in whole.decode('utf-8', errors='replace').splitlines(keepends=True):
+        for line in whole.decode('utf-8', errors='replace').split('\n'):
             with suppress(ValueError):
-                rows += parse_rows(line)
+                rows += parse_rows(f'{line}\n')
         return rows

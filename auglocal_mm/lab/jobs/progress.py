@@ -54,32 +54,34 @@ class EpochLength:
     again in the next one, so the first row of an epoch tells where the one before ended.
 
     Attributes:
-        iterations: The length; None until the first row of a further epoch.
+        iterations: The length; None until the rows of a further epoch have told it.
     """
 
     def __init__(self) -> None:
         self.iterations: int | None = None
         self._interval: int | None = None
         self._last: tuple[int, int] | None = None
+        self._first_step: int | None = None  # of an epoch; unknown where a resumed run begins
 
     def see(self, epoch: int, step: int) -> None:
         """Take a row into account: its epoch, and its iteration from the run's first one."""
         before, self._last = self._last, (epoch, step)
-        if before is None:
+        if before is None or self.iterations is not None:
             return
         if epoch == before[0]:
             self._interval = self._interval or step - before[1]
-        elif self.iterations is None and epoch == before[0] + 1:
-            if self._interval is None:  # one row in each epoch, always at the same place
-                self.iterations = step - before[1]
-            elif (step - self._interval) % before[0] == 0:
-                self.iterations = (step - self._interval) // before[0]
+        elif self._interval is None and self._first_step is not None:
+            self.iterations = step - before[1]  # one row in each epoch, at the same place
+        else:
+            self._first_step = step
+        if self._interval is not None and self._first_step is not None:
+            self.iterations = (self._first_step - self._interval) // (epoch - 1)
 
     def fraction(self, epoch: int, step: int) -> float | None:
         """Return the completed part of an epoch, 0 to 1; None while the length is unknown."""
         if not self.iterations:
             return None
-        return min(1.0, max(0.0, step / self.iterations - (epoch - 1)))
+        return min(1.0, max(0.0, (step - (epoch - 1) * self.iterations) / self.iterations))
 
 
 class ProgressReader:

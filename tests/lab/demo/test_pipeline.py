@@ -7,6 +7,7 @@ import pytest
 from demo_results import made_evidence
 from PIL import Image
 
+from auglocal_mm.console.live import LiveLines
 from auglocal_mm.lab.demo import pipeline
 from auglocal_mm.lab.demo.console import Console
 from auglocal_mm.lab.demo.pipeline import EXPECTED_SECONDS, Demo
@@ -88,7 +89,7 @@ def tools(root, tmp_path, monkeypatch):
 
 
 def demo(tools, seed=3) -> Demo:
-    console = Console(list(EXPECTED_SECONDS.values()), stream=io.StringIO())
+    console = Console(list(EXPECTED_SECONDS.values()), LiveLines(io.StringIO()))
     return Demo(tools.root / 'work_dirs' / 'demo', root=tools.root, seed=seed, console=console)
 
 
