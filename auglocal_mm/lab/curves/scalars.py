@@ -60,11 +60,15 @@ class NewRows:
     def read(self) -> list[Row]:
         """Return the rows since the last call; an incomplete last line waits for the next.
 
-        A damaged line is left out: who only watches a run must not end because of it.
+        A damaged line is left out, and a file that cannot be read has no new rows: a run
+        must not end because the display of its progress does.
         """
-        with self._path.open('rb') as file:
-            file.seek(self._offset)
-            read = file.read()
+        try:
+            with self._path.open('rb') as file:
+                file.seek(self._offset)
+                read = file.read()
+        except OSError:
+            return []
         whole = read[:read.rfind(b'\n') + 1]
         self._offset += len(whole)
         rows = list[Row]()

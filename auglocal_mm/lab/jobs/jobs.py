@@ -23,6 +23,8 @@ class Job:
         command: Program and arguments.
         epochs: Number of training epochs, if it trains.
         work_dir: Its work directory, if it trains; its progress is read there.
+        iterations: Iterations of an epoch, if known; without them, nothing is known of the
+            progress within the first epoch.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Job:
     command: Sequence[str]
     epochs: int | None = None
     work_dir: Path | None = None
+    iterations: int | None = None
 
 
 class JobFailed(RuntimeError):
@@ -63,7 +66,8 @@ class RunningJob:
         self.log = log_dir / f'{job.name}.log'
         self.seconds: float | None = None
         # Before the start, so that what it writes can be told from what was there.
-        self._reader = None if job.work_dir is None else ProgressReader(job.work_dir)
+        self._reader = (None if job.work_dir is None
+                        else ProgressReader(job.work_dir, job.iterations))
         self._start = time.monotonic()
         with self.log.open('wb') as output:
             # A new session: Ctrl-C reaches only us, and we stop the child together with

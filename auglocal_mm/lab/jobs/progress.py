@@ -16,8 +16,8 @@ class Progress:
 
     Attributes:
         epoch: Current epoch, from 1.
-        fraction: Completed part of that epoch, 0 to 1; unknown before the rows have told
-            how long an epoch is, which is in its first epoch.
+        fraction: Completed part of that epoch, 0 to 1; unknown in the first epoch of a run
+            unless the length of an epoch was known before.
         loss: Training loss.
         metric: Newest validation metric with its name, e.g. ``top-1 96.5``.
     """
@@ -48,17 +48,17 @@ class Progress:
 
 
 class EpochLength:
-    """Iterations of an epoch, learnt from the training rows of one start.
+    """Iterations of an epoch, learnt from the training rows of one start if not known before.
 
-    mmengine writes a row after every so many iterations of an epoch and begins to count
-    again in the next one, so the first row of an epoch tells where the one before ended.
+    mmengine writes a row after each interval of iterations and begins to count again in
+    every epoch, so the first row of an epoch tells where the one before ended.
 
     Attributes:
         iterations: The length; None until the rows of a further epoch have told it.
     """
 
-    def __init__(self) -> None:
-        self.iterations: int | None = None
+    def __init__(self, iterations: int | None = None) -> None:
+        self.iterations = iterations
         self._interval: int | None = None
         self._last: tuple[int, int] | None = None
         self._first_step: int | None = None  # of an epoch; unknown where a resumed run begins
@@ -89,13 +89,14 @@ class ProgressReader:
 
     Args:
         work_dir: The training's work directory; what earlier starts wrote there is left alone.
+        iterations: Iterations of an epoch, if known.
     """
 
-    def __init__(self, work_dir: Path) -> None:
+    def __init__(self, work_dir: Path, iterations: int | None = None) -> None:
         self._work_dir = work_dir
         self._earlier = scalars_of(work_dir)
         self._rows: NewRows | None = None
-        self._length = EpochLength()
+        self._length = EpochLength(iterations)
         self._progress = Progress()
 
     def read(self) -> Progress:

@@ -32,6 +32,10 @@ def test_a_watched_file_may_hold_a_damaged_line(tmp_path):
     assert str(seen) == "{'loss': nan}"
 
 
+def test_a_watched_file_may_vanish(tmp_path):
+    assert NewRows(tmp_path / 'scalars.json').read() == []
+
+
 def test_a_file_that_is_read_whole_may_not():
     with pytest.raises(ValueError, match='line 2 must be a JSON object, got \'nonsense\''):
         list(parse_rows('{"loss": 1}\nnonsense\n'))

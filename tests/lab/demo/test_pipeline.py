@@ -114,6 +114,13 @@ def test_both_methods_get_the_same_treatment(tools):
     assert 'randomness.seed=3' in tools.jobs['detection_bp'].command
 
 
+def test_the_detectors_progress_is_known_from_their_first_iteration_on(tools):
+    demo(tools).execute()
+    assert [tools.jobs[f'{task}_{method}'].iterations
+            for task in ('classification', 'detection') for method in METHODS] == [
+        None, None, 300, 300]
+
+
 def test_each_detector_starts_from_its_own_exported_backbone(tools):
     demo(tools).execute()
     for method in METHODS:

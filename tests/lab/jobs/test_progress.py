@@ -56,6 +56,13 @@ def test_follows_a_training_row_by_row(run):
     assert reader.read() == reader.read()
 
 
+def test_a_known_length_shows_the_first_epoch(run):
+    reader = ProgressReader(run.work_dir, iterations=40)
+    run.start('20260101_000000')
+    run.write(row(1, 10))
+    assert reader.read() == Progress(epoch=1, fraction=10 / 40, loss=1.5)
+
+
 def test_an_incomplete_last_line_waits(run):
     reader = ProgressReader(run.work_dir)
     run.start('20260101_000000')
