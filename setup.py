@@ -89,7 +89,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    install_requires=['fvcore', 'numpy', 'torch>=2.6', 'torchvision>=0.21'],
+    install_requires=['fvcore', 'numpy', 'rich', 'torch>=2.6', 'torchvision>=0.21'],
     extras_require={
         'onedl': ONEDL,
         'openmmlab': OPENMMLAB,

@@ -44,7 +44,8 @@ def test_the_wheel_holds_everything_and_leaves_torch_alone(root, wheel, tmp_path
     headers = Parser().parsestr(wheel.read(metadata).decode())
     base = [Requirement(line) for line in headers.get_all('Requires-Dist')]
     bounds = {each.name: str(each.specifier) for each in base if each.marker is None}
-    assert bounds == {'fvcore': '', 'numpy': '', 'torch': '>=2.6', 'torchvision': '>=0.21'}
+    assert bounds == {'fvcore': '', 'numpy': '', 'rich': '', 'torch': '>=2.6',
+                      'torchvision': '>=0.21'}
 
 
 def test_the_wheel_brings_the_command(wheel_site, tmp_path):

@@ -162,12 +162,11 @@ def _start_of(answer: Any, have: int, download: Download) -> int:
 def _append(answer: Any, partial: Path, *, start: int, download: Download,
             progress: Progress) -> None:
     """Write an answer's bytes from `start` on, never more than the expected size."""
-    progress.start(start)
     with writing(partial):
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
                              0o666)
         file = os.fdopen(descriptor, 'wb', buffering=0)
-    with file:
+    with file, progress.transfer(start):
         with writing(partial):
             file.truncate(start)
             file.seek(start)

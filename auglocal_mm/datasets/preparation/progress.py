@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
-_SECONDS_BETWEEN = {True: 0.2, False: 15.0}
+from auglocal_mm.console.live import LiveLines
 
 
 class Progress:
@@ -17,46 +19,36 @@ class Progress:
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stderr
-        self.is_terminal = self.stream.isatty()
-        self._started = self._printed = 0.0
+        self._lines = LiveLines(stream or sys.stderr, terminal_seconds=0.2, plain_seconds=15.0)
+        self._started = 0.0
         self._first_bytes = 0
-        self._open_line = False
 
     def say(self, message: str) -> None:
         """Print a separate line."""
-        self._end_line()
-        print(message, file=self.stream, flush=True)
+        self._lines.say(message)
 
-    def start(self, done_bytes: int) -> None:
-        """Start a transfer of which `done_bytes` have already arrived."""
-        self._started = self._printed = time.monotonic()
+    @contextmanager
+    def transfer(self, done_bytes: int) -> Iterator[None]:
+        """Follow a transfer of which `done_bytes` have already arrived, however it ends."""
+        self._started = time.monotonic()
         self._first_bytes = done_bytes
+        self._lines.wait()
+        with self._lines:
+            yield
 
     def update(self, name: str, done_bytes: int, total_bytes: int) -> None:
         """Report that `done_bytes` of a transfer have arrived."""
-        now = time.monotonic()
         done = done_bytes >= total_bytes
-        if not done and now - self._printed < _SECONDS_BETWEEN[self.is_terminal]:
+        if not done and not self._lines.due():
             return
-        self._printed = now
-        rate = (done_bytes - self._first_bytes) / max(now - self._started, 1e-9)
+        rate = (done_bytes - self._first_bytes) / max(time.monotonic() - self._started, 1e-9)
         left = (total_bytes - done_bytes) / rate if rate else float('inf')
         line = (f'{name}: {100 * done_bytes // total_bytes} % of {total_bytes / 1e6:,.1f} MB, '
                 f'{rate / 1e6:.1f} MB/s' + ('' if done else f', {_duration(left)} left'))
-        if not self.is_terminal:
-            self.say(line)
-            return
-        self.stream.write(f'\r\x1b[K{line}')
-        self.stream.flush()
-        self._open_line = True
-        if done:
-            self._end_line()
-
-    def _end_line(self) -> None:
-        if self._open_line:
-            self.stream.write('\n')
-            self._open_line = False
+        if done or not self._lines.replaces:
+            self._lines.say(line)
+        else:
+            self._lines.show([line])
 
 
 def _duration(seconds: float) -> str:

@@ -1,10 +1,10 @@
 """Learning curves of a run, read from the scalars that mmengine writes."""
-import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from .scalars import Row, kind_of, parse_rows, scalars_of
 
 LOCAL_LOSS = 'local/loss/'
 LOCAL_ACCURACY = 'local/accuracy/'
@@ -122,9 +122,9 @@ def parse_curves(text: str) -> Curves:
         ValueError: Another line is not a JSON object.
     """
     collected: dict[str, dict[str, list[tuple[int, float]]]] = {kind: {} for kind in _KINDS}
-    entries = list(_entries(text))
+    entries = list(parse_rows(text))
     for entry in entries:
-        kind = _kind(entry)
+        kind = kind_of(entry)
         for name, value in entry.items():
             if name in _SKIPPED or not _is_finite_number(value):
                 continue
@@ -136,30 +136,11 @@ def parse_curves(text: str) -> Curves:
     }, iterations_per_epoch=_iterations_per_epoch(entries))
 
 
-def _entries(text: str) -> Iterator[dict[str, Any]]:
-    lines = text.splitlines()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            yield dict(json.loads(line))
-        except (TypeError, ValueError) as error:
-            if number == len(lines) and not text.endswith('\n'):
-                return
-            raise ValueError(f'line {number} must be a JSON object, got {line[:60]!r}') from error
-
-
-def _kind(entry: dict[str, Any]) -> str:
-    if 'loss' in entry or 'lr' in entry:
-        return 'train'
-    return 'local' if any(name.startswith('local/') for name in entry) else 'val'
-
-
-def _iterations_per_epoch(entries: list[dict[str, Any]]) -> int | None:
+def _iterations_per_epoch(entries: list[Row]) -> int | None:
     """Return the least length that fits every line: iteration i of epoch e needs i / e."""
     least, latest = 0, 0
     for entry in entries:
-        kind, step = _kind(entry), int(entry.get('step', 0))
+        kind, step = kind_of(entry), int(entry.get('step', 0))
         if kind != 'val':
             latest = max(latest, step)
         if kind == 'train' and entry.get('epoch'):
@@ -184,7 +165,7 @@ def find_scalars(work_dir: Path) -> list[Path]:
     Raises:
         FileNotFoundError: There is none.
     """
-    found = sorted(work_dir.glob('*/vis_data/scalars.json'))
+    found = scalars_of(work_dir)
     if not found:
         raise FileNotFoundError(
             f'no */vis_data/scalars.json in {work_dir}: train there first, with the '

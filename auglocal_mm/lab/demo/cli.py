@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from auglocal_mm.console.live import LiveLines
 from auglocal_mm.console.tool import add_debug
 from auglocal_mm.lab.demo.results import judge
 from auglocal_mm.lab.jobs import JobFailed, tail
@@ -48,10 +49,12 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
         Exit status.
     """
     options = parse(arguments, root=root.resolve())
-    console = Console(list(EXPECTED_SECONDS.values()))
+    text = LiveLines()
+    console = Console(list(EXPECTED_SECONDS.values()), text)
     before = signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
-        results = _run(options, root=root.resolve(), console=console)
+        with text:
+            results = _run(options, root=root.resolve(), console=console)
     except JobFailed as error:
         _tell_failure(console, error)
         return EXIT_FAILED

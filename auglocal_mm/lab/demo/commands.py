@@ -42,6 +42,7 @@ def data_job() -> Job:
 
 def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
     """Train one network with each method."""
+    configs = {method: load_config(task, method, run=run) for method in METHODS}
     return [
         Job(
             f'{task}_{method}', NAMES[method],
@@ -50,9 +51,11 @@ def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
                     '--cfg-options', f'randomness.seed={seed}',
                     f'default_hooks.logger.interval={LOG_INTERVAL[task]}',
                     VALIDATION, KEEP_ONE, *_task_options(task, method, run=run)),
-            epochs=load_config(task, method, run=run).train_cfg.max_epochs,
+            epochs=config.train_cfg.max_epochs,
+            work_dir=run.work_dir(task, method),
+            iterations=_iterations(config.train_dataloader),
         )
-        for method in METHODS
+        for method, config in configs.items()
     ]
 
 
@@ -96,6 +99,15 @@ def readable(jobs: Sequence[Job], *, run: RunFolder) -> list[str]:
         .replace(home, '')
         for job in jobs
     ]
+
+
+def _iterations(dataloader: Any) -> int | None:
+    """Return the iterations of an epoch where the config tells the number of images.
+
+    A detector's first epoch takes minutes, in which the bar would not move otherwise.
+    """
+    scenes = dataloader.dataset.get('scenes')
+    return scenes['train'] // dataloader.batch_size if scenes else None
 
 
 def _task_options(task: str, method: str, *, run: RunFolder) -> list[str]:

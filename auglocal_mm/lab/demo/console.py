@@ -1,13 +1,12 @@
 """The demo's console: a live view on a terminal, a line every 20 seconds elsewhere."""
 import time
 from collections.abc import Sequence
-from typing import TextIO
 
-from auglocal_mm.lab.jobs import Forecast, LiveText, RunningJob
+from auglocal_mm.console.live import LiveLines, bar
+from auglocal_mm.lab.jobs import Forecast, RunningJob
 
 _PAIR = 2
-#: Characters; a line of a training then fits a terminal of 80.
-_BAR, _LABEL = 14, 12
+_INDENT = 6
 #: Usual seconds of a command before it trains or tests: imports, mostly.
 _START_UP_SECONDS = 8.0
 #: Least seconds between two looks at the logs.
@@ -20,24 +19,17 @@ def clock(seconds: float) -> str:
     return f'{whole // 60}:{whole % 60:02d}'
 
 
-def bar(label: str, share: float, state: str) -> str:
-    """Return a line with a label, a bar for `share` (0 to 1), and the state in words."""
-    filled = round(_BAR * share)
-    return f'{label:<{_LABEL}} {"━" * filled}{"╌" * (_BAR - filled)}  {state}'
-
-
 def share_of(job: RunningJob) -> float:
     """Return the completed part of a job, 0 to 1."""
     return 1.0 if job.seconds is not None else job.progress().share(job.job.epochs)
 
 
-def describe(job: RunningJob, *, with_bar: bool = False) -> str:
-    """Describe the progress of a job, optionally with a bar."""
+def state_of(job: RunningJob) -> str:
+    """Describe the progress of a job in a few words."""
     progress = job.progress()
-    state = progress.describe(job.job.epochs) or 'running'
     if job.seconds is not None:
-        state = f'done · {progress.metric}' if progress.metric else 'done'
-    return bar(job.job.label, share_of(job), state) if with_bar else f'{job.job.label}: {state}'
+        return f'done · {progress.metric}' if progress.metric else 'done'
+    return progress.describe(job.job.epochs) or 'running'
 
 
 class Console:
@@ -45,11 +37,11 @@ class Console:
 
     Args:
         expected: Seconds that each step usually takes, in order.
-        stream: Where to write; by default standard output.
+        text: Where to write.
     """
 
-    def __init__(self, expected: Sequence[float], *, stream: TextIO | None = None) -> None:
-        self._text = LiveText(stream)
+    def __init__(self, expected: Sequence[float], text: LiveLines) -> None:
+        self._text = text
         self._forecast = Forecast(expected, start_up=_START_UP_SECONDS)
         self._steps, self._step = len(expected), 0
         self._start = self._step_start = time.monotonic()
@@ -81,7 +73,7 @@ class Console:
         """End the step and print its outcome."""
         now = time.monotonic()
         self._forecast.end(now)
-        text = f'      done in {clock(now - self._step_start)}'
+        text = f'{" " * _INDENT}done in {clock(now - self._step_start)}'
         self.say(f'{text} · {summary}' if summary else text)
 
     def watch(self, jobs: Sequence[RunningJob]) -> None:
@@ -102,11 +94,10 @@ class Console:
         percent, times = f'{100 * done:.0f} %', self._times()
         if len(jobs) > _PAIR:
             times += f', {len(jobs) - len(listed)} done'
-        live = self._text.replaces
-        states = [describe(each, with_bar=live) for each in listed]
-        if live:
-            whole = bar(f'Step {self._step} of {self._steps}', done,
-                        f'{percent} · {times}')
-            self._text.show([f'      {line}' for line in (*states, whole)])
+        if self._text.replaces:
+            bars = [bar(each.job.label, share_of(each), state_of(each)) for each in listed]
+            whole = bar(f'Step {self._step} of {self._steps}', done, f'{percent} · {times}')
+            self._text.show([*bars, whole], indent=_INDENT)
         else:
-            self.say('      ' + '  |  '.join([f'{percent}, {times}', *states]))
+            states = [f'{each.job.label}: {state_of(each)}' for each in listed]
+            self.say(' ' * _INDENT + '  |  '.join([f'{percent}, {times}', *states]))

@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .progress import Progress, parse_progress
+from .progress import Progress, ProgressReader
 
-#: Bytes from the end of a log that are read for progress.
-_TAIL_BYTES = 65536
 _POLL_SECONDS = 0.25
 _GRACE_SECONDS = 10
 
@@ -24,12 +22,17 @@ class Job:
         label: Its name on the console.
         command: Program and arguments.
         epochs: Number of training epochs, if it trains.
+        work_dir: Its work directory, if it trains; its progress is read there.
+        iterations: Iterations of an epoch, if known; without them, nothing is known of the
+            progress within the first epoch.
     """
 
     name: str
     label: str
     command: Sequence[str]
     epochs: int | None = None
+    work_dir: Path | None = None
+    iterations: int | None = None
 
 
 class JobFailed(RuntimeError):
@@ -62,6 +65,9 @@ class RunningJob:
         self.job = job
         self.log = log_dir / f'{job.name}.log'
         self.seconds: float | None = None
+        # Before the start, so that what it writes can be told from what was there.
+        self._reader = (None if job.work_dir is None
+                        else ProgressReader(job.work_dir, job.iterations))
         self._start = time.monotonic()
         with self.log.open('wb') as output:
             # A new session: Ctrl-C reaches only us, and we stop the child together with
@@ -93,8 +99,8 @@ class RunningJob:
         return True
 
     def progress(self) -> Progress:
-        """Read its progress from its log."""
-        return parse_progress(tail(self.log, limit=_TAIL_BYTES))
+        """Read its progress; empty for a job that does not train."""
+        return Progress() if self._reader is None else self._reader.read()
 
     def stop(self) -> None:
         """Stop it and its own children: SIGTERM first, then SIGKILL."""

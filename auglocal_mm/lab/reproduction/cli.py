@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from auglocal_mm.console.live import LiveLines
 from auglocal_mm.console.tool import add_debug
-from auglocal_mm.lab.jobs import LiveText, child_environment
+from auglocal_mm.lab.jobs import child_environment
 from auglocal_mm.lab.measure.system import usable_cores
 
 from .check_runs import check_data_of
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
                      devices=devices)
     for run in runs:
         run.check()
-    text = LiveText(plain_seconds=60.0)
+    text = LiveLines(plain_seconds=60.0)
     if options.dry_run:
         _show_plan(text, table, settings, runs)
         return 0
@@ -145,7 +146,7 @@ def _environments(table: Table, devices: int, jobs: int, *, root: Path) -> list[
             for each in ([','.join(names)] if together else names)]
 
 
-def _show_plan(text: LiveText, table: Table, settings: Settings, runs: Sequence[Run]) -> None:
+def _show_plan(text: LiveLines, table: Table, settings: Settings, runs: Sequence[Run]) -> None:
     text.say(f'Table {table.name}: {table.title}')
     text.say('Settings: ' + ('; '.join(settings.departures) or "the paper's"))
     for run in runs:
@@ -154,7 +155,7 @@ def _show_plan(text: LiveText, table: Table, settings: Settings, runs: Sequence[
             text.say(f'  {"done: " if step.done() else ""}{shlex.join(step.command())}')
 
 
-def _execute(runs: Sequence[Run], text: LiveText, *, environments: list[dict[str, str]],
+def _execute(runs: Sequence[Run], text: LiveLines, *, environments: list[dict[str, str]],
              lock: int) -> bool:
     """Execute the runs and tell whether one failed.
 
@@ -167,7 +168,8 @@ def _execute(runs: Sequence[Run], text: LiveText, *, environments: list[dict[str
     stops = signal.SIGTERM, signal.SIGHUP
     before = [signal.signal(each, _raise_interrupt) for each in stops]
     try:
-        execution.execute(console.watch)
+        with text:
+            execution.execute(console.watch)
     finally:
         for each, handler in zip(stops, before, strict=True):
             signal.signal(each, handler)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from auglocal_mm.lab.jobs import LiveText
+from auglocal_mm.console.live import LiveLines
 
 from .execute import Active, Execution
 from .run import Run
@@ -36,7 +36,7 @@ class Pace:
         """Take an active run's progress into account, once there is some."""
         share = _share(active)
         if share > 0.02:
-            # The log of a resumed run also counts the epochs before it.
+            # The epochs of a resumed run count from its first start.
             before = active.run.seconds_of(active.step)
             total = active.run.seconds - before + (before + active.job.elapsed) / share
             self._known[active.run.folder] = total, active.run.row.cost
@@ -75,7 +75,7 @@ def _progress(active: Active) -> str:
 class Console:
     """Prints a line per active run and one for all, and failures and ends as they happen."""
 
-    def __init__(self, text: LiveText, *, done_before: Sequence[Run], total: int) -> None:
+    def __init__(self, text: LiveLines, *, done_before: Sequence[Run], total: int) -> None:
         self._text = text
         self._pace = Pace(done_before)
         self._total = total

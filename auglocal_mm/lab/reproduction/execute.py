@@ -11,7 +11,7 @@ from pathlib import Path
 from auglocal_mm.lab.jobs import Job, JobFailed, RunningJob, tail
 
 from .run import Run
-from .steps import Step
+from .steps import Step, Train
 
 _POLL_SECONDS = 0.5
 
@@ -111,7 +111,8 @@ class Execution:
         step = run.next_step
         assert step is not None
         run.begin()
-        job = Job(step.name, run.label, step.command(), step.epochs)
+        job = Job(step.name, run.label, step.command(), step.epochs,
+                  step.work_dir if isinstance(step, Train) else None)
         self.active[slot] = Active(run, step, RunningJob(
             job, log_dir=run.folder, cwd=self._cwd, env=self._environments[slot],
             keep_open=self._keep_open))

@@ -7,6 +7,7 @@ import pytest
 from demo_results import made_evidence
 from PIL import Image
 
+from auglocal_mm.console.live import LiveLines
 from auglocal_mm.lab.demo import pipeline
 from auglocal_mm.lab.demo.console import Console
 from auglocal_mm.lab.demo.pipeline import EXPECTED_SECONDS, Demo
@@ -88,7 +89,7 @@ def tools(root, tmp_path, monkeypatch):
 
 
 def demo(tools, seed=3) -> Demo:
-    console = Console(list(EXPECTED_SECONDS.values()), stream=io.StringIO())
+    console = Console(list(EXPECTED_SECONDS.values()), LiveLines(io.StringIO()))
     return Demo(tools.root / 'work_dirs' / 'demo', root=tools.root, seed=seed, console=console)
 
 
@@ -111,6 +112,13 @@ def test_both_methods_get_the_same_treatment(tools):
         commands = [' '.join(tools.jobs[f'{task}_{method}'].command) for method in METHODS]
         assert commands[0].replace('_bp', '_X') == commands[1].replace('_auglocal', '_X')
     assert 'randomness.seed=3' in tools.jobs['detection_bp'].command
+
+
+def test_the_detectors_progress_is_known_from_their_first_iteration_on(tools):
+    demo(tools).execute()
+    assert [tools.jobs[f'{task}_{method}'].iterations
+            for task in ('classification', 'detection') for method in METHODS] == [
+        None, None, 300, 300]
 
 
 def test_each_detector_starts_from_its_own_exported_backbone(tools):

@@ -4,15 +4,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from screens import Screen, Terminal
 
-from auglocal_mm.lab.jobs import LiveText, Progress
+from auglocal_mm.console.live import LiveLines
+from auglocal_mm.lab.jobs import Progress
 from auglocal_mm.lab.reproduction.console import Console, Pace
 from auglocal_mm.lab.reproduction.table import Row
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def run(name, *, cost=1.0, seconds=0.0):
@@ -67,7 +64,7 @@ def test_an_earlier_attempt_counts():
 
 def test_plain_output_names_runs_failures_and_the_end():
     stream = io.StringIO()
-    console = Console(LiveText(stream), done_before=[run('z', seconds=30.0)], total=3)
+    console = Console(LiveLines(stream), done_before=[run('z', seconds=30.0)], total=3)
     failure = SimpleNamespace(run=run('c'), reason='ended with exit status 1', log=Path('c/log'))
     console.watch(execution(running=[active('a', fraction=0.5, elapsed=10)]))
     console.watch(execution(finished=[run('a', seconds=130.0)], failures=[failure]))
@@ -80,9 +77,21 @@ def test_plain_output_names_runs_failures_and_the_end():
     assert '\x1b' not in text
 
 
-def test_a_terminal_gets_a_live_view():
+def test_a_terminal_gets_a_live_view(monkeypatch):
+    monkeypatch.setenv('COLUMNS', '100')
+    monkeypatch.setenv('TERM', 'xterm')
     stream = Terminal()
-    console = Console(LiveText(stream, terminal_seconds=0.0), done_before=[], total=1)
-    for _ in range(2):
-        console.watch(execution(running=[active('a', fraction=0.5, elapsed=10)]))
-    assert '\x1b[1A\x1b[2K' * 2 in stream.getvalue()
+    with LiveLines(stream, terminal_seconds=0.0) as text:
+        console = Console(text, done_before=[], total=2)
+        for fraction in (0.2, 0.5):
+            console.watch(execution(running=[active('a', fraction=fraction, elapsed=10)]))
+        live = Screen(stream.getvalue()).lines
+        console.watch(execution(finished=[run('a', seconds=130.0)],
+                                running=[active('b', fraction=0.5, elapsed=10)]))
+        later = Screen(stream.getvalue()).lines
+    assert live[0] == 'a · seed 0: epoch 1/2 50 % · loss 0.5'
+    assert live[1].startswith('1 of 2 runs done · 0 s so far · about 30 s to go, until ')
+    assert later[:2] == ['a · seed 0: done in 2 min · accuracy/top1 91.25',
+                         'b · seed 0: epoch 1/2 50 % · loss 0.5']
+    assert (len(live), len(later)) == (2, 3)
+    assert Screen(stream.getvalue()).lines == later[:1]
