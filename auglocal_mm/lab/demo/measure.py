@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     from mmengine.config import Config
 
-    from auglocal_mm.lab.demo.results import write_json
+    from auglocal_mm.files import write_json
     from auglocal_mm.lab.depth.local_accuracy import measure_checkpoint
     from auglocal_mm.lab.measure.memory import training_memory_mb
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, percent in measured['accuracy'].items():
         print(f'{name:<12} {percent:6.2f} %')
     print(f'{"memory":<12} {measured["saved_activations_mb"]:6.2f} MiB')
-    write_json(options.out, measured)
+    write_json(measured, options.out)
 
 
 if __name__ == '__main__':

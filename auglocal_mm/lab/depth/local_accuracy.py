@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from auglocal_mm.files import write_text
+
 
 def local_accuracy(model: nn.Module, loader: Iterable[Any]) -> dict[str, float]:
     """Measure the top-1 accuracy of every local module's classifier.
@@ -92,8 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name, percent in measured['accuracy'].items():
         print(f'{name:<12} {percent:6.2f} %')
     if options.out:
-        text = json.dumps(measured, indent=1)
-        Path(options.out).write_text(text + '\n', encoding='utf-8')
+        write_text(json.dumps(measured, indent=1) + '\n', options.out)
 
 
 if __name__ == '__main__':

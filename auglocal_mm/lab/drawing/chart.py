@@ -4,15 +4,17 @@ The colours are Okabe and Ito's, which colour-blind readers can tell apart. In a
 for a page, inks become CSS variables, so the chart follows the page from light to dark.
 """
 import io
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from auglocal_mm.files import write_whole
 
 #: Inks that charts are drawn with; CSS_VARIABLES lists the variables they become.
 INK, MUTED, GRID = '#1b1f24', '#5b6570', '#d5dae0'
@@ -79,15 +81,19 @@ class Chart:
         return _inline(buffer.getvalue(), name=self.name, alt=self.alt)
 
     def save_svg(self, path: Path) -> None:
-        """Write a separate SVG file on white, with text as text."""
-        with matplotlib.rc_context({**STYLE, 'svg.hashsalt': self.name}):
-            self.figure.savefig(path, format='svg', facecolor='white',
+        """Write a separate SVG file on white, with text as text, whole or not at all."""
+        def draw(file: BinaryIO) -> None:
+            self.figure.savefig(file, format='svg', facecolor='white',
                                 metadata={'Date': None, 'Title': self.alt})
+        with matplotlib.rc_context({**STYLE, 'svg.hashsalt': self.name}):
+            write_whole(path, draw)
 
     def save_png(self, path: Path, *, dpi: int = 160) -> None:
-        """Write a PNG on white."""
+        """Write a PNG on white, whole or not at all."""
+        def draw(file: BinaryIO) -> None:
+            self.figure.savefig(file, format='png', dpi=dpi, facecolor='white')
         with matplotlib.rc_context(STYLE):
-            self.figure.savefig(path, format='png', dpi=dpi, facecolor='white')
+            write_whole(path, draw)
 
     def save(self, folder: Path) -> tuple[Path, Path]:
         """Write ``<name>.png`` and ``<name>.svg``, each whole or not at all.
@@ -98,12 +104,9 @@ class Chart:
         Returns:
             Both paths.
         """
-        folder.mkdir(parents=True, exist_ok=True)
         png, svg = folder / f'{self.name}.png', folder / f'{self.name}.svg'
-        for write, path in ((self.save_png, png), (self.save_svg, svg)):
-            partial = path.with_name(path.name + '.partial')
-            write(partial)
-            os.replace(partial, path)
+        self.save_png(png)
+        self.save_svg(svg)
         return png, svg
 
 
