@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import matplotlib
+from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -73,7 +74,7 @@ class Chart:
     alt: str
     figure: Figure
 
-    def svg(self) -> str:
+    def svg(self) -> Markup:
         """Return an ``<svg>`` element for a page: text stays text, inks are variables."""
         with matplotlib.rc_context({**STYLE, 'svg.hashsalt': self.name}):
             buffer = io.StringIO()
@@ -110,7 +111,7 @@ class Chart:
         return png, svg
 
 
-def _inline(svg: str, *, name: str, alt: str) -> str:
+def _inline(svg: str, *, name: str, alt: str) -> Markup:
     body = svg[svg.index('<svg'):]
     body = re.sub(r'<metadata>.*?</metadata>', '', body, flags=re.DOTALL)
     body = re.sub(r'\sxmlns(:\w+)?="[^"]*"', '', body)
@@ -124,12 +125,9 @@ def _inline(svg: str, *, name: str, alt: str) -> str:
     # matplotlib numbers ids from 1 in every figure; in one page they must differ.
     rest = re.sub(r'(\bid="|url\(#|href="#)', rf'\g<1>chart-{name}-', rest)
     title_id = f'chart-{name}-title'
-    title = f'<title id="{title_id}">{_escape(alt)}</title>'
-    return f'{opening} role="img" aria-labelledby="{title_id}">{title}{rest}'
-
-
-def _escape(text: str) -> str:
-    return text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
+    title = f'<title id="{title_id}">{escape(alt)}</title>'
+    # matplotlib has escaped the texts that it drew.
+    return Markup(f'{opening} role="img" aria-labelledby="{title_id}">{title}{rest}')
 
 
 def new_figure(*, width: float, height: float) -> tuple[Figure, Axes]:

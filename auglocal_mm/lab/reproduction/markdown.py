@@ -4,9 +4,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from auglocal_mm.lab.pages.signed import signed
 from auglocal_mm.lab.pages.text_table import markdown_table
-
-MINUS = '−'
 
 
 def figure(value: Mapping[str, Any] | None, digits: int) -> str:
@@ -15,11 +14,6 @@ def figure(value: Mapping[str, Any] | None, digits: int) -> str:
         return '–'
     text = f'{value["mean"]:.{digits}f}'
     return text if value.get('std') is None else f'{text} ± {value["std"]:.{digits}f}'
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """Format a value with its sign."""
-    return f'{value:+.{digits}f}'.replace('-', MINUS)
 
 
 def label(result: Mapping[str, Any]) -> str:

@@ -173,6 +173,19 @@ def test_the_report_stands_alone_and_has_its_pictures(runs, tmp_path):
         assert row.label in page
 
 
+def test_no_label_and_no_command_is_markup(tmp_path):
+    script = '<script>alert(1)</script>'
+    row = replace(TABLE.rows[0], label=script)
+    table = replace(TABLE, title=script, note=script, rows=(row,), claims=())
+    run = make_run(tmp_path, row, 0, 90.0)
+    run = replace(run, steps=(replace(run.steps[0], options=(f'work_dir={script}',)),))
+    page = (publish(table, collect(table, FULL, [run]), [run], tmp_path / 'table')
+            / 'report.html').read_text()
+    assert '<script' not in page
+    # Title and heading, note, both tables, every picture and the command.
+    assert page.count('&lt;script&gt;') >= 7
+
+
 def test_an_unfinished_seed_is_in_no_picture(tmp_path):
     row = TABLE.rows[0]
     runs = [make_run(tmp_path, row, seed, 90.0) for seed in (0, 1)]
