@@ -89,6 +89,8 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={f'{PACKAGE}.lab.{room}': ['templates/*.html', 'templates/*.css']
+                  for room in ('pages', 'demo', 'reproduction')},
     install_requires=['fvcore', 'numpy', 'rich', 'torch>=2.6', 'torchvision>=0.21'],
     extras_require={
         'onedl': ONEDL,

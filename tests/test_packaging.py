@@ -25,8 +25,9 @@ def source(root, tmp_path):
 
 
 def expected_names(source):
-    """Return what a wheel must hold: every module, every config, every tool."""
-    modules = {str(path.relative_to(source)) for path in (source / 'auglocal_mm').rglob('*.py')}
+    """Return what a wheel must hold: every module, template, config and tool."""
+    modules = {str(path.relative_to(source)) for path in (source / 'auglocal_mm').rglob('*.*')
+               if path.suffix in ('.py', '.html', '.css')}
     shipped = {f'auglocal_mm/.mim/{path.relative_to(source)}'
                for folder in ('configs', 'tools') for path in (source / folder).rglob('*')
                if path.is_file()}
@@ -35,7 +36,10 @@ def expected_names(source):
 
 def test_the_wheel_holds_everything_and_leaves_torch_alone(root, wheel, tmp_path):
     expected = expected_names(copy_source(root, tmp_path / 'source'))
-    assert 'auglocal_mm/.mim/configs/_base_/default_runtime_cls.py' in expected
+    assert {'auglocal_mm/.mim/configs/_base_/default_runtime_cls.py',
+            'auglocal_mm/lab/pages/templates/style.css',
+            'auglocal_mm/lab/demo/templates/report.html',
+            'auglocal_mm/lab/reproduction/templates/table.html'} <= expected
     wheel = zipfile.ZipFile(wheel)
     names = set(wheel.namelist())
     assert not expected - names

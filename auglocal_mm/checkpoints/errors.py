@@ -3,12 +3,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from auglocal_mm.validation.errors import UserError
+from auglocal_mm.files import FileError
 
 SHOWN_KEYS = 8
 
 
-class CheckpointError(UserError):
+class CheckpointError(FileError):
     """A checkpoint cannot be used as asked; the message says why and what to do."""
 
 

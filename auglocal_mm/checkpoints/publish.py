@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from auglocal_mm.files import put_in_place, unfinished
+
 from .complete import verify_complete
 from .errors import CheckpointError
 from .own_model import own_model
 from .read import read_checkpoint
 from .starting_weights import require_finite
+from .write import save
 
 #: What a training run records about itself and users of its weights need.
 KEPT_META = ('cfg', 'dataset_meta', 'epoch', 'iter', 'seed', 'mmengine_version')
@@ -45,7 +48,7 @@ def publish_model(checkpoint: str | Path, out: str | Path, *,
     Raises:
         CheckpointError: The checkpoint is unreadable or has no config, its config names
             something that is not registered, a weight is missing or not finite, or the
-            written file differs.
+            written file differs or cannot be written.
     """
     content = read_checkpoint(checkpoint)
     meta = content.get('meta') or {}
@@ -64,18 +67,16 @@ def publish_model(checkpoint: str | Path, out: str | Path, *,
 
 def _write_with_checksum(content: dict[str, Any], out: Path) -> Path:
     stem = out.name.removesuffix('.pth')
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f'.{stem}.{os.getpid()}.partial')
-    try:
+    with unfinished(out.with_name(stem), error=CheckpointError) as partial:
         with partial.open('wb') as file:
             # Given a path, torch would write its name into the archive and so into the checksum.
-            torch.save(content, file)
+            save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
         _require_same(content, read_checkpoint(partial))
         digest = hashlib.sha256(partial.read_bytes()).hexdigest()[:DIGITS]
         final = out.with_name(f'{stem}-{digest}.pth')
-        os.replace(partial, final)
-    finally:
-        partial.unlink(missing_ok=True)
+        put_in_place(partial, final)
     return final
 
 

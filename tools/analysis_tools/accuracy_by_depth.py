@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from auglocal_mm.engine.launch import load_config, use_image_folder
-    from auglocal_mm.lab.demo.results import write_json
+    from auglocal_mm.files import write_json
     from auglocal_mm.lab.depth.depth_accuracy import by_epoch, study_depth
     from auglocal_mm.lab.depth.depth_chart import depth_chart
     cfg = load_config(args.config, cfg_options=args.cfg_options)
@@ -49,7 +49,7 @@ def main() -> None:
         cfg, by_epoch(args.checkpoints), name=args.name or Path(args.config).stem,
         probes=args.probes, limit=args.probe_images)
     paths = depth_chart(study).save(Path(args.out))
-    write_json(Path(args.out) / 'depth.json', study.to_dict())
+    write_json(study.to_dict(), Path(args.out) / 'depth.json')
     print('written:', *paths, Path(args.out) / 'depth.json')
 
 

@@ -38,21 +38,17 @@ def main() -> None:
     args = parser.parse_args()
     if args.go_on and not args.out:
         parser.error('--continue needs --out FILE')
-    from auglocal_mm.lab.demo.results import write_json
+    from auglocal_mm.files import read_json, write_json
     from auglocal_mm.lab.measure.families import FAMILIES, choose, line, markdown, survey
-    compared = read(args.compare) if args.compare else None
-    known = read(args.out) if args.go_on and args.out.is_file() else None
+    compared = read_json(args.compare) if args.compare else None
+    known = read_json(args.out) if args.go_on and args.out.is_file() else None
     found = {}
     for row, found in survey(choose(FAMILIES, args.family), jobs=args.jobs, limit=args.limit,
                              known=known):
         print(line(row), file=sys.stderr, flush=True)
         if args.out:
-            write_json(args.out, found)
+            write_json(found, args.out)
     print(json.dumps(found, indent=2) if args.json else markdown(found, compared))
-
-
-def read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding='utf-8'))
 
 
 if __name__ == '__main__':

@@ -30,8 +30,8 @@ def main() -> None:
     with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result
         counts = complexity_of_config(args.config, args.cfg_options, args.shape)
     if args.out:
-        from auglocal_mm.lab.demo.results import write_json
-        write_json(args.out, counts.to_dict())
+        from auglocal_mm.files import write_json
+        write_json(counts.to_dict(), args.out)
     print(json.dumps(counts.to_dict(), indent=2) if args.json else counts)
 
 

@@ -41,7 +41,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from auglocal_mm.engine.launch import load_config, use_image_folder
-    from auglocal_mm.lab.demo.results import write_json
+    from auglocal_mm.files import write_json
     from auglocal_mm.lab.depth.similarity_chart import similarity_chart
     from auglocal_mm.lab.depth.similarity_study import compare_networks
     first = load_config(args.config, cfg_options=args.cfg_options)
@@ -53,7 +53,7 @@ def main() -> None:
     names = args.names or (Path(args.config).stem, Path(args.other_config).stem)
     chart = similarity_chart(similarity, rows=names[0], columns=names[1])
     paths = chart.save(Path(args.out))
-    write_json(Path(args.out) / 'similarity.json', similarity.to_dict())
+    write_json(similarity.to_dict(), Path(args.out) / 'similarity.json')
     print(chart.alt)
     print('written:', *paths, Path(args.out) / 'similarity.json')
 

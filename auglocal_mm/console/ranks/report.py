@@ -55,6 +55,7 @@ def report(fault: Fault) -> None:
 
 def _write(path: Path, content: dict) -> None:
     try:
+        # Not by files.write_text: its folder is the launcher's, and must not come back once gone.
         whole = path.with_suffix('.partial')
         whole.write_text(json.dumps(content), encoding='utf-8')
         whole.replace(path)

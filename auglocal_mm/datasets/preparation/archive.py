@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from auglocal_mm.datasets.errors import DataError
+from auglocal_mm.files import put_in_place
 
 from .checksum import damage_of
 from .source import DataFile
@@ -45,7 +46,7 @@ def unpack(archive: Path, folder: Path, files: Sequence[DataFile]) -> None:
         with writing(folder):
             for file in files:
                 (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
-                os.replace(staging / file.path, folder / file.path)
+                put_in_place(staging / file.path, folder / file.path)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

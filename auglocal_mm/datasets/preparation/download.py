@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from auglocal_mm.datasets.errors import DataError
+from auglocal_mm.files import put_in_place
 
 from .checksum import damage_of
 from .progress import Progress
@@ -76,7 +77,7 @@ def fetch(download: Download, folder: Path, *, progress: Progress,
         raise DataError(f'the file from {download.url} {damage}; it was removed. Run this again; '
                         f'if that does not help, put the correct file at {target.absolute()}')
     with writing(target):
-        os.replace(partial, target)
+        put_in_place(partial, target)
     return target
 
 

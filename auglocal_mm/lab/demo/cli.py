@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from auglocal_mm.console.live import LiveLines
 from auglocal_mm.console.tool import add_debug
+from auglocal_mm.files import FileError
 from auglocal_mm.lab.demo.results import judge
 from auglocal_mm.lab.jobs import JobFailed, tail
 
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
     except JobFailed as error:
         _tell_failure(console, error)
         return EXIT_FAILED
-    except (FileNotFoundError, ValueError) as error:
+    except (FileNotFoundError, FileError, ValueError) as error:
         console.say(f'\nThe demo cannot finish: {error}')
         return EXIT_FAILED
     except KeyboardInterrupt:

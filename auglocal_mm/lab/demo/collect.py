@@ -1,12 +1,12 @@
 """Collects the results of a finished run and the evidence for its report."""
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from auglocal_mm.files import read_json, read_json_list
 from auglocal_mm.lab.curves.curves import read_curves
-from auglocal_mm.lab.demo.results import DETECTION_KEYS, METHODS, check_results, read_json
+from auglocal_mm.lab.demo.results import DETECTION_KEYS, METHODS, check_results
 from auglocal_mm.lab.measure.system import hardware, versions
 
 from .commands import load_config
@@ -90,12 +90,5 @@ def _scenes(run: RunFolder) -> dict[str, Any]:
     return collect_scenes(
         read_json(data_root / 'annotations' / 'instances_val.json'),
         image_dir=data_root / 'val', count=SCENES_SHOWN,
-        predictions={method: _read_list(run.predictions(method)) for method in METHODS},
+        predictions={method: read_json_list(run.predictions(method)) for method in METHODS},
     )
-
-
-def _read_list(path: Path) -> list[dict[str, Any]]:
-    data = json.loads(path.read_text(encoding='utf-8'))
-    if not isinstance(data, list):
-        raise ValueError(f'{path.name} must hold a JSON list, got {type(data).__name__}')
-    return data

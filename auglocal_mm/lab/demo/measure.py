@@ -13,9 +13,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     from mmengine.config import Config
 
-    from auglocal_mm.lab.demo.results import write_json
-    from auglocal_mm.lab.depth.local_accuracy import measure_checkpoint
+    from auglocal_mm.files import write_json
+    from auglocal_mm.lab.depth.local_accuracy import accuracy_rows, measure_checkpoint
     from auglocal_mm.lab.measure.memory import training_memory_mb
+    from auglocal_mm.lab.pages.text_table import plain_table
 
     parser = argparse.ArgumentParser(description='Top-1 by depth and saved activations')
     parser.add_argument('config', help='classification config on LocalImageClassifier')
@@ -28,10 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         'saved_activations_mb': training_memory_mb(config),
         'batch_size': config.train_dataloader.batch_size,
     }
-    for name, percent in measured['accuracy'].items():
-        print(f'{name:<12} {percent:6.2f} %')
-    print(f'{"memory":<12} {measured["saved_activations_mb"]:6.2f} MiB')
-    write_json(options.out, measured)
+    print(plain_table([*accuracy_rows(measured['accuracy']),
+                       ('memory', f'{measured["saved_activations_mb"]:.2f} MiB')], right=(1,)))
+    write_json(measured, options.out)
 
 
 if __name__ == '__main__':

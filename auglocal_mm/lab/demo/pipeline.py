@@ -6,16 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from auglocal_mm.config.shipped import shipped
+from auglocal_mm.files import read_json, write_json, write_text
 from auglocal_mm.lab.demo import commands
 from auglocal_mm.lab.demo.report import draw_charts, render
-from auglocal_mm.lab.demo.results import (
-    METHODS,
-    check_results,
-    judge,
-    read_json,
-    write_json,
-    write_text,
-)
+from auglocal_mm.lab.demo.results import METHODS, check_results, judge
 from auglocal_mm.lab.jobs import Job, child_environment, run_jobs
 from auglocal_mm.lab.measure.system import usable_cores
 
@@ -127,9 +121,9 @@ class Demo:
         evidence = collect_evidence(self.run, commands=self._commands)
         # The run keeps its own report; the work directory holds the newest complete one.
         for folder in (self.run.path, self.work_dir):
-            write_json(folder / EVIDENCE, evidence)
+            write_json(evidence, folder / EVIDENCE)
             write_report(folder, results=results, evidence=evidence)
-            write_json(folder / RESULTS, results)
+            write_json(results, folder / RESULTS)
         return ''
 
 
@@ -142,10 +136,9 @@ def children_cpu_seconds() -> float:
 def write_report(folder: Path, *, results: dict[str, Any], evidence: dict[str, Any]) -> None:
     """Write the report, and its charts as PNG under ``pictures``."""
     pictures = folder / 'pictures'
-    pictures.mkdir(exist_ok=True)
     for chart in draw_charts(results, evidence).values():
         chart.save_png(pictures / f'{chart.name}.png')
-    write_text(folder / REPORT, render(results, evidence))
+    write_text(render(results, evidence), folder / REPORT)
 
 
 def render_again(work_dir: Path) -> dict[str, Any]:
@@ -153,7 +146,7 @@ def render_again(work_dir: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There are none.
-        ValueError: They are incomplete.
+        FileError, ValueError: They are damaged or incomplete.
     """
     for name in (RESULTS, EVIDENCE):
         if not (work_dir / name).is_file():

@@ -1,8 +1,5 @@
 """The demo's numbers: what ``results.json`` holds, and the limits it must keep."""
-import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 METHODS = ('bp', 'auglocal')
@@ -115,32 +112,3 @@ def _behind(gap: float, unit: str) -> str:
     if gap == 0:
         return 'equal'
     return f'{size} {"behind" if gap > 0 else "ahead"}'
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object from a file.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It holds something else.
-    """
-    data = json.loads(path.read_text(encoding='utf-8'))
-    if not isinstance(data, dict):
-        raise ValueError(f'{path} must hold a JSON object, got {type(data).__name__}')
-    return data
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing: readers never see half of it."""
-    partial = path.with_name(path.name + '.partial')
-    partial.write_text(text, encoding='utf-8')
-    os.replace(partial, path)
-
-
-def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write an object as JSON, whole or not at all.
-
-    Raises:
-        ValueError: A number in it is not finite.
-    """
-    write_text(path, json.dumps(data, indent=2, allow_nan=False) + '\n')

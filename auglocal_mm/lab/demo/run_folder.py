@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from auglocal_mm.lab.demo.results import read_json
+from auglocal_mm.files import read_json
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Scenes as inline SVG: an image with boxes, masks and labels."""
-from collections.abc import Sequence
-from html import escape
+"""Scenes with boxes, masks and labels, laid out for inline SVG."""
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -67,70 +67,95 @@ def _corners(points: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return kept
 
 
-def scene_panel(
-    scene: dict[str, Any], instances: Sequence[dict[str, Any]], *, caption: str, image_id: str,
-    first: bool,
-) -> str:
-    """Render one ``<figure>``: a scene with instances drawn on it.
+@dataclass(frozen=True)
+class Mark:
+    """What is drawn of one instance; lengths are in pixels of the scene.
+
+    Attributes:
+        outline: SVG path data of its mask.
+        box: x, y, width and height.
+        color: Of outline, box and label.
+        text: Its label: the class, and the score in percent if it has one.
+        tag: x, y, width and height of the label's background.
+        text_color: Of the label's text.
+    """
+
+    outline: str
+    box: tuple[float, float, float, float]
+    color: str
+    text: str
+    tag: tuple[float, float, float, float]
+    text_color: str
+
+    @property
+    def font_size(self) -> float:
+        """Size of the label's text."""
+        return self.tag[3]
+
+    @property
+    def text_x(self) -> float:
+        """Where the label's text begins."""
+        return self.tag[0] + 0.15 * self.font_size
+
+    @property
+    def text_y(self) -> float:
+        """The base line of the label's text."""
+        return self.tag[1] + 0.82 * self.font_size
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A scene with instances drawn on it, as ``templates/scene.html`` draws it.
+
+    Attributes:
+        width, height: Size in pixels.
+        caption: Whose instances these are.
+        alt: What is shown, in words.
+        marks: The instances.
+    """
+
+    width: int
+    height: int
+    caption: str
+    alt: str
+    marks: tuple[Mark, ...]
+
+
+def panel_of(scene: Mapping[str, Any], instances: Sequence[Mapping[str, Any]], *,
+             caption: str) -> Panel:
+    """Lay out a scene's instances.
 
     Args:
-        scene: ``png`` (base64), ``width`` and ``height`` in pixels.
+        scene: ``width`` and ``height`` in pixels.
         instances: Each with ``label``, ``box`` (x, y, width, height in pixels),
             ``outline`` (path data) and optionally ``score`` from 0 to 1.
         caption: Description of the instances.
-        image_id: Element id of the scene's image.
-        first: Embed the image here; other panels of the scene refer to it.
     """
     width, height = scene['width'], scene['height']
-    if first:
-        image = (f'<image id="{image_id}" width="{width}" height="{height}" '
-                 f'href="data:image/png;base64,{scene["png"]}"/>')
-    else:
-        image = f'<use href="#{image_id}"/>'
-    # All labels above all shapes.
-    drawn = ''.join(_shape(instance) for instance in instances) + ''.join(
-        _tag(instance, width=width, height=height) for instance in instances)
     labels = ', '.join(_label(instance) for instance in instances) or 'nothing'
-    alt = escape(f'{caption}: {labels}')
-    return (f'<figure class="scene"><svg viewBox="0 0 {width} {height}" role="img" '
-            f'aria-label="{alt}">{image}{drawn}</svg>'
-            f'<figcaption>{escape(caption)}</figcaption></figure>')
+    return Panel(width, height, caption, f'{caption}: {labels}', tuple(
+        _mark(instance, width=width, height=height) for instance in instances))
 
 
-def _label(instance: dict[str, Any]) -> str:
+def _label(instance: Mapping[str, Any]) -> str:
     score = instance.get('score')
     return str(instance['label']) + (f' ({100 * score:.0f} %)' if score is not None else '')
 
 
-def _shape(instance: dict[str, Any]) -> str:
-    color = _color(instance)
-    x, y, width, height = instance['box']
-    return (
-        f'<path d="{instance["outline"]}" fill="{color}" fill-opacity=".45" stroke="{color}" '
-        f'stroke-width=".6" fill-rule="evenodd"/>'
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
-        f'fill="none" stroke="{color}" stroke-width="1.1"/>'
-    )
-
-
-def _tag(instance: dict[str, Any], *, width: float, height: float) -> str:
-    """Draw the label above the box, or below it if there is no room."""
+def _mark(instance: Mapping[str, Any], *, width: float, height: float) -> Mark:
+    """Put the label above the box, or below it if there is no room."""
     color, size = _color(instance), 0.065 * height
-    x, y, _, box_height = instance['box']
+    x, y, box_width, box_height = instance['box']
     score = instance.get('score')
-    text = escape(str(instance['label'])) + (f' {100 * score:.0f}' if score is not None else '')
+    text = str(instance['label']) + (f' {100 * score:.0f}' if score is not None else '')
     tag_width = size * (0.62 * len(text) + 0.3)
-    x = max(0.0, min(x, width - tag_width))
-    y = min(y - size if y >= size else y + box_height, height - size)
-    return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{tag_width:.1f}" height="{size:.1f}" '
-        f'fill="{color}"/>'
-        f'<text x="{x + 0.15 * size:.1f}" y="{y + 0.82 * size:.1f}" font-size="{size:.1f}" '
-        f'fill="{_text_color(color)}">{text}</text>'
-    )
+    tag_x = max(0.0, min(x, width - tag_width))
+    tag_y = min(y - size if y >= size else y + box_height, height - size)
+    return Mark(instance['outline'], (x, y, box_width, box_height), color, text,
+                (tag_x, tag_y, tag_width, size), _text_color(color))
 
 
-def _color(instance: dict[str, Any]) -> str:
+def _color(instance: Mapping[str, Any]) -> str:
     return PALETTE[_color_index(str(instance['label'])) % len(PALETTE)]
 
 

@@ -5,12 +5,15 @@ table; ``--out`` writes it, with the local plan, as JSON.
 """
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from auglocal_mm.files import write_text
+from auglocal_mm.lab.pages.text_table import plain_table
 
 
 def local_accuracy(model: nn.Module, loader: Iterable[Any]) -> dict[str, float]:
@@ -79,6 +82,11 @@ def measure_checkpoint(config: Any, checkpoint: str | Path) -> dict[str, Any]:
     }
 
 
+def accuracy_rows(accuracy: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return units and their accuracies in percent as rows of a table."""
+    return [(name, f'{percent:.2f} %') for name, percent in accuracy.items()]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line: measure a checkpoint, print a table, optionally write JSON."""
     from mmengine.config import Config
@@ -89,11 +97,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--out', help='JSON file to write')
     options = parser.parse_args(arguments)
     measured = measure_checkpoint(Config.fromfile(options.config), options.checkpoint)
-    for name, percent in measured['accuracy'].items():
-        print(f'{name:<12} {percent:6.2f} %')
+    print(plain_table(accuracy_rows(measured['accuracy']), right=(1,)))
     if options.out:
-        text = json.dumps(measured, indent=1)
-        Path(options.out).write_text(text + '\n', encoding='utf-8')
+        write_text(json.dumps(measured, indent=1) + '\n', options.out)
 
 
 if __name__ == '__main__':

@@ -4,15 +4,18 @@ The colours are Okabe and Ito's, which colour-blind readers can tell apart. In a
 for a page, inks become CSS variables, so the chart follows the page from light to dark.
 """
 import io
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import matplotlib
+from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from auglocal_mm.files import write_whole
 
 #: Inks that charts are drawn with; CSS_VARIABLES lists the variables they become.
 INK, MUTED, GRID = '#1b1f24', '#5b6570', '#d5dae0'
@@ -71,7 +74,7 @@ class Chart:
     alt: str
     figure: Figure
 
-    def svg(self) -> str:
+    def svg(self) -> Markup:
         """Return an ``<svg>`` element for a page: text stays text, inks are variables."""
         with matplotlib.rc_context({**STYLE, 'svg.hashsalt': self.name}):
             buffer = io.StringIO()
@@ -79,15 +82,19 @@ class Chart:
         return _inline(buffer.getvalue(), name=self.name, alt=self.alt)
 
     def save_svg(self, path: Path) -> None:
-        """Write a separate SVG file on white, with text as text."""
-        with matplotlib.rc_context({**STYLE, 'svg.hashsalt': self.name}):
-            self.figure.savefig(path, format='svg', facecolor='white',
+        """Write a separate SVG file on white, with text as text, whole or not at all."""
+        def draw(file: BinaryIO) -> None:
+            self.figure.savefig(file, format='svg', facecolor='white',
                                 metadata={'Date': None, 'Title': self.alt})
+        with matplotlib.rc_context({**STYLE, 'svg.hashsalt': self.name}):
+            write_whole(path, draw)
 
     def save_png(self, path: Path, *, dpi: int = 160) -> None:
-        """Write a PNG on white."""
+        """Write a PNG on white, whole or not at all."""
+        def draw(file: BinaryIO) -> None:
+            self.figure.savefig(file, format='png', dpi=dpi, facecolor='white')
         with matplotlib.rc_context(STYLE):
-            self.figure.savefig(path, format='png', dpi=dpi, facecolor='white')
+            write_whole(path, draw)
 
     def save(self, folder: Path) -> tuple[Path, Path]:
         """Write ``<name>.png`` and ``<name>.svg``, each whole or not at all.
@@ -98,16 +105,13 @@ class Chart:
         Returns:
             Both paths.
         """
-        folder.mkdir(parents=True, exist_ok=True)
         png, svg = folder / f'{self.name}.png', folder / f'{self.name}.svg'
-        for write, path in ((self.save_png, png), (self.save_svg, svg)):
-            partial = path.with_name(path.name + '.partial')
-            write(partial)
-            os.replace(partial, path)
+        self.save_png(png)
+        self.save_svg(svg)
         return png, svg
 
 
-def _inline(svg: str, *, name: str, alt: str) -> str:
+def _inline(svg: str, *, name: str, alt: str) -> Markup:
     body = svg[svg.index('<svg'):]
     body = re.sub(r'<metadata>.*?</metadata>', '', body, flags=re.DOTALL)
     body = re.sub(r'\sxmlns(:\w+)?="[^"]*"', '', body)
@@ -121,12 +125,9 @@ def _inline(svg: str, *, name: str, alt: str) -> str:
     # matplotlib numbers ids from 1 in every figure; in one page they must differ.
     rest = re.sub(r'(\bid="|url\(#|href="#)', rf'\g<1>chart-{name}-', rest)
     title_id = f'chart-{name}-title'
-    title = f'<title id="{title_id}">{_escape(alt)}</title>'
-    return f'{opening} role="img" aria-labelledby="{title_id}">{title}{rest}'
-
-
-def _escape(text: str) -> str:
-    return text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
+    title = f'<title id="{title_id}">{escape(alt)}</title>'
+    # matplotlib has escaped the texts that it drew.
+    return Markup(f'{opening} role="img" aria-labelledby="{title_id}">{title}{rest}')
 
 
 def new_figure(*, width: float, height: float) -> tuple[Figure, Axes]:

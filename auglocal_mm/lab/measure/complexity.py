@@ -12,6 +12,7 @@ from mmpretrain.models import ImageClassifier
 from torch import Tensor, nn
 
 from auglocal_mm.engine.launch import load_config
+from auglocal_mm.lab.pages.text_table import plain_table
 from auglocal_mm.models import LocalTraining
 from auglocal_mm.models.inference_view import copy_sharing_weights
 from auglocal_mm.partition import Tokens, forward_units, image_channels
@@ -99,16 +100,16 @@ class Complexity:
 
     def __str__(self) -> str:
         sides = '×'.join(map(str, self.input_shape))
-        lines = [f'multiply-adds of one {sides} image (fvcore\'s count), and parameters']
-        for name, flops, params in (
-                ('backbone, neck, head', self.backbone_flops, self.backbone_params),
-                ('auxiliary networks', self.auxiliary_flops, self.auxiliary_params),
-                ('together', self.flops, self.params)):
-            lines.append(f'{name:<20}  {flops / 1e9:9.3f} GFLOPs  {params / 1e6:9.3f} M')
+        rows = [(name, f'{flops / 1e9:.3f} GFLOPs', f'{params / 1e6:.3f} M')
+                for name, flops, params in (
+                    ('backbone, neck, head', self.backbone_flops, self.backbone_params),
+                    ('auxiliary networks', self.auxiliary_flops, self.auxiliary_params),
+                    ('together', self.flops, self.params))]
         shares = [100 * part / whole if whole else 0.0 for part, whole in (
             (self.auxiliary_flops, self.flops), (self.auxiliary_params, self.params))]
-        lines.append(f'{"auxiliary share":<20}  {shares[0]:9.1f} %       {shares[1]:9.1f} %')
-        return '\n'.join(lines)
+        rows.append(('auxiliary share', f'{shares[0]:.1f} %', f'{shares[1]:.1f} %'))
+        return (f"multiply-adds of one {sides} image (fvcore's count), and parameters\n"
+                + plain_table(rows, right=(1, 2)))
 
 
 def complexity_of_config(path: str, cfg_options: dict | None = None,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from auglocal_mm.engine.launch import load_config
-from auglocal_mm.plan import LocalPlan, UnitRow, table_lines
+from auglocal_mm.lab.pages.text_table import plain_table
+from auglocal_mm.plan import LocalPlan, UnitRow
 
 from .complexity import Complexity, Kind, PartCount, complexity
 from .config_model import build_model, image_shape, require_local
@@ -49,8 +50,8 @@ class CountedPlan:
         return '\n'.join([
             f'{self.plan.units} units in {self.plan.modules} local {noun}',
             f"FLOPs are multiply-adds of one {sides} image, fvcore's count; % of all FLOPs", '',
-            *table_lines(HEADER, [*rows, self._head_row()], right=NUMBERS), '',
-            *self._totals()])
+            plain_table([*rows, self._head_row()], header=HEADER, right=NUMBERS), '',
+            self._totals()])
 
     def _row(self, layer: UnitRow) -> tuple[str, ...]:
         unit = self.counts.find('layer', layer.name)
@@ -71,8 +72,8 @@ class CountedPlan:
                 *(_mega(part.flops) if part else '' for part in parts),
                 f'{100 * flops / self.counts.flops:.2f}')
 
-    def _totals(self) -> Sequence[str]:
-        """Return lines that compare this rule with back-propagation."""
+    def _totals(self) -> str:
+        """Return a table that compares this rule with back-propagation."""
         counts = self.counts
         rows = [(name, _mega(flops), f'{flops / counts.backbone_flops:.3f}',
                  f'{params:,}', f'{params / counts.backbone_params:.3f}')
@@ -81,7 +82,7 @@ class CountedPlan:
                     ('auxiliary networks', counts.auxiliary_flops, counts.auxiliary_params),
                     ('this rule: both', counts.flops, counts.params))]
         header = ('total', 'MFLOPs', 'of BP', 'params', 'of BP')
-        return table_lines(header, rows, right=(1, 2, 3, 4))
+        return plain_table(rows, header=header, right=(1, 2, 3, 4))
 
 
 def _mega(flops: int) -> str:

@@ -6,12 +6,13 @@ classification config at its own batch size.
 import argparse
 import json
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+
+from auglocal_mm.files import write_text
 
 BYTES_PER_MIB = 2**20
 
@@ -177,7 +178,7 @@ def main(arguments: list[str] | None = None) -> None:
     })
     print(text)
     if options.out:
-        Path(options.out).write_text(text + '\n', encoding='utf-8')
+        write_text(text + '\n', options.out)
 
 
 if __name__ == '__main__':

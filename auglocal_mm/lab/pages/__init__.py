@@ -1,1 +1,1 @@
-"""How every HTML page looks."""
+"""What every HTML page and text table is made with."""

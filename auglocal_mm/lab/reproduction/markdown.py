@@ -4,7 +4,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MINUS = '−'
+from auglocal_mm.lab.pages.signed import signed
+from auglocal_mm.lab.pages.text_table import markdown_table
 
 
 def figure(value: Mapping[str, Any] | None, digits: int) -> str:
@@ -13,11 +14,6 @@ def figure(value: Mapping[str, Any] | None, digits: int) -> str:
         return '–'
     text = f'{value["mean"]:.{digits}f}'
     return text if value.get('std') is None else f'{text} ± {value["std"]:.{digits}f}'
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """Format a value with its sign."""
-    return f'{value:+.{digits}f}'.replace('-', MINUS)
 
 
 def label(result: Mapping[str, Any]) -> str:
@@ -72,9 +68,8 @@ def _claim(entry: Mapping[str, Any]) -> list[str]:
     return [f'{entry["better"]} > {entry["worse"]}', verdict, ours, paper]
 
 
-def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    aligned = ['---', *['---:'] * (len(header) - 1)]
-    return [f'| {" | ".join(cells)} |' for cells in (header, aligned, *rows)]
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return markdown_table(header, rows, right=range(1, len(header)))
 
 
 def cells(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -101,10 +96,10 @@ def render_markdown(result: Mapping[str, Any]) -> str:
     if not result['complete']:
         lines += ['Some runs are not done yet; start the same command again.', '']
     lines += [seeds(result) + '.', *[f'{line}  ' for line in machine(result)], '']
-    lines += _lines(*cells(result))
+    lines.append(_table(*cells(result)))
     if result['claims']:
-        lines += ['', 'Orderings of the paper, and whether they appear here:', '']
-        lines += _lines(*claims(result))
+        lines += ['', 'Orderings of the paper, and whether they appear here:', '',
+                  _table(*claims(result))]
     if result['note']:
         lines += ['', result['note']]
     return '\n'.join(lines) + '\n'

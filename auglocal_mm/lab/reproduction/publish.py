@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from auglocal_mm.lab.demo.results import write_json, write_text
+from auglocal_mm.files import write_json, write_text
 
 from .markdown import render_markdown
 from .report import draw_charts, render_report
@@ -19,11 +19,10 @@ def publish(table: Table, result: Mapping[str, Any], runs: Sequence[Run], folder
     Returns:
         The folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     charts = draw_charts(table, result, runs)
-    write_json(folder / 'table.json', dict(result))
-    write_text(folder / 'table.md', render_markdown(result))
+    write_json(dict(result), folder / 'table.json')
+    write_text(render_markdown(result), folder / 'table.md')
     for chart in charts:
         chart.save_png(folder / f'{chart.name}.png')
-    write_text(folder / 'report.html', render_report(result, charts, runs))
+    write_text(render_report(result, charts, runs), folder / 'report.html')
     return folder

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auglocal_mm.lab.demo.results import read_json, write_json
+from auglocal_mm.files import read_json, write_json
 from auglocal_mm.lab.measure.system import hardware, versions
 
 from .steps import Benchmark, Step, Train
@@ -108,11 +108,10 @@ class Run:
         """Create the folder and record the run, the hardware and the versions."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.record:
-            write_json(self.folder / RECORD, {
-                'identity': self._identity(), 'seed': self.seed, 'seconds': {},
-                'hardware': hardware(), 'versions': versions()})
+            write_json({'identity': self._identity(), 'seed': self.seed, 'seconds': {},
+                        'hardware': hardware(), 'versions': versions()}, self.folder / RECORD)
 
     def add_seconds(self, step: Step, seconds: float) -> None:
         """Record how long a step took, to its end or until it was stopped."""
         taken = {**self.record['seconds'], step.name: self.seconds_of(step) + seconds}
-        write_json(self.folder / RECORD, {**self.record, 'seconds': taken})
+        write_json({**self.record, 'seconds': taken}, self.folder / RECORD)

@@ -1,14 +1,13 @@
 """The steps of a run: commands, each with a way to see whether its work is done."""
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from auglocal_mm.files import read_json, read_json_list
 from auglocal_mm.lab.curves.curves import Curves, read_curves
-from auglocal_mm.lab.demo.results import read_json
 
 
 class Step(Protocol):
@@ -206,7 +205,7 @@ class Benchmark:
     @property
     def _table(self) -> list[dict[str, Any]]:
         path = self.folder / 'table.json'
-        return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else []
+        return read_json_list(path) if path.is_file() else []
 
     def measured_of(self, row: str) -> dict[str, float]:
         """Return a row's share of BP's memory and its time over BP's; empty without both."""

@@ -111,3 +111,19 @@ def test_charts_can_be_saved(tmp_path, results, evidence):
     for name, chart in draw_charts(results, evidence).items():
         chart.save_png(tmp_path / f'{name}.png', dpi=40)
         assert (tmp_path / f'{name}.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_nothing_that_was_measured_or_typed_is_markup(results, evidence):
+    """In texts, attributes and drawn labels; Page complains about each tag that is left open."""
+    script = '<script>alert("1")</script>'
+    results['command'] = results['hardware']['cpu'] = script
+    evidence['commands'] = [script]
+    evidence['settings']['detection'] = script
+    evidence['local_accuracy']['accuracy'] = {script: 50.0, 'head': 96.4}
+    evidence['local_accuracy']['plan']['layers'][0]['name'] = script
+    evidence['scenes']['items'][0]['bp'][0]['label'] = script
+    text = render(results, evidence)
+    Page(text)
+    assert '<script' not in text
+    assert text.count('&lt;script&gt;') >= 8
+    assert 'aria-label="BP: &lt;script&gt;alert(&#34;1&#34;)' in text

@@ -1,15 +1,8 @@
 import copy
-import json
 
 import pytest
 
-from auglocal_mm.lab.demo.results import (
-    check_results,
-    judge,
-    read_json,
-    results_faults,
-    write_json,
-)
+from auglocal_mm.lab.demo.results import check_results, judge, results_faults
 
 
 def test_complete_results_have_no_faults(results):
@@ -54,12 +47,3 @@ def test_a_verdict_says_both_values_and_the_limit(results):
     assert str(judge(results)[0]) == (
         'PASS  Top-1 accuracy of AugLocal: 96.40 %, BP 97.20 %, 0.80 points behind '
         '(limit: at most 2 points behind)')
-
-
-def test_json_is_written_whole_or_not_at_all(tmp_path, results):
-    path = tmp_path / 'results.json'
-    write_json(path, results)
-    with pytest.raises(ValueError):
-        write_json(path, {'bad': float('nan')})
-    assert read_json(path) == json.loads(json.dumps(results))
-    assert list(tmp_path.iterdir()) == [path]

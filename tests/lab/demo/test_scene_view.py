@@ -1,11 +1,12 @@
 import re
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from auglocal_mm.lab.demo.scene_view import mask_outline, scene_panel
+from auglocal_mm.lab.demo.scene_view import mask_outline, panel_of
 
 
 def polygons(path: str) -> list[list[tuple[int, int]]]:
@@ -36,11 +37,19 @@ def test_a_rectangle_has_four_corners():
 
 
 def test_a_panel_says_in_words_what_it_shows():
-    scene = {'png': 'AAAA', 'width': 20, 'height': 20}
+    scene = {'width': 20, 'height': 20}
     seven = {'label': '7', 'box': [1, 2, 3, 4], 'outline': '', 'score': 0.93}
-    first = scene_panel(scene, [seven], caption='BP', image_id='s', first=True)
-    assert 'aria-label="BP: 7 (93 %)"' in first
-    assert '<image id="s"' in first
-    other = scene_panel(scene, [], caption='<BP>', image_id='s', first=False)
-    assert 'aria-label="&lt;BP&gt;: nothing"' in other
-    assert '<use href="#s"/>' in other
+    assert panel_of(scene, [seven], caption='BP').alt == 'BP: 7 (93 %)'
+    assert panel_of(scene, [], caption='<BP>').alt == '<BP>: nothing'
+
+
+@given(box=st.tuples(*[st.floats(0, 100)] * 4), label=st.text(max_size=3),
+       score=st.none() | st.floats(0, 1))
+def test_a_label_stays_inside_its_scene_beside_its_box(box, label, score):
+    found = {'label': label, 'box': box, 'outline': '', 'score': score}
+    mark, = panel_of({'width': 100, 'height': 100}, [found], caption='BP').marks
+    x, y, width, height = mark.tag
+    assert x >= 0 and x + width <= 100 + 1e-9
+    assert y >= 0 and y + height <= 100 + 1e-9
+    assert y + height == pytest.approx(box[1]) or y >= min(box[1] + box[3], 100) - height - 1e-9
+    assert mark.text == (label if score is None else f'{label} {100 * score:.0f}')

@@ -122,8 +122,12 @@ def test_figures_and_orderings(runs):
     assert (result['complete'], result['scaled']) == (False, False)
 
 
+def single_spaced(text):
+    return re.sub(' +', ' ', text)
+
+
 def test_markdown_has_ours_beside_the_papers(runs):
-    text = render_markdown(collect(TABLE, FULL, runs))
+    text = single_spaced(render_markdown(collect(TABLE, FULL, runs)))
     assert '| BP | 90.50 ± 0.71 | 94.61 ± 0.18 |' in text
     assert '| DGL | 89.00 | – |' in text
     assert '| BP > AugLocal | yes | +2.25 ± 0.79 | +0.65 |' in text
@@ -136,7 +140,7 @@ def test_without_a_run_nothing_is_claimed(tmp_path):
     runs = [make_run(tmp_path, row, 0, None) for row in TABLE.rows]
     result = collect(TABLE, FULL, runs)
     assert not any(row['ours'] for row in result['rows'])
-    text = render_markdown(result)
+    text = single_spaced(render_markdown(result))
     assert '| BP | – | 94.61 ± 0.18 |' in text
     assert 'not known yet' in text
     assert 'no run is done yet' in text
@@ -167,6 +171,19 @@ def test_the_report_stands_alone_and_has_its_pictures(runs, tmp_path):
         'comparison.png', 'loss.png', 'metric.png'}
     for row in TABLE.rows:
         assert row.label in page
+
+
+def test_no_label_and_no_command_is_markup(tmp_path):
+    script = '<script>alert(1)</script>'
+    row = replace(TABLE.rows[0], label=script)
+    table = replace(TABLE, title=script, note=script, rows=(row,), claims=())
+    run = make_run(tmp_path, row, 0, 90.0)
+    run = replace(run, steps=(replace(run.steps[0], options=(f'work_dir={script}',)),))
+    page = (publish(table, collect(table, FULL, [run]), [run], tmp_path / 'table')
+            / 'report.html').read_text()
+    assert '<script' not in page
+    # Title and heading, note, both tables, every picture and the command.
+    assert page.count('&lt;script&gt;') >= 7
 
 
 def test_an_unfinished_seed_is_in_no_picture(tmp_path):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from auglocal_mm.lab.demo.results import write_text
+from auglocal_mm.files import write_text
 
 from .entry import Entry, method_of
 from .row import Row, rows_of
@@ -97,8 +97,8 @@ def write_benchmark(rows: Sequence[Row], folder: Path, *, command: str, on_cpu: 
     """
     from .picture import memory_time
 
-    write_text(folder / 'table.md', markdown(rows, command=command, on_cpu=on_cpu))
-    write_text(folder / 'table.json', to_json(rows) + '\n')
+    write_text(markdown(rows, command=command, on_cpu=on_cpu), folder / 'table.md')
+    write_text(to_json(rows) + '\n', folder / 'table.json')
     if any(row.error is None for row in rows):
         chart = memory_time(rows)
         chart.save_png(folder / 'memory_time.png')

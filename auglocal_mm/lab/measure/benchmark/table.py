@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auglocal_mm.lab.measure.system import hardware, versions
+from auglocal_mm.lab.pages.text_table import markdown_table
 
 from .row import Row
 
@@ -33,8 +34,7 @@ def markdown(rows: Sequence[Row], *, command: str, on_cpu: bool) -> str:
     columns = [*COLUMNS, *(PAPER_COLUMNS if paper else ())]
     done = [row for row in rows if row.error is None]
     lines = ['# Training benchmark', '', f'`{command}`', '', *facts(done, on_cpu=on_cpu), '',
-             _line(columns), _line(['---'] * len(columns)),
-             *(_line(_cells(row, paper=paper)) for row in done), '',
+             markdown_table(columns, [_cells(row, paper=paper) for row in done]), '',
              *(f'{row.name}: no figures, {row.error}' for row in rows if row.error)]
     if done:
         reference = done[0].reference
@@ -62,10 +62,6 @@ def _setting(row: Row) -> str:
     return (f'Batch {measured["batch_size"]} of {"×".join(map(str, measured["image"]))}, '
             f'{measured["precision"]}, {threads} {"thread" if threads == 1 else "threads"}; '
             f'n = {len(row.seconds)} steps of each, in turns.')
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f'| {" | ".join(cells)} |'
 
 
 def _cells(row: Row, *, paper: bool) -> list[str]:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from auglocal_mm.lab.pages.text_table import markdown_table
+
 from .comparison import differences
 
 _STAGES = {'build': 'builds', 'train': 'trains', 'predict': 'predicts'}
@@ -20,7 +22,7 @@ def markdown(found: Mapping[str, Any], compared: Mapping[str, Any] | None = None
         compared: Another one, whose losses and gradients make one more column.
     """
     by_name = differences(found, compared) if compared else {}
-    lines = [*_heading(found, compared), '', *_table(found['families'], by_name, bool(compared))]
+    lines = [*_heading(found, compared), '', _table(found['families'], by_name, bool(compared))]
     causes = [line for row in found['families'] for line in _causes(row)]
     if causes:
         lines += ['', 'Failures:', '', *causes]
@@ -47,22 +49,18 @@ def _heading(found: Mapping[str, Any], compared: Mapping[str, Any] | None) -> li
 
 
 def _table(rows: Sequence[Mapping[str, Any]], by_name: Mapping[str, float], compared: bool
-           ) -> list[str]:
+           ) -> str:
     columns = ['family', 'config', "mmcv's operators called", *_STAGES.values(), 's']
     columns += ['difference'] if compared else []
-    lines = [_line(columns), _line(['---'] * len(columns))]
+    lines = []
     for row in rows:
         cells = [row['name'], f'`{_short(row["config"])}`', ', '.join(_operators(row)) or 'none',
                  *('yes' if _passes(row, stage) else '**no**' for stage in _STAGES),
                  f'{row.get("seconds", 0.0):.0f}']
         if compared:
             cells.append(_difference(by_name.get(row['name'])))
-        lines.append(_line(cells))
-    return lines
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f'| {" | ".join(cells)} |'
+        lines.append(cells)
+    return markdown_table(columns, lines)
 
 
 def _difference(value: float | None) -> str:
