@@ -89,6 +89,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={PACKAGE: ['py.typed']},
     install_requires=['fvcore', 'numpy', 'torch>=2.6', 'torchvision>=0.21'],
     extras_require={
         'onedl': ONEDL,
