@@ -44,8 +44,9 @@ test: setup ## run the tests, without those marked slow
 test-slow: setup ## run the tests marked slow, too (minutes more)
 	@$(PYTEST) -m 'slow or not slow' $(ARGS)
 
-lint: setup ## ruff and mypy
-	@status=0; $(RUN) -m ruff check . || status=$$?; $(RUN) -m mypy || status=$$?; exit $$status
+lint: setup ## ruff, mypy, and which room may import which
+	@status=0; $(RUN) -m ruff check . || status=$$?; $(RUN) -m mypy || status=$$?; \
+	.venv/bin/lint-imports --no-cache --no-logo || status=$$?; exit $$status
 
 format: setup ## fix what ruff can fix
 	@$(RUN) -m ruff check --fix .

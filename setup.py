@@ -35,7 +35,8 @@ OPENMMLAB = [
 ]
 DEMO = ['matplotlib', 'scikit-learn']
 TESTS = [*DEMO, 'hypothesis', 'pytest', 'pytest-xdist']
-DEV = [*TESTS, 'mypy', 'ruff']
+DEV = [*TESTS, 'import-linter', 'mypy', 'ruff']
+DOCS = ['mkdocs', 'mkdocs-material', 'mkdocstrings[python]']
 
 
 def _remove(path: Path) -> None:
@@ -97,6 +98,7 @@ setup(
         'demo': DEMO,
         'tests': TESTS,
         'dev': DEV,
+        'docs': DOCS,
     },
     entry_points={'console_scripts': ['auglocal-mm = auglocal_mm.console.command:main']},
     cmdclass={'build_py': BuildWithConfigs},
