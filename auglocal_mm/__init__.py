@@ -29,9 +29,9 @@ if TYPE_CHECKING:  # The table below, for tools that read code without running i
         RandomStateHook,
         VerifyPretrainedHook,
         WarmupCosineLR,
+        WholeFiles,
     )
     from .engine.seed_worker import seed_worker
-    from .engine.whole_files import WholeFiles
     from .losses import FeatureLoss
     from .models import (
         EfficientNetCIFAR,
@@ -70,7 +70,7 @@ _HOME = {
     'VerifyPretrainedHook': '.engine',
     'WarmupCosineLR': '.engine',
     'seed_worker': '.engine.seed_worker',
-    'WholeFiles': '.engine.whole_files',
+    'WholeFiles': '.engine',
     'DigitScenes': '.datasets',
     'Digits': '.datasets',
     'ImageFolder': '.datasets',

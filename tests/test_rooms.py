@@ -7,7 +7,7 @@ ROOMS = [room for rooms in levels() for room in rooms]
 
 def test_the_table_is_that_of_the_contract(root):
     page = (root / PAGE).read_text(encoding='utf-8')
-    assert with_table(page) == page, 'run: .venv/bin/python tests/rooms.py'
+    assert with_table(page) == page, 'run: .venv/bin/python docs/rooms.py'
     assert with_table(page.replace(END, f'| old |\n{END}')) == page
 
 

@@ -1,6 +1,6 @@
 """Makes the rooms' table in docs/design.md from the import contract in pyproject.toml.
 
-    .venv/bin/python tests/rooms.py
+    .venv/bin/python docs/rooms.py
 
 What a room holds is the first line of its docstring, so the table says nothing of its own.
 """
@@ -17,8 +17,8 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = 'auglocal_mm'
 PAGE = Path('docs', 'design.md')
-BEGIN = '<!-- made by tests/rooms.py -->'
-END = '<!-- end of what tests/rooms.py made -->'
+BEGIN = '<!-- made by docs/rooms.py -->'
+END = '<!-- end of what docs/rooms.py made -->'
 
 
 def contracts(root=ROOT):
@@ -47,6 +47,7 @@ def purpose(room, root=ROOT):
 
 
 def row(level, room, root=ROOT):
+    """Return the table's row of one room."""
     folder = source(room, root).name == '__init__.py'
     return f'| {level} | `{room}{"/" if folder else ".py"}` | {purpose(room, root)} |'
 
