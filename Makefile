@@ -17,7 +17,7 @@ find_python = $(shell \
     $$name -c 'import sys; sys.exit(sys.version_info[0] < 3)' >/dev/null 2>&1 \
       && echo $$name && exit; done)
 
-.PHONY: help setup operators demo test test-slow lint format doctor clean distclean
+.PHONY: help setup operators demo test test-slow lint docs format doctor clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -44,8 +44,12 @@ test: setup ## run the tests, without those marked slow
 test-slow: setup ## run the tests marked slow, too (minutes more)
 	@$(PYTEST) -m 'slow or not slow' $(ARGS)
 
-lint: setup ## ruff and mypy
-	@status=0; $(RUN) -m ruff check . || status=$$?; $(RUN) -m mypy || status=$$?; exit $$status
+lint: setup ## ruff, mypy, and which room may import which
+	@status=0; $(RUN) -m ruff check . || status=$$?; $(RUN) -m mypy || status=$$?; \
+	.venv/bin/lint-imports --no-cache --no-logo || status=$$?; exit $$status
+
+docs: setup ## build the documents as a site, build/site/index.html; broken links are errors
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict $(ARGS)
 
 format: setup ## fix what ruff can fix
 	@$(RUN) -m ruff check --fix .
@@ -55,7 +59,7 @@ doctor: ## show the versions of all parts and what is broken
 	else $(or $(PYTHON),$(find_python)) tools/doctor.py $(ARGS); fi
 
 clean: ## remove caches and packaging leftovers; .venv and compiled operators stay
-	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis dist *.egg-info build/lib build/bdist.*
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis dist *.egg-info build/lib build/bdist.* build/site
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv and build/ as well: the next call starts from nothing

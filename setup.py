@@ -35,7 +35,8 @@ OPENMMLAB = [
 ]
 DEMO = ['matplotlib', 'scikit-learn']
 TESTS = [*DEMO, 'hypothesis', 'pytest', 'pytest-xdist']
-DEV = [*TESTS, 'mypy', 'ruff']
+DEV = [*TESTS, 'import-linter', 'mypy', 'ruff']
+DOCS = ['mkdocs', 'mkdocs-material', 'mkdocstrings[python]']
 
 
 def _remove(path: Path) -> None:
@@ -89,8 +90,9 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={f'{PACKAGE}.lab.{room}': ['templates/*.html', 'templates/*.css']
-                  for room in ('pages', 'demo', 'reproduction')},
+    package_data={PACKAGE: ['py.typed'], **{
+        f'{PACKAGE}.lab.{room}': ['templates/*.html', 'templates/*.css']
+        for room in ('pages', 'demo', 'reproduction')}},
     install_requires=['fvcore', 'numpy', 'rich', 'torch>=2.6', 'torchvision>=0.21'],
     extras_require={
         'onedl': ONEDL,
@@ -98,6 +100,7 @@ setup(
         'demo': DEMO,
         'tests': TESTS,
         'dev': DEV,
+        'docs': DOCS,
     },
     entry_points={'console_scripts': ['auglocal-mm = auglocal_mm.console.command:main']},
     cmdclass={'build_py': BuildWithConfigs},

@@ -7,12 +7,40 @@ take effect at import: configs may inherit ours by name, and ``mmcv.ops`` works
 without compiled operators (see :mod:`auglocal_mm.operators`).
 """
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._config_scope import install as _install_config_scope
 from ._moved import install as _install_moved
 from .operators import install as _install_operators
 from .version import __version__
+
+if TYPE_CHECKING:  # The table below, for tools that read code without running it.
+    from . import partition, plan
+    from .checkpoints import export_backbone, read_checkpoint
+    from .datasets import STL10, SVHN, Digits, DigitScenes, ImageFolder
+    from .engine import (
+        AugLocalOptimWrapper,
+        AuxiliaryHeadHook,
+        ChannelsLastHook,
+        CheckpointHook,
+        EpochBasedTrainLoop,
+        IterBasedTrainLoop,
+        LocalDistributedDataParallel,
+        RandomStateHook,
+        VerifyPretrainedHook,
+        WarmupCosineLR,
+        WholeFiles,
+    )
+    from .engine.seed_worker import seed_worker
+    from .losses import FeatureLoss
+    from .models import (
+        EfficientNetCIFAR,
+        LocalImageClassifier,
+        MobileNetV2CIFAR,
+        RegNetCIFAR,
+        ResNetCIFAR,
+    )
+    from .rules import DGL, AugLocal, Backprop, InfoPro, LocalRule, PredSim
 
 _install_config_scope()
 _install_operators()
@@ -23,39 +51,56 @@ _HOME = {
     'Backprop': '.rules',
     'DGL': '.rules',
     'InfoPro': '.rules',
+    'LocalRule': '.rules',
     'PredSim': '.rules',
-    'LocalImageClassifier': '.models',
+    'FeatureLoss': '.losses',
     'EfficientNetCIFAR': '.models',
+    'LocalImageClassifier': '.models',
     'MobileNetV2CIFAR': '.models',
     'RegNetCIFAR': '.models',
     'ResNetCIFAR': '.models',
     'AugLocalOptimWrapper': '.engine',
-    'LocalDistributedDataParallel': '.engine',
     'AuxiliaryHeadHook': '.engine',
     'ChannelsLastHook': '.engine',
     'CheckpointHook': '.engine',
     'EpochBasedTrainLoop': '.engine',
     'IterBasedTrainLoop': '.engine',
+    'LocalDistributedDataParallel': '.engine',
     'RandomStateHook': '.engine',
     'VerifyPretrainedHook': '.engine',
+    'WarmupCosineLR': '.engine',
+    'seed_worker': '.engine.seed_worker',
+    'WholeFiles': '.engine',
+    'DigitScenes': '.datasets',
     'Digits': '.datasets',
     'ImageFolder': '.datasets',
     'STL10': '.datasets',
     'SVHN': '.datasets',
+    'export_backbone': '.checkpoints',
+    'read_checkpoint': '.checkpoints',
     'partition': '.partition',
     'plan': '.plan',
 }
 
-__all__ = ['__version__', *_HOME]
+# Written out: type checkers and editors read a list, but not an expression.
+__all__ = [
+    'AugLocal', 'AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'Backprop', 'ChannelsLastHook',
+    'CheckpointHook', 'DGL', 'DigitScenes', 'Digits', 'EfficientNetCIFAR',
+    'EpochBasedTrainLoop', 'FeatureLoss', 'ImageFolder', 'InfoPro', 'IterBasedTrainLoop',
+    'LocalDistributedDataParallel', 'LocalImageClassifier', 'LocalRule', 'MobileNetV2CIFAR',
+    'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR', 'STL10', 'SVHN',
+    'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', '__version__', 'export_backbone',
+    'partition', 'plan', 'read_checkpoint', 'seed_worker',
+]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    home = import_module(_HOME[name], __name__)
-    if _HOME[name] == f'.{name}':
-        return home
-    return getattr(home, name)
+if not TYPE_CHECKING:  # Otherwise type checkers would take every misspelt name for an Any.
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        home = import_module(_HOME[name], __name__)
+        if _HOME[name] == f'.{name}':
+            return home
+        return getattr(home, name)
 
 
 def __dir__() -> list[str]:

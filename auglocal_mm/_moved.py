@@ -47,7 +47,7 @@ MOVED = {
     'demo': 'lab.demo',
     'doctor': 'console.doctor',
     'engine.config_shape': 'config.shape',
-    'engine.plain_config': 'config.plain',
+    'engine.plain_config': 'checkpoints.plain_config',
     'errors': 'validation.errors',
     'host_chatter': 'console.host_chatter',
     'jobs': 'lab.jobs',

@@ -31,7 +31,7 @@ def expected_names(source):
     shipped = {f'auglocal_mm/.mim/{path.relative_to(source)}'
                for folder in ('configs', 'tools') for path in (source / folder).rglob('*')
                if path.is_file()}
-    return modules | shipped | {'auglocal_mm/.mim/model-index.yml'}
+    return modules | shipped | {'auglocal_mm/.mim/model-index.yml', 'auglocal_mm/py.typed'}
 
 
 def test_the_wheel_holds_everything_and_leaves_torch_alone(root, wheel, tmp_path):

@@ -174,7 +174,7 @@ def install(wanted):
     settle_opencv(pip)
     mmcv.install()
     step(6, 'OpenMMLab, test tools and this package', '1 to 2 min')
-    pip.install('--no-build-isolation', '-e', '%s[onedl,demo,tests,dev]' % ROOT)
+    pip.install('--no-build-isolation', '-e', '%s[onedl,demo,tests,dev,docs]' % ROOT)
     step(7, 'check that all parts work together', '30 s')
     pip.run([str(PYTHON), str(ROOT / 'tools' / 'doctor.py')])
     write_stamp(version)

@@ -152,9 +152,8 @@ def _write_part(root: Path, *, part: str, split: str, stamp: dict[str, Any]) -> 
     path.write_text(json.dumps(coco, separators=(',', ':')), encoding='utf-8')
 
 
-@DATASETS.register_module(name='DigitScenes')
 def digit_scenes_dataset(*, data_root: str, part: str, scenes: dict[str, int] | None = None,
-                         **kwargs: Any):  # type: ignore[no-untyped-def]
+                         **kwargs: Any) -> Any:
     """Build mmdet's ``CocoDataset`` on the digit scenes, making them first if needed.
 
     This is a function so that mmdet is imported only where scenes are read.
@@ -183,3 +182,7 @@ def digit_scenes_dataset(*, data_root: str, part: str, scenes: dict[str, int] | 
     return CocoDataset(ann_file=f'annotations/instances_{part}.json', data_root=str(root),
                        data_prefix=dict(img=f'{part}/'), metainfo=dict(classes=DIGIT_CLASSES),
                        **kwargs)
+
+
+# No decorator: mmengine's has no types, and would hide this function's from type checkers.
+DATASETS.register_module(name='DigitScenes', module=digit_scenes_dataset)

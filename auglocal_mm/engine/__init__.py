@@ -11,8 +11,9 @@ from .loops import EpochBasedTrainLoop, IterBasedTrainLoop
 from .optim_wrapper import AugLocalOptimWrapper
 from .seed_worker import seed_worker
 from .warmup_cosine import WarmupCosineLR
+from .whole_files import WholeFiles
 
 __all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'ChannelsLastHook',
            'CheckpointHook', 'EpochBasedTrainLoop', 'IterBasedTrainLoop',
            'LocalDistributedDataParallel', 'RandomStateHook', 'VerifyPretrainedHook',
-           'WarmupCosineLR', 'seed_worker']
+           'WarmupCosineLR', 'WholeFiles', 'seed_worker']

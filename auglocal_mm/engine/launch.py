@@ -27,8 +27,8 @@ from auglocal_mm.checkpoints import (
     verify_complete,
     verify_pretrained,
 )
+from auglocal_mm.checkpoints.plain_config import require_plain_config
 from auglocal_mm.config.named import means
-from auglocal_mm.config.plain import require_plain_config
 from auglocal_mm.console.host_chatter import drop_host_chatter, import_hosts
 from auglocal_mm.datasets.check import check_data, check_data_settings
 from auglocal_mm.datasets.provision import provide_data

@@ -9,7 +9,6 @@ import torch
 from auglocal_mm.registry import FUNCTIONS
 
 
-@FUNCTIONS.register_module()
 def seed_worker(worker_id: int) -> None:
     """Give a worker its own random numbers, which differ from epoch to epoch.
 
@@ -29,3 +28,7 @@ def seed_worker(worker_id: int) -> None:
     random.seed(int(seeds[2]))
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
+
+
+# No decorator: mmengine's has no types, and would hide this function's from type checkers.
+FUNCTIONS.register_module(module=seed_worker)

@@ -16,7 +16,7 @@ from mmpretrain.models import ResNet
 
 from auglocal_mm.checkpoints import read_checkpoint
 from auglocal_mm.checkpoints.literal_config import read_literal_config
-from auglocal_mm.config.plain import recorded_text, require_plain_config, with_names
+from auglocal_mm.checkpoints.plain_config import recorded_text, require_plain_config, with_names
 
 
 @pytest.mark.parametrize(('value', 'expected'), [

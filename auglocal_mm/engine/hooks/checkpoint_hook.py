@@ -12,8 +12,8 @@ from mmengine.runner import Runner
 
 from auglocal_mm.checkpoints.literal_config import read_literal_config
 from auglocal_mm.checkpoints.plain import plain
+from auglocal_mm.checkpoints.plain_config import recorded_text
 from auglocal_mm.checkpoints.write import remove_abandoned, write_text
-from auglocal_mm.config.plain import recorded_text
 from auglocal_mm.engine.whole_files import NAME as WHOLE_FILES
 from auglocal_mm.registry import HOOKS
 

@@ -2,7 +2,7 @@
 
 Everything comes from two plain objects: ``results`` (the numbers, see
 :mod:`auglocal_mm.lab.demo.results`) and ``evidence`` (what pictures are drawn from,
-see :mod:`auglocal_mm.lab.demo.evidence`).
+see :mod:`auglocal_mm.lab.demo.collect`).
 """
 from collections.abc import Mapping
 from typing import Any

@@ -41,7 +41,7 @@ class WorkerFailed(RuntimeError):
 
 
 def training_subject(entry: Entry, settings: Settings) -> Subject:
-    """Build a :class:`TrainingSubject` in the process that will run it."""
+    """Build a :class:`~.subject.TrainingSubject` in the process that will run it."""
     from auglocal_mm.console.host_chatter import import_hosts
 
     logging.disable(logging.INFO)

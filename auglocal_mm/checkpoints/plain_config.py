@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
-from auglocal_mm.checkpoints.literal_config import read_literal_config
-from auglocal_mm.checkpoints.plain import plain
+from .literal_config import read_literal_config
+from .plain import plain
 
 #: What mmengine's dump writes as a literal or as a dotted name.
 _DUMPED = (type(None), bool, int, float, complex, str, bytes)
