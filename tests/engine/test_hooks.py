@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from tool_runs import run_forked
 
 from auglocal_mm.checkpoints import CheckpointError
-from auglocal_mm.engine.hooks.random_state_hook import set_random_state, take_random_state
+from auglocal_mm.engine.hooks.generators import set_random_state, take_random_state
 from auglocal_mm.engine.launch import build_runner, resume_from
 
 

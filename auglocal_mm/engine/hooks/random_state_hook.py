@@ -1,10 +1,8 @@
 """Makes a resumed run continue with the random numbers and gradients of the run it resumes."""
 from __future__ import annotations
 
-import random
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.dist import gather_object, get_rank
 from mmengine.hooks import Hook
@@ -15,6 +13,7 @@ from torch import Tensor, nn
 
 from auglocal_mm.registry import HOOKS
 
+from .generators import set_random_state, take_random_state
 from .saved_states import require_sound_states
 
 KEY = 'random_states'
@@ -209,25 +208,3 @@ def _sampler(runner: Runner) -> Any:
     loader = runner.train_dataloader
     inner = getattr(loader.batch_sampler, 'sampler', None)
     return inner if hasattr(inner, 'seed') else loader.sampler
-
-
-def take_random_state() -> dict[str, Any]:
-    """Return the states of Python's, NumPy's and torch's generators as plain values."""
-    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
-    return {
-        'python': random.getstate(),
-        'numpy': (name, np.asarray(keys).tolist(), position, has_gauss, cached),
-        'torch': torch.get_rng_state(),
-        'cuda': torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-    }
-
-
-def set_random_state(state: dict[str, Any]) -> None:
-    """Set the states that :func:`take_random_state` returned."""
-    version, values, gauss = state['python']
-    random.setstate((version, tuple(values), gauss))
-    name, keys, *rest = state['numpy']
-    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
-    torch.set_rng_state(state['torch'].cpu())
-    if torch.cuda.is_available() and len(state['cuda']) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all([generator.cpu() for generator in state['cuda']])

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from auglocal_mm.checkpoints import CheckpointError
 from auglocal_mm.validation import is_int, shown
 
+from .generators import set_random_state
+
 #: Largest number that torch takes as a seed.
 MAX_NUMBER = 2**63 - 1
 
@@ -50,7 +52,6 @@ def require_sound_states(entry: Any, model: nn.Module) -> None:
 def _require_generators(state: Any, place: str) -> None:
     """Set the states and take them back, which nothing else judges as strictly."""
     before = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    from .random_state_hook import set_random_state
     try:
         set_random_state(state)
     except Exception as error:
