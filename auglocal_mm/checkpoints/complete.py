@@ -11,6 +11,7 @@ from mmengine.registry import WEIGHT_INITIALIZERS
 from torch import Tensor, nn
 
 from auglocal_mm.config.named import means
+from auglocal_mm.config.walk import dicts_in
 
 from .errors import CheckpointError, some
 from .read import read_checkpoint
@@ -59,17 +60,12 @@ def pretrained_files(model: Any, *, scope: str | None = None) -> Iterator[str]:
         model: The config of a model, with any nesting.
         scope: Its ``default_scope``.
     """
-    if isinstance(model, Mapping):
-        named = []
-        if 'checkpoint' in model and means(model.get('type'), PretrainedInit, WEIGHT_INITIALIZERS,
-                                           scope=scope):
-            named.append(model.get('checkpoint'))
-        named.append(model.get('pretrained'))
+    for _, part in dicts_in(model):
+        named = [part.get('pretrained')]
+        if 'checkpoint' in part and means(part.get('type'), PretrainedInit, WEIGHT_INITIALIZERS,
+                                          scope=scope):
+            named.insert(0, part['checkpoint'])
         yield from (name for name in named if isinstance(name, str) and not _elsewhere(name))
-        model = list(model.values())
-    if isinstance(model, (list, tuple)):
-        for each in model:
-            yield from pretrained_files(each, scope=scope)
 
 
 def _elsewhere(name: str | Path) -> bool:

@@ -17,6 +17,8 @@ from mmengine.config import ConfigDict
 from mmengine.registry import MODELS, DefaultScope, Registry
 from torch import nn
 
+from auglocal_mm.config.walk import dicts_in
+
 from .errors import CheckpointError
 
 #: Registries whose members a model is made of, by their names in ``mmengine.registry``.
@@ -106,20 +108,13 @@ class RegisteredClasses:
         """Yield the dotted key of everything that must not be built, and why."""
         if place == 'model' and self.scope not in self.scopes:
             yield 'default_scope', f'{self.scope!r}, which is no scope of installed components'
-        if isinstance(node, Mapping):
-            if '_scope_' in node and node['_scope_'] not in self.scopes:
-                yield f'{place}._scope_', f'{node["_scope_"]!r}, which is no known scope'
-            if 'type' in node:
-                fault = self._fault(node['type'])
+        for key, part in dicts_in(node, place):
+            if '_scope_' in part and part['_scope_'] not in self.scopes:
+                yield f'{key}._scope_', f'{part["_scope_"]!r}, which is no known scope'
+            if 'type' in part:
+                fault = self._fault(part['type'])
                 if fault:
-                    yield f'{place}.type', f'{node["type"]!r}{fault}'
-            children = [(f'{place}.{key}', value) for key, value in node.items()]
-        elif isinstance(node, (list, tuple, set)):
-            children = [(f'{place}.{index}', value) for index, value in enumerate(node)]
-        else:
-            return
-        for key, value in children:
-            yield from self.faults(value, key)
+                    yield f'{key}.type', f'{part["type"]!r}{fault}'
 
     def _fault(self, kind: Any) -> str | None:
         if isinstance(kind, str) and kind in UNREGISTERED:

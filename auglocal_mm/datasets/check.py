@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from auglocal_mm.config.walk import datasets_in
+
 from .digits import Digits
 from .image_folder import SPLIT_FOLDERS, ImageFolder
 from .preparation import SOURCES, Source
@@ -105,19 +107,8 @@ def datasets_of(cfg: Mapping[str, Any], splits: Sequence[str]) -> Iterator[Mappi
         raise ValueError(f'splits must be among {SPLITS}, got {unknown}')
     for split in splits:
         loader = cfg.get(f'{split}_dataloader') or {}
-        yield from _leaves(loader.get('dataset'))
-
-
-def _leaves(dataset: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the data sets inside any nesting of wrappers."""
-    if not isinstance(dataset, Mapping):
-        return
-    inner = [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets')
-    if inner is None:
-        yield dataset
-        return
-    for each in inner:
-        yield from _leaves(each)
+        for _, dataset in datasets_in(loader.get('dataset'), f'{split}_dataloader.dataset'):
+            yield dataset
 
 
 def kind_of(dataset: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS, TRANSFORMS
@@ -10,6 +9,7 @@ from mmpretrain.datasets import CIFAR10, CIFAR100
 from mmpretrain.datasets.transforms import RandomCrop
 
 from auglocal_mm.config.named import class_of, means
+from auglocal_mm.config.walk import datasets_in
 from auglocal_mm.datasets import STL10, SVHN, Digits, ImageFolder
 from auglocal_mm.datasets.errors import DataError
 from auglocal_mm.datasets.image_folder import class_images, class_names, read_image, split_folder
@@ -35,8 +35,7 @@ def use_image_folder(cfg: Config, path: str) -> None:
         raise ValueError('--image-folder is for classification configs; this one has '
                          f'default_scope={cfg.get("default_scope")!r}')
     for name in SPLITS:
-        loader = cfg.get(f'{name}_dataloader')
-        for key, dataset in _leaves(loader, 'dataset', f'{name}_dataloader.dataset'):
+        for key, dataset in _datasets(cfg, name):
             kind = dataset.get('type')
             if not means(kind, ARRAY_DATASETS, DATASETS, scope='mmpretrain'):
                 names = ', '.join(sorted(each.__name__ for each in ARRAY_DATASETS))
@@ -49,18 +48,10 @@ def use_image_folder(cfg: Config, path: str) -> None:
             _check_size(cfg, path, dataset)
 
 
-def _leaves(parent: Any, place: Any, key: str) -> Iterator[tuple[str, dict]]:
-    """Yield the data sets inside any nesting of wrappers, each with its dotted key."""
-    node = parent.get(place) if isinstance(parent, dict) else None
-    if not isinstance(node, dict):
-        return
-    if 'dataset' in node:
-        yield from _leaves(node, 'dataset', f'{key}.dataset')
-    elif 'datasets' in node:
-        for index, each in enumerate(node['datasets']):
-            yield from _leaves({index: each}, index, f'{key}.datasets.{index}')
-    else:
-        yield key, node
+def _datasets(cfg: Config, split: str) -> Iterator[tuple[str, dict]]:
+    loader = cfg.get(f'{split}_dataloader')
+    if isinstance(loader, dict):
+        yield from datasets_in(loader.get('dataset'), f'{split}_dataloader.dataset')
 
 
 def _replace(dataset: dict, path: str) -> None:
@@ -86,7 +77,7 @@ def _check_classes(cfg: Config, path: str, dataset: dict) -> None:
 def _check_size(cfg: Config, path: str, dataset: dict) -> None:
     """Compare the first image with the pipelines' crop before anything is built."""
     pipelines = [each.get('pipeline') or () for name in SPLITS
-                 for _, each in _leaves(cfg.get(f'{name}_dataloader'), 'dataset', name)]
+                 for _, each in _datasets(cfg, name)]
     crop = next((crop for crop in map(_crop_of, pipelines) if crop), None)
     if crop is None or dataset.get('side_px') is not None or _resizes(dataset.get('pipeline')):
         return

@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
+from auglocal_mm.config.walk import dicts_in
 from auglocal_mm.validation import near, settings_of
 
 from .frames import frames, module_of
@@ -59,7 +60,8 @@ def place(error: BaseException) -> str:
 
 def _find(root: Any, built: Mapping[str, Any]) -> str:
     """Return the path of the first dict in a config that a built one repeats or extends."""
-    for path, node in _walk(root, ''):
+    # A Config is no mapping; the dict in it is.
+    for path, node in dicts_in(getattr(root, '_cfg_dict', root)):
         if path and node and _covers(built, node):
             return path
     return ''
@@ -76,17 +78,6 @@ def _covers(built: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
             for key, value in node.items())
     except Exception:  # Values that cannot be compared, such as arrays.
         return False
-
-
-def _walk(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if isinstance(node, Mapping) or type(node).__name__ == 'Config':
-        if path:
-            yield path, node
-        for key, value in node.items():
-            yield from _walk(value, f'{path}.{key}' if path else str(key))
-    elif isinstance(node, (list, tuple)):
-        for index, value in enumerate(node):
-            yield from _walk(value, f'{path}.{index}')
 
 
 def about_keys(error: BaseException) -> str:

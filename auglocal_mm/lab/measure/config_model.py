@@ -1,13 +1,14 @@
 """A config's model, plan and image size, without training anything."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
 from auglocal_mm.config.named import means
+from auglocal_mm.config.walk import dicts_in
 from auglocal_mm.engine.launch import load_config
 from auglocal_mm.models import LocalTraining
 from auglocal_mm.plan import LocalPlan
@@ -68,24 +69,12 @@ def image_shape(cfg: Config, given: Sequence[int] | None = None) -> tuple[int, i
                              f'1 pixel each, got {" ".join(map(str, given))}')
         return given[0], given[-1]
     for split in ('test', 'val', 'train'):
-        for pipeline in _pipelines(cfg.get(f'{split}_dataloader')):
-            sizes = [size for transform in pipeline if (size := _size(transform))]
+        for _, part in dicts_in(cfg.get(f'{split}_dataloader')):
+            sizes = [size for transform in part.get('pipeline', ()) if (size := _size(transform))]
             if sizes:
                 return sizes[-1]
     raise ValueError('no data pipeline of the config sets crop_size or scale, so the size of its '
                      'images is unknown; pass --shape HEIGHT [WIDTH]')
-
-
-def _pipelines(node: Any) -> Iterator[Any]:
-    """Yield every pipeline in a dataloader, including those of wrapped data sets."""
-    if isinstance(node, dict):
-        if 'pipeline' in node:
-            yield node['pipeline']
-        for value in node.values():
-            yield from _pipelines(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _pipelines(value)
 
 
 def _size(transform: Any) -> tuple[int, int] | None:

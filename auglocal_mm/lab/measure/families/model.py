@@ -12,6 +12,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from auglocal_mm.config.walk import dicts_in
+
 from .contents import Contents
 from .family import Family
 from .shrink import shrink
@@ -71,15 +73,9 @@ def read_subject(family: Family) -> Subject:
 
 def _values(node: Any, wanted: str) -> Iterator[int]:
     """Every number or truth value of this name, at any depth."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == wanted and isinstance(value, int):
-                yield value
-            else:
-                yield from _values(value, wanted)
-    elif isinstance(node, (list, tuple)):
-        for item in node:
-            yield from _values(item, wanted)
+    for _, part in dicts_in(node):
+        if isinstance(part.get(wanted), int):
+            yield part[wanted]
 
 
 def built(model: dict[str, Any], *, seed: int) -> nn.Module:
