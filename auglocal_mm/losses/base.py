@@ -18,7 +18,8 @@ class FeatureLoss(nn.Module, ABC):
 
     Args:
         channels: Channels C of the features.
-        mean, std: The data preprocessor's, in pixel values 0 … 255.
+        mean: The data preprocessor's, in pixel values 0 … 255.
+        std: The data preprocessor's, in pixel values 0 … 255.
     """
 
     target: ClassVar[Literal['images', 'labels', 'scores']]

@@ -22,8 +22,8 @@ class ReconstructionLoss(FeatureLoss):
 
     Args:
         channels: Channels C of the unit's features.
-        mean, std: The data preprocessor's, in pixel values 0 … 255; they serve to
-            undo the normalisation.
+        mean: The data preprocessor's, in pixel values 0 … 255, to undo the normalisation.
+        std: The data preprocessor's, in pixel values 0 … 255, to undo the normalisation.
     """
 
     target = 'images'

@@ -22,7 +22,8 @@ class SimilarityMatchingLoss(FeatureLoss):
 
     Args:
         channels: Channels C of the unit's features.
-        mean, std: Not used.
+        mean: Not used.
+        std: Not used.
     """
 
     target = 'scores'

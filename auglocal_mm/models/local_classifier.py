@@ -29,9 +29,11 @@ class LocalImageClassifier(LocalTraining, InferenceClassifier):
         backbone: Config or module, as for ``ImageClassifier``.
         local: The learning rule, e.g.
             ``dict(type='auglocal_mm.AugLocal', depth=2, tau=0.5)``.
-        neck, head, **kwargs: As for ``ImageClassifier``. The head computes its loss
-            from logits alone, as ``ClsHead`` and ``MultiLabelClsHead`` do; every
-            auxiliary network uses the same loss.
+        neck: As for ``ImageClassifier``.
+        head: As for ``ImageClassifier``. It computes its loss from logits alone, as
+            ``ClsHead`` and ``MultiLabelClsHead`` do. Every auxiliary network uses the
+            same loss.
+        **kwargs: As for ``ImageClassifier``.
 
     Attributes:
         plan: The :class:`~auglocal_mm.plan.LocalPlan` that was built.
