@@ -33,8 +33,9 @@ OPENMMLAB = [
     'setuptools<82',  # mmengine 0.10.7 needs pkg_resources
     'opencv-python-headless',  # installed over mmcv's opencv-python, which needs libGL
 ]
-DEMO = ['matplotlib', 'scikit-learn']
-TESTS = [*DEMO, 'hypothesis', 'pytest', 'pytest-xdist']
+# What auglocal_mm/lab/ needs beyond the base: charts, digits, pages and tables.
+LAB = ['jinja2', 'matplotlib', 'scikit-learn', 'tabulate']
+TESTS = [*LAB, 'hypothesis', 'pytest', 'pytest-xdist']
 DEV = [*TESTS, 'import-linter', 'mypy', 'ruff']
 DOCS = ['mkdocs', 'mkdocs-material', 'mkdocstrings[python]']
 
@@ -97,7 +98,8 @@ setup(
     extras_require={
         'onedl': ONEDL,
         'openmmlab': OPENMMLAB,
-        'demo': DEMO,
+        'lab': LAB,
+        'demo': LAB,  # its former name
         'tests': TESTS,
         'dev': DEV,
         'docs': DOCS,

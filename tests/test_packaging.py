@@ -65,16 +65,28 @@ def test_the_wheel_brings_the_command(wheel_site, tmp_path):
     assert told.count(f'{wheel_site.resolve()}/auglocal_mm/.mim/tools/') == len(TOOLS)
 
 
-@pytest.mark.parametrize(('extra', 'brought', 'not_brought'), [
-    ('onedl', 'onedl-mmcv', 'mmcv-lite'), ('openmmlab', 'mmcv-lite', 'mmcv')])
-def test_an_extra_brings_an_mmcv_that_needs_no_compiler(wheel_site, extra, brought, not_brought):
+def brought_by(extra, wheel_site):
+    """Names of the packages that an extra adds to the base."""
     metadata = next(wheel_site.glob('auglocal_mm-*.dist-info/METADATA')).read_text()
     requirements = [Requirement(line) for line in
                     Parser().parsestr(metadata).get_all('Requires-Dist')]
-    names = {each.name for each in requirements
-             if each.marker is not None and each.marker.evaluate({'extra': extra})}
+    return {each.name for each in requirements
+            if each.marker is not None and each.marker.evaluate({'extra': extra})}
+
+
+@pytest.mark.parametrize(('extra', 'brought', 'not_brought'), [
+    ('onedl', 'onedl-mmcv', 'mmcv-lite'), ('openmmlab', 'mmcv-lite', 'mmcv')])
+def test_an_extra_brings_an_mmcv_that_needs_no_compiler(wheel_site, extra, brought, not_brought):
+    names = brought_by(extra, wheel_site)
     assert brought in names
     assert not_brought not in names
+
+
+def test_the_extra_of_the_lab_has_a_former_name_and_is_part_of_the_tests(wheel_site):
+    lab = brought_by('lab', wheel_site)
+    assert lab == {'jinja2', 'matplotlib', 'scikit-learn', 'tabulate'}
+    assert brought_by('demo', wheel_site) == lab
+    assert lab < brought_by('tests', wheel_site) < brought_by('dev', wheel_site)
 
 
 ASK = '''

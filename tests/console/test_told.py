@@ -255,3 +255,11 @@ def test_a_cause_of_ours_is_told_in_our_words():
 ])
 def test_one_line(text, line):
     assert one_line(text) == line
+
+
+@pytest.mark.parametrize('name', ['jinja2', 'markupsafe', 'matplotlib.axes', 'sklearn', 'tabulate'])
+def test_a_package_of_the_lab_is_told_with_its_extra(name):
+    fault = describe(ModuleNotFoundError(f'No module named {name!r}', name=name))
+    assert fault.status == 2
+    assert fault.line == (f'No module named {name!r}; it comes with the extra `lab`: '
+                          "pip install 'auglocal_mm[lab]'")

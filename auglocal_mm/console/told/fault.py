@@ -22,6 +22,8 @@ _BUILDING = tuple(f'{PACKAGE}.{name}' for name in (
     'analysis.plan_text', 'datasets.check', 'datasets.provision', 'checkpoints'))
 #: Functions of these modules that run what was built.
 _RUNNING = ('mmengine.runner.loops',)
+#: Packages that only lab/ imports; setup.py's extra of that name brings them.
+_OF_LAB = ('jinja2', 'markupsafe', 'matplotlib', 'sklearn', 'tabulate')
 _OUT_OF_MEMORY = re.compile(r"can't allocate memory|out of memory|Cannot allocate memory",
                             re.IGNORECASE)
 
@@ -138,6 +140,8 @@ def _out_of_memory(error: BaseException) -> str:
 def _missing_package(error: ImportError) -> str:
     name = error.name if isinstance(error, ModuleNotFoundError) else None
     text = _text(error)
+    if name and name.split('.')[0] in _OF_LAB and 'pip install' not in text:
+        return f"{text}; it comes with the extra `lab`: pip install 'auglocal_mm[lab]'"
     if name and 'pip install' not in text and name.split('.')[0] != PACKAGE:
         return f'{text}; install the package that provides it, or leave out what needs it'
     return text or 'a package is missing'
