@@ -69,6 +69,7 @@ def pretrained_files(model: Any, *, scope: str | None = None) -> Iterator[str]:
 
 
 def _elsewhere(name: str | Path) -> bool:
+    # A path such as http:/x.pth, written with two slashes, is here.
     return '://' in str(name) and not Path(name).is_file()
 
 
@@ -115,10 +116,12 @@ def require_complete(module: nn.Module, state: Mapping[str, Any], source: str, *
                       owner: str = '') -> None:
     """Load into a copy, as mmengine would (its hooks may convert keys), and judge the outcome."""
     own = module.state_dict()
-    # What is no tensor cannot be a weight, so a weight of that name is missing.
+    # mmengine removes this prefix of a data parallel wrapper as well.
     state = {key.removeprefix('module.'): value for key, value in state.items()}
+    # What is no tensor cannot be a weight, so a weight of that name is missing.
     state = {key: value for key, value in state.items()
              if isinstance(value, Tensor) or not isinstance(own.get(key), Tensor)}
+    # torch would raise at these, before it tells what is missing.
     misshapen = [f'{key} {tuple(state[key].shape)} for {tuple(value.shape)}'
                  for key, value in own.items()
                  if isinstance(state.get(key), Tensor) and state[key].shape != value.shape]
@@ -129,6 +132,7 @@ def require_complete(module: nn.Module, state: Mapping[str, Any], source: str, *
     except RuntimeError as error:
         raise CheckpointError(f'{source} does not fit {owner or type(module).__name__}: '
                               f'{error}') from error
+    # Older files lack the counts of batches; a norm with a momentum does not use them.
     missing = [key for key in outcome.missing_keys
                if key not in state and not key.startswith(optional)
                and not key.endswith('num_batches_tracked')]

@@ -30,11 +30,12 @@ def use_safe_reader() -> None:
     for prefix, reader in readers.items():
         host.CheckpointLoader.register_scheme(prefix, reader, force=True)
     for prefix in SERVICES:
+        # mmengine registers some as patterns, such as `(\S+\:)?s3://`.
         for scheme in [each for each in host.CheckpointLoader._schemes if each.endswith(prefix)]:
             host.CheckpointLoader.register_scheme(scheme, load_from_service, force=True)
     # mmengine's readers of names such as torchvision:// call these two.
     host.load_from_http = load_from_http
-    if hasattr(host, '_safe_torch_load'):
+    if hasattr(host, '_safe_torch_load'):  # mmengine 0.10.7 has none
         host._safe_torch_load = _unpickled
 
 
@@ -77,6 +78,7 @@ def load_from_http(filename: str, map_location: Any = None, model_dir: str | Non
         except (OSError, RuntimeError, ValueError) as error:
             raise CheckpointError(f'{filename} cannot be downloaded ({error}); download it '
                                   'yourself and give the path') from error
+    # The others must not open what the first is still writing.
     if ranks > 1:
         torch.distributed.barrier()
     return load_from_file(target, map_location)

@@ -55,6 +55,7 @@ def _model(cfg: Mapping[str, Any], part: str | None, name: str) -> dict[str, Any
     model = dict(model)
     if part is None:
         if model.get('data_preprocessor') is None:
+            # As mmengine's runner does.
             model['data_preprocessor'] = cfg.get('data_preprocessor')
         return model
     if not isinstance(model.get(part), Mapping):

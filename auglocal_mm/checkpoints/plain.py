@@ -73,6 +73,7 @@ def plain(value: Any, place: str, faults: list[str], *, level: int = 0) -> Any:
 def _of_numpy(value: Any, inner: Any) -> Any:
     name = value.dtype.str[1:]
     if DTYPES.fullmatch(name):
+        # The reader does not know subclasses of arrays.
         return np.asarray(value) if isinstance(value, np.ndarray) else value
     if value.dtype.kind in 'mM':
         value = value.astype(str)
@@ -96,6 +97,7 @@ def _of_scalar(value: Any) -> Any:
     kinds: tuple[Any, ...] = (int, float, complex, str, bytes, bytearray)
     for kind in kinds:  # and what is derived from them
         if isinstance(value, kind):
+            # `str` would call the text's own __str__, which may say something else.
             return kind(value) if kind is not str else str.__str__(value)
     return None
 

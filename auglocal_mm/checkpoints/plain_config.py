@@ -102,6 +102,7 @@ def _imported(name: str) -> Any:
 
 def _reads_back(data: dict) -> bool:
     try:
+        # Not formatted: yapf is slow, and changes the layout alone.
         return _same(read_literal_config(Config(data, format_python_code=False).pretty_text), data)
     except Exception:
         # A key that is a keyword, one that mmengine keeps for itself, too many levels…

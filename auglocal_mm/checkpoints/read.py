@@ -94,6 +94,7 @@ def _verify_checksums(file: BinaryIO, path: Path) -> None:
     file.seek(0)
 
 
+# torch's list is the whole process's: threads that read at the same time take turns.
 _lock = threading.Lock()
 
 

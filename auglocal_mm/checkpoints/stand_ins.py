@@ -41,6 +41,7 @@ class DtypeRecord:
         self.dtype = np.dtype(name)
 
     def __setstate__(self, state: Any) -> None:
+        # Version, byte order, then subarray, names and fields, which plain numbers lack.
         order, *rest = state[1:] if isinstance(state, tuple) and len(state) >= 8 else (None,)
         if order not in ('<', '>', '=', '|') or any(part is not None for part in rest[:3]):
             raise ForbiddenError('a NumPy dtype with parts, not of plain numbers')
@@ -57,6 +58,7 @@ class ArrayRecord:
         try:
             _, shape, dtype, in_fortran_order, content = state
             values = np.frombuffer(content, dtype.dtype)
+            # Copied, because an array over bytes is read-only.
             self.array = values.reshape(shape, order='F' if in_fortran_order else 'C').copy('K')
         except (AttributeError, TypeError, ValueError) as error:
             raise ForbiddenError('a NumPy array whose bytes do not fit its shape') from error

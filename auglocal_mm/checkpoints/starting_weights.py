@@ -123,6 +123,7 @@ def require_training_state(content: Mapping[str, Any], path: str | Path) -> None
     elif not all(isinstance(value, bool) for value in hub['resumed_keys'].values()) or not all(
             isinstance(key, str) for part in hub.values() for key in part):
         faults.append('message_hub holds names that are none, or marks other than True and False')
+    # mmengine saves one optimizer, or several by name.
     if not (isinstance(optimizer, dict) and (
             {'state', 'param_groups'} <= set(optimizer)
             or all(isinstance(part, dict) for part in optimizer.values()))):

@@ -60,6 +60,7 @@ def _check_loaders(faults: Faults, cfg: Mapping[str, Any]) -> None:
             continue
         dataset = loader.get('dataset')
         faults.add_unless(
+            # mmengine takes a built data set as well.
             isinstance(dataset, Mapping) or hasattr(type(dataset), '__getitem__'),
             f'{split}_dataloader.dataset must be a dict with a type, got {shown(dataset)}')
         init = loader.get('worker_init_fn')
@@ -68,6 +69,7 @@ def _check_loaders(faults: Faults, cfg: Mapping[str, Any]) -> None:
                              and callable(class_of(init.get('type'), FUNCTIONS))),
             f'{split}_dataloader.worker_init_fn must be a dict whose type names a function, got '
             f'{shown(init)}')
+        # mmengine would pass any key on, to fail in a worker process.
         if isinstance(init, Mapping) and str(init.get('type')).endswith('seed_worker'):
             extra = sorted(map(str, set(init) - {'type'}))
             faults.add_unless(

@@ -18,18 +18,22 @@ _OURS = {HostEpochLoop: EpochBasedTrainLoop, HostIterLoop: IterBasedTrainLoop}
 def adopt(runner: Runner) -> None:
     """Replace mmengine's own ``CheckpointHook`` and training loop by ours.
 
-    The config stays as it was written. Whatever it calls them, mmengine has resolved
-    the name; a subclass or another class is left alone, with a warning if it is a loop.
+    mmengine has resolved their names by now, so every spelling counts, and the config
+    stays as it was written. Subclasses and other classes are left alone. A warning
+    tells if a loop is one of them.
     """
     for index, hook in enumerate(runner._hooks):
         if type(hook) is HostCheckpointHook:
+            # In its place, because mmengine has sorted them by priority.
             runner._hooks[index] = CheckpointHook.of_host(hook)
     loop = runner._train_loop
+    # None without training. mmengine builds it when training begins.
     if not isinstance(loop, dict):
         return
     host = HostEpochLoop if loop.get('by_epoch', True) else HostIterLoop
     kind = class_of(loop['type'], LOOPS) if 'type' in loop else host
     if kind in _OURS:
+        # mmengine refuses `by_epoch` beside a `type`.
         settings = {key: value for key, value in loop.items() if key != 'by_epoch'}
         runner._train_loop = {**settings, 'type': _OURS[kind]}
     elif kind not in _OURS.values():

@@ -90,6 +90,7 @@ def start_process_group(cfg: Config) -> None:
                          'tools/dist_train.sh (launcher pytorch)')
     seconds = (cfg.get('env_cfg') or {}).get('dist_cfg', {}).get('timeout')
     dist.init_process_group('gloo', timeout=timedelta(seconds=seconds) if seconds else None)
+    # What mmengine uses where a config has none.
     wrapper = cfg.get('model_wrapper_cfg') or {
         'type': 'MMDistributedDataParallel', 'broadcast_buffers': False,
         'find_unused_parameters': cfg.get('find_unused_parameters', False)}
@@ -155,6 +156,7 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     check_data_settings(cfg, splits=splits)
     check_data(cfg, splits=splits)
     provide_data(cfg, splits=splits)
+    # Before anything below lets mmengine read a checkpoint.
     use_safe_reader()
     found = _find_resumable(cfg)
     start = found.path if found else starting_checkpoint(cfg)
@@ -167,6 +169,7 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     start_process_group(cfg)
     if 'train' in splits:
         own(cfg.work_dir, launcher=cfg.launcher)
+    # Only now, when the work_dir is owned: a runner begins by writing its log there.
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     drop_host_chatter(runner.logger)
     if found:
@@ -187,6 +190,7 @@ def _find_resumable(cfg: Config) -> Found | None:
     """Find what ``--resume`` without a path continues from; ``None`` if it was not asked for."""
     if not cfg.get('resume') or cfg.get('load_from') is not None:
         return None
+    # Owned before it is searched: another run there might remove what is found.
     if Path(cfg.work_dir).is_dir():
         own(cfg.work_dir, launcher=cfg.launcher)
     return find_resumable(cfg)

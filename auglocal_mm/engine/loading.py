@@ -83,6 +83,7 @@ def _settings(runner: Runner) -> list[dict[str, Any]]:
 
 def _setting_faults(fresh: list[dict[str, Any]], loaded: list[dict[str, Any]]) -> Iterator[str]:
     """Compare in kind: what was built from the config shows what each setting must be."""
+    # mmengine pairs schedules as they come, and ignores a surplus on either side.
     for before, after in zip(fresh, loaded, strict=False):
         for name, value in before.items():
             if name not in after:
@@ -130,6 +131,7 @@ def _state_faults(wrapper: Any) -> Iterator[str]:
             if value is not None and not (parameter.numel() == 1 and _is_one(value)):
                 kinds.setdefault(name, Counter())[_kind(value, parameter)] += 1
     for name, counted in kinds.items():
+        # The rarest kind is the one that does not fit.
         kind, count = counted.most_common()[-1]
         if kind == ODD or len(counted) > 1:
             yield f'the optimizer keeps {kind} as {name} of {count} parameters'

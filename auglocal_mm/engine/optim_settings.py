@@ -41,7 +41,7 @@ def check_precision(faults: Faults, dtype: Any, loss_scale: Any) -> None:
         'leave it out')
     if isinstance(loss_scale, Mapping):
         _check_scaler(faults, loss_scale)
-    elif is_number(loss_scale) or isinstance(loss_scale, float):
+    elif is_number(loss_scale) or isinstance(loss_scale, float):  # also inf and nan
         check_number(faults, 'loss_scale', loss_scale, 0, MAX_LOSS_SCALE, above=True)
     else:
         faults.add_unless(is_one_of(loss_scale, ('dynamic',)), "loss_scale must be 'dynamic', a "

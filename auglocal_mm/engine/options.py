@@ -64,6 +64,7 @@ def _read(path: str) -> Config:
 
 
 def _override(cfg: Config, options: dict) -> None:
+    # One by one, so that the message names the one that does not fit.
     for key, value in options.items():
         try:
             cfg.merge_from_dict({key: value})
@@ -91,6 +92,7 @@ def set_timeout(cfg: Config, minutes: str | None) -> None:
     check_number(faults, 'timeout', settings['timeout'], 0, 60 * MAX_MINUTES, above=True)
     faults.raise_if_any()
     cfg.env_cfg = {**env, 'dist_cfg': settings}
+    # The error of a rank that waited in vain names the limit.
     os.environ[MINUTES] = f'{settings["timeout"] / 60:g}'
 
 
@@ -154,6 +156,7 @@ def use_test_time_augmentation(cfg: Config) -> None:
                          'itself as test_dataloader.dataset')
     if cfg.get('default_scope') == 'mmpretrain':
         cfg.setdefault('tta_model', {'type': 'AverageClsScoreTTA'})
+        # mmpretrain's tools/test.py has the same default.
         flips = [{'type': 'RandomFlip', 'prob': 1.0}, {'type': 'RandomFlip', 'prob': 0.0}]
         cfg.setdefault('tta_pipeline', [*pipeline[:-1], {
             'type': 'TestTimeAug', 'transforms': [flips, [pipeline[-1]]]}])

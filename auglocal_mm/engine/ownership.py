@@ -40,8 +40,10 @@ def own(work_dir: str | Path, *, launcher: str = 'none') -> None:
         # A lock of POSIX is lost when any descriptor of its file is closed: keep the first.
         if path.exists() and _key(path) in _held:
             return
+        # O_NOFOLLOW: the file is emptied below, and a link would have another one emptied.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
+            # Not flock, which data loading workers inherit: they outlive a killed run by seconds.
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EAGAIN):

@@ -21,6 +21,7 @@ def seed_worker(worker_id: int) -> None:
     Args:
         worker_id: Number of the worker, already part of torch's seed.
     """
+    # A worker belongs to no process group, but it inherits the launcher's variables.
     rank = int(os.environ.get('RANK', 0))
     seeds = np.random.SeedSequence([torch.initial_seed(), rank]).generate_state(3)
     torch.manual_seed(int(seeds[0]))

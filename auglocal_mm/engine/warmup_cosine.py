@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
-from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
+from mmengine.optim.scheduler.param_scheduler import _ParamScheduler  # no public base
 
 from auglocal_mm.registry import PARAM_SCHEDULERS
 from auglocal_mm.validation import Faults, check_bool, check_int, check_number, is_int, shown
@@ -76,6 +76,7 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
                          'schedule is defined by epoch')
 
     def _get_value(self) -> list[float]:
+        # mmengine steps once more after the last epoch, where the cosine would rise again.
         epoch = min(self.last_step + 1, self.epochs)
         return [warmup_cosine(epoch, lr=base, epochs=self.epochs,
                               warmup_epochs=self.warmup_epochs, warmup_lr=self.warmup_lr)

@@ -133,5 +133,5 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except (OSError, OverflowError):
-        return True
+        return True  # Another user's, which no signal may be sent to; or unknown.
     return True

@@ -29,7 +29,7 @@ class CheckpointHook(HostCheckpointHook):
     A checkpoint is written beside its name, flushed and renamed. An old one, the
     best one included, is removed only after the new one stands and
     ``last_checkpoint`` names it. Before each checkpoint, ``RandomStateHook`` takes
-    what an exact resume needs. A run that goes on in a copied or moved folder keeps
+    what an exact resume needs. A run that continues in a copied or moved folder keeps
     to that folder.
 
     With an ``out_dir`` that is not on a local disk, with ``backend_args`` or
@@ -47,6 +47,7 @@ class CheckpointHook(HostCheckpointHook):
     @classmethod
     def of_host(cls, hook: HostCheckpointHook) -> CheckpointHook:
         """Return a hook with the settings of one of mmengine's that has not run yet."""
+        # Not constructed: a hook keeps what it made of its arguments, not the arguments.
         ours = cls.__new__(cls)
         ours.__dict__.update(hook.__dict__)
         return ours
@@ -56,10 +57,13 @@ class CheckpointHook(HostCheckpointHook):
         place = self.out_dir or runner.work_dir
         if self.backend_args is None and self.file_client_args is None and (
                 type(get_file_backend(place)) is LocalBackend):
+            # mmengine's before_train makes its file backend of them.
             self.backend_args = {'backend': WHOLE_FILES}
         self._require_plain_meta(runner)
+        # Before mmengine's, which removes checkpoints that are no longer kept.
         self._name_resumed(runner)
         super().before_train(runner)
+        # After mmengine's, which asks the message hub for the best checkpoint's path.
         self._keep_to_own_folder(runner)
         if is_main_process():
             for folder in {runner.work_dir, str(self.out_dir)}:
@@ -100,6 +104,7 @@ class CheckpointHook(HostCheckpointHook):
         resumed = Path(runner._load_from).absolute()
         folder = Path(runner.work_dir)
         if self.out_dir is not None and str(self.out_dir) != runner.work_dir:
+            # mmengine's before_train appends this name, but it has not run yet.
             folder = Path(self.out_dir).absolute() / folder.name
         if resumed.parent == folder and is_main_process():
             write_text(str(resumed), Path(runner.work_dir) / POINTER)
@@ -120,6 +125,8 @@ class CheckpointHook(HostCheckpointHook):
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
         """Save, name the new checkpoint in ``last_checkpoint``, then remove outdated ones."""
+        # The states of all ranks are gathered here: mmengine calls the hooks of saving on the
+        # first rank alone.
         for hook in runner.hooks:
             if isinstance(hook, RandomStateHook):
                 hook.take(runner, iterations=meta['iter'])
@@ -149,11 +156,12 @@ class CheckpointHook(HostCheckpointHook):
         listed = [*(each for each in self.keep_ckpt_ids if each != step), step]
         runner.message_hub.update_info('keep_ckpt_ids', listed)
         self.keep_ckpt_ids.clear()
-        self.keep_ckpt_ids.extend(listed)  # It holds as many as are kept.
+        self.keep_ckpt_ids.extend(listed)  # mmengine's deque drops those beyond its length.
         return listed[:-self.max_keep_ckpts]
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
         """Save the best checkpoint; remove the one that was best after the new one stands."""
+        # mmengine removes the old one first, by its file backend.
         backend, later = self.file_backend, _RemoveLater(self.file_backend)
         self.file_backend = later
         try:
@@ -163,6 +171,7 @@ class CheckpointHook(HostCheckpointHook):
         best = [getattr(self, 'best_ckpt_path', None),
                 *getattr(self, 'best_ckpt_path_dict', {}).values()]
         for path in later.paths:
+            # A resumed run may have saved the best one once more, under the same name.
             if path not in best:
                 self._remove(path)
 
@@ -171,7 +180,7 @@ class CheckpointHook(HostCheckpointHook):
             if self.file_backend.isfile(path):
                 self.file_backend.remove(path)
             elif self.file_backend.isdir(path):
-                self.file_backend.rmtree(path)  # As DeepSpeed saves them.
+                self.file_backend.rmtree(path)  # DeepSpeed saves folders.
 
 
 class _RemoveLater:

@@ -25,6 +25,8 @@ def set_random_state(state: dict[str, Any]) -> None:
     random.setstate((version, tuple(values), gauss))
     name, keys, *rest = state['numpy']
     np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+    # mmengine moves a resumed checkpoint to its device; generators take states from the CPU.
     torch.set_rng_state(state['torch'].cpu())
+    # torch sets them by index, so the number of devices must be the same.
     if torch.cuda.is_available() and len(state['cuda']) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all([generator.cpu() for generator in state['cuda']])

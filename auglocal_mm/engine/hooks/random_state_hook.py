@@ -72,6 +72,7 @@ class RandomStateHook(Hook):
         self._taken_after = iterations
         self._states = take_random_state()
         began = getattr(runner.train_loop, 'began', None)
+        # At the beginning of a pass its order is still to be drawn, so there is no start to save.
         own = {'random': self._states, 'gradients': _gradients(runner),
                'buffers': _own_buffers(runner),
                'start': self._pass_start if began not in (None, iterations) else None}

@@ -59,9 +59,11 @@ class Batches:
         if self.fault is not None:
             return islice(iter(self.loader), start, None)
         if restart_workers and self.loader.persistent_workers:
+            # torch keeps the workers here from pass to pass.
             self.loader._iterator = None
         if self.endless:
             sampler = self.loader.sampler
+            # What the sampler's own `skip` does, which mmengine 0.10.7 lacks.
             sampler.indices = islice(
                 sampler._indices_of_rank(), start * self.loader.batch_size, None)
             return iter(self.loader)

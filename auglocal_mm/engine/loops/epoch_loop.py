@@ -41,6 +41,7 @@ class EpochBasedTrainLoop(HostLoop):
     def run(self) -> nn.Module:
         """Launch training."""
         warn_if_inexact(self.runner, self._batches)
+        # Before the hooks' before_train, in which RandomStateHook forgets what it has loaded.
         self._start = self._resumed_position()
         return super().run()
 
@@ -53,6 +54,8 @@ class EpochBasedTrainLoop(HostLoop):
         self.runner.model.train()
         if hook is not None:
             if position:
+                # The order comes from the states at the beginning of the pass, the images'
+                # augmentation from those at the checkpoint.
                 hook.rewind()
             hook.begin_pass()
         self._batches.draw()
@@ -97,5 +100,6 @@ class EpochBasedTrainLoop(HostLoop):
             f'{self.batches_of_pass} iterations an epoch, counts them as {iterations}. The weights '
             'will differ from an uninterrupted run.')
         self._iter = iterations
+        # mmengine has initialised it with the file's number.
         self.runner.optim_wrapper.initialize_count_status(
             self.runner.model, iterations, self._max_iters)

@@ -41,6 +41,7 @@ class IterBasedTrainLoop(HostLoop):
         warn_if_inexact(self.runner, self._batches)
         self.runner.call_hook('before_train')
         hook = random_state_hook(self.runner)
+        # To hooks the whole run is one epoch, as in mmengine's loop.
         self.runner.call_hook('before_train_epoch')
         done = 0 if getattr(self, 'fast_forward_on_resume', False) else self._iter
         stream = self._stream(done, resumed=True)
@@ -61,7 +62,7 @@ class IterBasedTrainLoop(HostLoop):
     def _stream(self, done: int, *, resumed: bool = False) -> Iterator[Any]:
         """Yield batches for ever, pass after pass, without the first `done`."""
         if self.batches_of_pass is None:
-            yield from self._batches.iterate(done, restart_workers=True)
+            yield from self._batches.iterate(done, restart_workers=True)  # Never ends.
         hook = random_state_hook(self.runner)
         length = self.batches_of_pass or 1
         number, position = divmod(done, length)
@@ -76,6 +77,7 @@ class IterBasedTrainLoop(HostLoop):
     def _draw(self, number: int, hook: Any, *, rewind: bool) -> None:
         """Draw the order of pass `number`; in the middle of it, as at its beginning."""
         if number > 0:
+            # mmengine's iterator sets it after each pass, but not before the first.
             self._set_epoch(number)
         if hook is not None:
             if rewind:
