@@ -49,6 +49,7 @@ class ArrayDataset(BaseDataset):
                     'metainfo': metainfo, 'pipeline': pipeline, 'test_mode': test_mode, **kwargs})
         self.split = split
         self.download = download
+        # Before the base class's constructor, which loads the data.
         self.images = np.empty(0, dtype=np.uint8)
         super().__init__(ann_file='', data_root=data_root, metainfo=metainfo, pipeline=pipeline,
                          test_mode=test_mode, **kwargs)
@@ -85,12 +86,14 @@ class ArrayDataset(BaseDataset):
                 f'{self.source.title}, split {self.split}, in {root.absolute()}: '
                 f'{len(self.images):,} images and {len(labels):,} labels from {labels.min()} to '
                 f'{labels.max()}, expected {expected:,} of each, from 0 to {classes - 1}')
+        # mmengine pickles this list, so it holds no pixels.
         return [{'image_index': index, 'gt_label': int(label)}
                 for index, label in enumerate(labels)]
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """Return a sample with a copy of its image."""
         sample = super().get_data_info(idx)
+        # A transform may work in place.
         sample['img'] = self.images[sample.pop('image_index')].copy()
         return sample
 
@@ -109,11 +112,13 @@ def prepare_once(source: Source, root: Path) -> None:
     fault: list[str | None] = [None]
     if dist.is_main_process():
         try:
+            # Only a look: every rank compares the checksums afterwards.
             if not all((root / file.path).exists() for file in source.files):
                 refuse_damaged([check(source, root)])
                 prepare(source, root)
         except DataError as error:
             fault[0] = str(error)
+    # The other ranks wait here, whether it went well or not.
     dist.broadcast_object_list(fault)
     if fault[0] is not None:
         raise DataError(fault[0])

@@ -95,6 +95,7 @@ def check_data(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS) -> Non
     missing: dict[Path, MissingPath] = {}
     for dataset in datasets_of(cfg, splits):
         for entry in _missing_of(dataset):
+            # Splits often read the same folder.
             missing.setdefault(entry.path, entry)
     if missing:
         raise MissingDataError(list(missing.values()))
@@ -120,6 +121,7 @@ def kind_of(dataset: Mapping[str, Any]) -> str:
         return ''
     # mmengine also takes whole paths, such as mmpretrain.datasets.CIFAR10.
     *path, name = kind.split('.')
+    # Another project's class of the same name has other settings.
     return name if not path or path[0] in _SCOPES else ''
 
 
@@ -154,6 +156,7 @@ def _absent(path: Path, *, content: str, source: str) -> list[MissingPath]:
 
 def _missing_imagenet(dataset: Mapping[str, Any]) -> list[MissingPath]:
     split = dataset.get('split') or ''
+    # Without a prefix, mmpretrain takes the split's name.
     folder = _join(dataset.get('data_root'), _prefix(dataset, 'img_path') or split)
     source = ('register at https://image-net.org/download, get the ILSVRC2012 images of the '
               'classification task, unpack each class into a folder named by its WordNet id, '

@@ -36,8 +36,10 @@ def load_digit_images(split: str) -> tuple[np.ndarray, np.ndarray]:
             f'scikit-learn returned digits of shape {images.shape}, levels {images.min()} to '
             f'{images.max()}; expected ({_DIGIT_COUNT}, 8, 8), levels 0 to 16: '
             'install another version of scikit-learn')
+    # Stable, so that the split does not depend on NumPy's version.
     order = np.argsort(labels, kind='stable')
     is_test = np.arange(len(order)) % _TEST_STRIDE == 0
+    # Back in scikit-learn's order, in which the classes are mixed.
     chosen = np.sort(order[is_test if split == 'test' else ~is_test])
     return images[chosen], labels[chosen]
 
@@ -76,6 +78,7 @@ def upsample(image: np.ndarray, side_px: int) -> tuple[np.ndarray, int]:
     # Position of each new centre on the old grid, in units of 1 / (2 * side_px).
     unit = 2 * side_px
     position = np.clip((2 * np.arange(side_px) + 1) * side - side_px, 0, (side - 1) * unit)
+    # The last position is an old centre itself, with none to its right.
     left = np.minimum(position // unit, side - 2)
     weights = np.zeros((side_px, side), dtype=np.int64)
     rows = np.arange(side_px)

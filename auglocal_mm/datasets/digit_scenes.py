@@ -25,11 +25,13 @@ from .settings import SCENE_KEYS, check_settings
 VERSION = 1
 STAMP = 'digit_scenes.json'
 
+#: Each part of the scenes, and the split of the digits that it shows.
 _PARTS = (('train', 'train'), ('val', 'test'))
 #: Training scenes show the photographs' columns left of this one, validation
 #: scenes the others.
 _PHOTOGRAPH_SPLIT_PX = 448
 _MAX_SCENES = 100_000
+#: Both photographs are 640 pixels wide.
 _MAX_SCENE_SIDE_PX = 640 - _PHOTOGRAPH_SPLIT_PX
 
 
@@ -103,6 +105,7 @@ def _make_stamp(*, train: int, val: int, side_px: int, seed: int) -> dict[str, A
 
 def _is_complete(root: Path, stamp: dict[str, Any]) -> bool:
     """Tell whether the folder holds the scenes; raise if it holds anything else."""
+    # An empty folder is as good as none, since a rename replaces it.
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     advice = 'Remove the folder, or choose another one.'
@@ -149,6 +152,7 @@ def _write_part(root: Path, *, part: str, split: str, stamp: dict[str, Any]) -> 
     path = _annotation_file(root, part)
     path.parent.mkdir(exist_ok=True)
     coco = to_coco(scenes, file_names=names, classes=DIGIT_CLASSES, side_px=stamp['side_px'])
+    # In place, because the folder gets its name only when all of it is written.
     path.write_text(json.dumps(coco, separators=(',', ':')), encoding='utf-8')
 
 

@@ -67,6 +67,7 @@ class Digits(BaseDataset):
         samples = []
         for level, label in zip(levels, labels, strict=True):
             field, full = upsample(level, IMAGE_SIDE_PX)
+            # Rounded in integers, so that every machine gets the same pixels.
             grey = (field * 255 + full * _FULL_LEVEL // 2) // (full * _FULL_LEVEL)
             img = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)
             samples.append(dict(img=img, gt_label=int(label)))

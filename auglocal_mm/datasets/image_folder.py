@@ -97,6 +97,7 @@ def read_image(path: str | Path, side_px: int | None = None) -> np.ndarray:
             if side_px is not None and image.size != (side_px, side_px):
                 image = image.resize((side_px, side_px), Image.Resampling.BILINEAR)
             return np.array(image)
+    # Pillow raises SyntaxError for some broken PNG files.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f'{Path(path).absolute()} cannot be decoded ({error}); replace or remove '
                         'it') from error
@@ -174,6 +175,7 @@ class ImageFolder(BaseDataset):
             for path in self._chosen(self.folder / name)]
         images: list[np.ndarray] = []
         free_bytes = self.memory_mb * 2**20
+        # How much they need is known only once they are decoded.
         for sample in samples:
             if free_bytes <= 0:
                 break

@@ -35,9 +35,11 @@ def provide_data(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS,
         _refuse_pickles(dataset)
         name = kind_of(dataset).lower()
         if name in sources and not is_remote(dataset):
+            # The splits of a data set share its folder.
             key = name, root_of(dataset)
             wanted[key] = wanted.get(key, False) or bool(dataset.get('download', True))
     reports = {key: check(sources[key[0]], key[1]) for key in wanted}
+    # Before any download: a run that is refused should not wait for one.
     refuse_damaged(list(reports.values()))
     for key, may_download in wanted.items():
         if may_download and not reports[key].is_complete:

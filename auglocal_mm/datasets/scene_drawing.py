@@ -85,6 +85,7 @@ def make_glyph(digit: np.ndarray, *, label: int, side_px: int) -> Glyph:
     passes one half at its edge and falls to zero over about 1.5 pixels.
     """
     side = digit.shape[0]
+    # A margin in which strokes at the border of the cells can fade.
     padded = np.pad(digit, 1)
     field, scale = upsample(padded, -(-side_px * (side + 2) // side))
     mask = field >= _INK_LEVEL * scale

@@ -35,6 +35,7 @@ def check_settings(faults: Faults, known: tuple[str, ...], settings: Mapping[str
 
 
 def _check_path(faults: Faults, name: str, value: object) -> None:
+    # Python refuses a zero byte in a path without telling which path.
     faults.add_unless(isinstance(value, (str, PathLike)) and '\0' not in str(value),
                       f'{name} must be the path of a folder, got {shown(value)}')
 

@@ -35,6 +35,7 @@ def unpack(archive: Path, folder: Path, files: Sequence[DataFile]) -> None:
     with writing(folder):
         for left in folder.glob(f'.{archive.name}.unpacking-*'):  # of a process that was killed
             shutil.rmtree(left)
+        # In the folder, so that moving the files is a rename on one file system.
         staging = Path(tempfile.mkdtemp(prefix=f'.{archive.name}.unpacking-', dir=folder))
     try:
         _unpack_into(archive, staging, {file.path: file for file in files})
@@ -94,6 +95,7 @@ def _safe_name(member: tarfile.TarInfo, archive: Path) -> str:
 
 def _copy(content: IO[bytes], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Never over a file, nor through a link, that is already there.
     with path.open('xb') as file:
         shutil.copyfileobj(content, file, 2**20)
         file.flush()

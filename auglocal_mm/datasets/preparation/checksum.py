@@ -10,6 +10,7 @@ _CHUNK_BYTES = 2**20
 
 def md5_of(path: Path) -> str:
     """Return the MD5 of a file's content, 32 hexadecimal digits."""
+    # Where a system is in FIPS mode, Python refuses MD5 without this flag.
     digest = hashlib.md5(usedforsecurity=False)
     with path.open('rb') as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -23,6 +24,7 @@ def damage_of(path: Path, *, md5: str, size_bytes: int | None = None) -> str | N
     Raises:
         OSError: The file is missing or cannot be read.
     """
+    # First, because it raises for a missing file, where is_file only says no.
     found_bytes = os.stat(path).st_size
     if not path.is_file():
         return 'is not a file'

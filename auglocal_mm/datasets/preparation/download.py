@@ -67,6 +67,7 @@ def fetch(download: Download, folder: Path, *, progress: Progress,
         damage = damage_of(target, md5=download.md5, size_bytes=download.size_bytes)
         if damage is None:
             return target
+        # `prepare` has told it of damaged data files.
         if download.is_archive:
             progress.say(f'{target.absolute()} {damage}; it will be replaced')
     partial = partial_path(download, folder)
@@ -127,12 +128,14 @@ def _transfer(download: Download, partial: Path, have: int, *, progress: Progres
                 progress.say('the server cannot continue a transfer; starting again')
             _append(answer, partial, start=start, download=download, progress=progress)
     except urllib.error.HTTPError as error:
+        # What passes; the other answers would be the same next time.
         if error.code in (408, 429) or error.code >= 500:
             raise _BrokenTransferError(f'the server answered {error.code} {error.reason}') from None
         if error.code != 416:
             raise DataError(f'{download.url}: the server answered {error.code} {error.reason}; '
                             f'put the file at {(partial.parent / download.name).absolute()} '
                             'yourself') from None
+        # 416: the bytes that are here are not the beginning of the server's file.
         partial.unlink()
         raise _BrokenTransferError('the server refused to continue the transfer') from None
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
@@ -164,8 +167,10 @@ def _append(answer: Any, partial: Path, *, start: int, download: Download,
             progress: Progress) -> None:
     """Write an answer's bytes from `start` on, never more than the expected size."""
     with writing(partial):
+        # A link in its place would have another file overwritten.
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
                              0o666)
+        # Unbuffered, so that a full disk is noticed at the write that meets it.
         file = os.fdopen(descriptor, 'wb', buffering=0)
     with file, progress.transfer(start):
         with writing(partial):

@@ -54,6 +54,7 @@ def _look_at(folder: Path, expected: int, counts: ImageNetCounts) -> Finding:
         return Finding(folder.name, MISSING)
     entries = _list(folder)
     classes = [name for name in entries if _CLASS.fullmatch(name) and (folder / name).is_dir()]
+    # The official archive of validation images unpacks like this.
     if not classes and sum(name.endswith('.JPEG') for name in entries):
         return Finding(folder.name, DAMAGED, 'images are not sorted into class folders; move '
                        'each into the folder of its class')

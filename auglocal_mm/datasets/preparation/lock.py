@@ -32,4 +32,5 @@ def locked(folder: Path, *, say: Callable[[str], None]) -> Iterator[None]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        # The file stays: if it were removed, the next process would lock another of its name.
         os.close(descriptor)

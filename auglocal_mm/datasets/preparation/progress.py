@@ -45,6 +45,7 @@ class Progress:
         left = (total_bytes - done_bytes) / rate if rate else float('inf')
         line = (f'{name}: {100 * done_bytes // total_bytes} % of {total_bytes / 1e6:,.1f} MB, '
                 f'{rate / 1e6:.1f} MB/s' + ('' if done else f', {_duration(left)} left'))
+        # The last line stays; a terminal's others are replaced.
         if done or not self._lines.replaces:
             self._lines.say(line)
         else:

@@ -30,6 +30,7 @@ class MobileNetV2CIFAR(MobileNetV2):
         check_backbone(type(self), kwargs)
         with WeightLimit('MobileNetV2CIFAR', remedy='widen_factor'):
             super().__init__(**kwargs)
+        # mmpretrain's stem has no setting for its stride.
         self.conv1.conv.stride = (1, 1)
 
 
@@ -45,8 +46,9 @@ class EfficientNetCIFAR(EfficientNet):
 
     layer_settings: ClassVar[dict] = copy.deepcopy(EfficientNet.layer_settings)
     for _layers in layer_settings.values():
+        # The first entry is the stem; its fourth value is the stride.
         _layers[0][0][3] = 1
-    del _layers
+    del _layers  # or it would be an attribute of the class
 
     def __init__(self, **kwargs: Any) -> None:
         check_backbone(type(self), kwargs)
@@ -81,4 +83,5 @@ class RegNetCIFAR(RegNet):
 
     def _make_stem_layer(self, in_channels: int, base_channels: int) -> None:
         super()._make_stem_layer(in_channels, base_channels)
+        # Here, too, the stride is fixed.
         self.conv1.stride = (1, 1)
