@@ -39,6 +39,7 @@ def import_hosts(*names: str) -> None:
             for name in names:
                 import_module(name)
     finally:
+        # Also after a failed import, of which it may tell more than the error.
         for line in said.getvalue().splitlines():
             if not is_chatter(line):
                 print(line, file=sys.stdout)

@@ -35,6 +35,7 @@ def tool(hosts: Sequence[str] = HOSTS) -> Iterator[None]:
                 from .host_chatter import import_hosts
                 import_hosts(*hosts)
             yield
+        # argparse, or the tool itself, has said why.
         except SystemExit:
             raise
         except BaseException as error:

@@ -69,6 +69,7 @@ def _reassemble(features: Tensor, masks: Tensor, side: int, groups: int, scale: 
     near = F.unfold(features, side, padding=side // 2).view(
         images, groups, channels // groups, side * side, height, width)
     weights = masks.view(images, groups, side * side, height, scale, width, scale)
+    # Autocast would take the sums back to 16 bits.
     with torch.autocast(features.device.type, enabled=False):
         summed = torch.einsum('ngckhw,ngkhawb->ngchawb', near, weights)
     return summed.reshape(images, channels, height * scale, width * scale)

@@ -174,6 +174,7 @@ def _backward(
 ) -> tuple[Tensor, ...]:
     """Gradients of features, weight, offset, mask and bias."""
     inputs = _inputs(features, weight, offset, mask, bias)
+    # mmcv asks for gradients by itself, so autograd has recorded nothing.
     return torch.ops.torchvision._deform_conv2d_backward(
         widen(grad_output), *inputs, *geometry, mask is not None)
 

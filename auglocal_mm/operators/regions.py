@@ -39,6 +39,7 @@ def roi_align_forward(
         MissingOperatorError: Maximum pooling is asked for.
     """
     _refuse_maximum(pool_mode)
+    # torchvision takes features and regions of one dtype only.
     wide = widen(features)
     output.copy_(torch.ops.torchvision.roi_align(
         wide, rois.to(wide.dtype), spatial_scale, aligned_height, aligned_width,
@@ -97,6 +98,7 @@ def roi_pool_forward(
     height, width = features.shape[-2:]
     corners = widen(rois)[:, 1:]
     low = corners[:, :2] * spatial_scale
+    # mmcv's regions include their last pixel here, unlike in RoIAlign.
     size = (corners[:, 2:] + 1) * spatial_scale - low
     columns = _bins(low[:, 0], size[:, 0], bins=pooled_width, limit=width)
     rows = _bins(low[:, 1], size[:, 1], bins=pooled_height, limit=height)

@@ -75,6 +75,7 @@ def softnms(
         overlap = _overlaps(rows[done], rows[rest], offset=offset)
         rows[rest, 4] *= _weights(overlap, method=method, sigma=np.float32(sigma),
                                   iou_threshold=np.float32(iou_threshold))
+        # Not `>=`: the compiled operator keeps a score that is NaN.
         kept = _close_gaps(~(rows[rest, 4] < np.float32(min_score)))
         rows[done + 1:done + 1 + len(kept)] = rows[rest][kept]
         order[done + 1:done + 1 + len(kept)] = order[rest][kept]

@@ -113,6 +113,7 @@ def installed_versions() -> dict[str, str]:
 
 def last_told(output: str) -> dict[str, Any] | None:
     """Return what a probe's last line told, or None if it never got there."""
+    # What a probe imports may print, too.
     for line in reversed(output.splitlines()):
         if line.startswith('told '):
             return json.loads(line[len('told '):])
@@ -121,6 +122,7 @@ def last_told(output: str) -> dict[str, Any] | None:
 
 def run_probe(code: str) -> dict[str, Any]:
     """Run code in a child of this interpreter and return what it told."""
+    # Appended, so that an installed package is tried, and this folder only where there is none.
     inserted = f'import sys; sys.path.append({str(ROOT)!r})\n'
     command = [sys.executable, '-c', inserted + WRAP.format(code=code)]
     try:

@@ -99,6 +99,7 @@ def check_versions(facts: Facts) -> list[Problem]:
     """Check for versions other than those the tests ran with."""
     other = [f'{name} {facts.versions[name]} (tested: {version})'
              for name, version in TESTED.items()
+             # Without the build, as in 2.11.0+cpu.
              if name in facts.versions and facts.versions[name].split('+')[0] != version]
     return [Problem(f'untested versions: {", ".join(other)}',
                     'install the tested ones if something misbehaves', is_error=False)

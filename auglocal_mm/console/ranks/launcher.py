@@ -53,6 +53,7 @@ def _run(arguments: list[str], folder: Path) -> Verdict:
     except (SignalException, KeyboardInterrupt) as error:
         reports = [each for each in read_reports(folder) if each.kind == 'interruption']
         line = min(reports, key=lambda each: each.rank).line if reports else 'interrupted'
+        # A KeyboardInterrupt has no number: it is SIGINT's.
         return Verdict(128 + int(getattr(error, 'sigval', 2)), line)
     except Exception as error:
         if os.environ.get(DEBUG):

@@ -16,7 +16,7 @@ from auglocal_mm.console.told import Fault
 
 #: Set by the launcher: a folder for the reports, and its own process number.
 FOLDER, LAUNCHER = 'AUGLOCAL_RANKS_FOLDER', 'AUGLOCAL_RANKS_LAUNCHER'
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG = 1  # from linux/prctl.h; Python has no name for it
 _POLL_SECONDS = 1.0
 
 

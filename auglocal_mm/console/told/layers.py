@@ -1,4 +1,4 @@
-"""Which layer of a run's model raised an exception, and whether its shapes were the reason."""
+"""Which part of a run's model raised an exception, and whether its shapes were the reason."""
 from __future__ import annotations
 
 import re
@@ -13,7 +13,7 @@ _SHAPES = re.compile(
 
 
 def layer_of(error: BaseException) -> str:
-    """Return the dotted name of the innermost layer in a traceback, or nothing."""
+    """Return the dotted name of the innermost torch module in a traceback, or nothing."""
     model: Any = getattr(run_of(error), 'model', None)
     if not hasattr(model, 'named_modules'):
         return ''
@@ -26,5 +26,5 @@ def layer_of(error: BaseException) -> str:
 
 
 def is_of_shapes(error: BaseException) -> bool:
-    """Tell whether a layer was given a tensor of a shape that it cannot take."""
+    """Tell whether a torch module was given a tensor of a shape that it cannot take."""
     return isinstance(error, RuntimeError) and bool(_SHAPES.search(str(error)))

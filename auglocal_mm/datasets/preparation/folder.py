@@ -82,7 +82,6 @@ def prepare(source: Source, root: str | os.PathLike[str], *, progress: Progress 
     with locked(folder, say=progress.say):
         # Again, because another process may have filled it in the meantime.
         report = check(source, root)
-        # The folder was checked again, because another process may have filled it meanwhile.
         present = {finding.path for finding in report.findings if finding.state == PRESENT}
         for finding in report.damaged:
             progress.say(f'{folder.absolute() / finding.path} {finding.detail}; it will be '
