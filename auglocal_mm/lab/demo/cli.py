@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
     options = parse(arguments, root=root.resolve())
     text = LiveLines()
     console = Console(list(EXPECTED_SECONDS.values()), text)
+    # Like Ctrl-C, so that the running jobs are stopped as well.
     before = signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
         with text:

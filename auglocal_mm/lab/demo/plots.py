@@ -121,6 +121,7 @@ def memory_bars(saved_mb: Mapping[str, float]) -> Chart:
             tick.set_fontweight('bold')
         axes.set_xticks([])
         axes.invert_yaxis()
+        # Room for the value beside the longest bar.
         axes.set_xlim(0, 1.12 * max(saved_mb.values()))
     alt = 'Saved activations of one training step: ' + ', '.join(
         f'{NAMES[method]} {value:.1f} MiB' for method, value in saved_mb.items()) + '.'

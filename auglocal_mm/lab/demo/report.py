@@ -47,6 +47,7 @@ def _task_charts(
     loss = {method: each.train.get('loss', Series()) for method, each in curves.items()}
     values = {method: each.val.get(metric, Series()) for method, each in curves.items()}
     per_epoch = {
+        # A validation's step is the epoch that it ends.
         method: loss[method].steps[-1] / values[method].steps[-1]
         for method in METHODS if len(loss[method]) and len(values[method])
     }

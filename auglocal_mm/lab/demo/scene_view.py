@@ -50,6 +50,7 @@ def _boundary_edges(
     )
     for neighbour, (x0, y0), (x1, y1) in sides:
         for y, x in np.argwhere(inside & ~neighbour).tolist():
+            # Where two pixels touch by a corner alone, two edges start there.
             following.setdefault((x + x0, y + y0), []).append((x + x1, y + y1))
     return following
 
@@ -165,4 +166,5 @@ def _color_index(label: str) -> int:
 
 def _text_color(color: str) -> str:
     red, green, blue = (int(color[start:start + 2], 16) for start in (1, 3, 5))
+    # Brightness as the eye weighs it (ITU-R BT.601).
     return '#000' if 0.299 * red + 0.587 * green + 0.114 * blue > 120 else '#fff'

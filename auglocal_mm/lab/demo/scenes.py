@@ -43,6 +43,7 @@ def collect_scenes(
         for method, found in predictions.items():
             item[method] = [
                 _instance(each, names=names, shape=shape)
+                # The surest come last, so that they are drawn on top.
                 for each in sorted(found, key=lambda each: each['score'])
                 if each['image_id'] == image['id'] and each['score'] >= SCORE_THRESHOLD
             ]

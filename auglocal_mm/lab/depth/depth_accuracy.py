@@ -107,6 +107,7 @@ def _at_units(accuracy: dict[str, float], units: Sequence[str]) -> dict[str, flo
 
 def _probe(model: Any, train: Any, test: Any) -> dict[str, float]:
     fitted, asked = pooled_features(model, train), pooled_features(model, test)
+    # Of a limited choice of training images, some classes may be missing.
     classes = int(max(fitted.labels.max(), asked.labels.max())) + 1
     return {name: fit_probe(features, fitted.labels, classes=classes)
             .accuracy(asked.values[name], asked.labels)

@@ -65,6 +65,7 @@ def _draw(axes: Axes, study: DepthStudy, lines: Sequence[dict[str, float]], colo
             ends.append(LineEnd(places[-1], values[-1], label, style))
     axes.set_xlim(-0.5, len(study.units) - 0.5)
     name_units(axes, study.units)
+    # Labels are placed by the final layout.
     axes.figure.canvas.figure.draw_without_rendering()
     label_ends(axes, ends)
 

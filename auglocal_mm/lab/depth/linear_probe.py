@@ -68,6 +68,7 @@ def fit_probe(features: Tensor, labels: Tensor, *, classes: int, l2: float = L2)
         loss.backward()
         return loss
 
+    # The caller may have switched gradients off, as for the features.
     with torch.enable_grad():
         solver.step(objective)  # type: ignore[no-untyped-call]
     return LinearProbe(mean, scale, weight.detach(), bias.detach())

@@ -35,6 +35,7 @@ CSS_VARIABLES = {
 STYLE = {
     'font.family': 'sans-serif',
     'font.size': 11,
+    # Text stays text, which takes the page's font.
     'svg.fonttype': 'none',
     'text.color': INK,
     'axes.edgecolor': GRID,
@@ -77,6 +78,7 @@ class Chart:
     def svg(self) -> Markup:
         """Return an ``<svg>`` element for a page: text stays text, inks are variables."""
         with matplotlib.rc_context({**STYLE, 'svg.hashsalt': self.name}):
+            # A fixed salt and no date, so that the same chart is the same text.
             buffer = io.StringIO()
             self.figure.savefig(buffer, format='svg', transparent=True, metadata={'Date': None})
         return _inline(buffer.getvalue(), name=self.name, alt=self.alt)
@@ -132,6 +134,7 @@ def _inline(svg: str, *, name: str, alt: str) -> Markup:
 
 def new_figure(*, width: float, height: float) -> tuple[Figure, Axes]:
     """Create an empty chart; sizes are in inches."""
+    # Not by pyplot, which keeps every figure and may look for a display.
     figure = Figure(figsize=(width, height), layout='constrained')
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()

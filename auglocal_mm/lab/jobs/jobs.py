@@ -156,6 +156,7 @@ def run_jobs(
             while waiting and len(running) < side_by_side:
                 running.append(RunningJob(waiting.pop(0), log_dir=log_dir, cwd=cwd, env=env))
                 started.append(running[-1])
+            # Also after the last one has ended, so that its end is seen.
             watch(started)
             if not running:
                 break

@@ -207,6 +207,7 @@ def count_flops(owner: nn.Module, call: Callable[[Any], Any], x: Any) -> int:
     """
     analysis = FlopCountAnalysis(_Traceable(owner, call, x), (_tensors(x),))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    # fvcore has no count of torch's fused attention.
     analysis.set_op_handle('aten::scaled_dot_product_attention', _attention_flops)
     return int(analysis.total())
 

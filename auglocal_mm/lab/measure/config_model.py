@@ -72,6 +72,7 @@ def image_shape(cfg: Config, given: Sequence[int] | None = None) -> tuple[int, i
         for _, part in dicts_in(cfg.get(f'{split}_dataloader')):
             sizes = [size for transform in part.get('pipeline', ()) if (size := _size(transform))]
             if sizes:
+                # The last one decides: a crop follows a resize.
                 return sizes[-1]
     raise ValueError('no data pipeline of the config sets crop_size or scale, so the size of its '
                      'images is unknown; pass --shape HEIGHT [WIDTH]')

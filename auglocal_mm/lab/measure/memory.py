@@ -149,6 +149,7 @@ def training_memory_mb(config: Any, *, batch_size: int | None = None) -> float:
     from mmengine.runner import Runner
 
     init_default_scope(config.get('default_scope', 'mmpretrain'))
+    # One batch needs no workers, and torch refuses to keep them if there are none.
     loader = dict(config.train_dataloader, num_workers=0, persistent_workers=False)
     if batch_size is not None:
         loader['batch_size'] = batch_size

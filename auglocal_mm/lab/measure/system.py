@@ -54,6 +54,7 @@ def cpu_model() -> str:
 def usable_cores() -> int:
     """Return the number of cores that this process may run on."""
     if hasattr(os, 'sched_getaffinity'):
+        # A container or a job scheduler may allow fewer than the machine has.
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 

@@ -76,6 +76,7 @@ def images_of(config: Config, split: str, *, limit: int | None = None) -> DataLo
     inner.pipeline = copy.deepcopy(config.test_dataloader.dataset.pipeline)
     with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmpretrain')):
         dataset = DATASETS.build(cfg)
+        # mmengine does this only for a data set that it builds itself.
         if hasattr(dataset, 'full_init'):
             dataset.full_init()
         if limit is not None and limit < len(dataset):

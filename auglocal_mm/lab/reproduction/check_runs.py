@@ -32,5 +32,6 @@ def _config_of(step: Train) -> Config:
     """Return the config as the training run will see it."""
     cfg = Config.fromfile(step.root / step.config)
     pairs = (option.split('=', 1) for option in step.options)
+    # As mmengine's parser of --cfg-options reads them, which has no public function.
     cfg.merge_from_dict({key: DictAction._parse_iterable(text) for key, text in pairs})
     return cfg

@@ -139,8 +139,10 @@ def _environments(table: Table, devices: int, jobs: int, *, root: Path) -> list[
         threads = max(1, usable_cores() // jobs)
         return [child_environment(root, threads=threads, devices='') for _ in range(jobs)]
     visible = os.environ.get('CUDA_VISIBLE_DEVICES')
+    # Among the devices that are visible here, which need not start at 0.
     names = (visible.split(',') if visible else [str(index) for index in range(devices)])[:devices]
     threads = max(1, usable_cores() // devices)
+    # A detector trains on all of them, so only one run fits at a time.
     together = any(row.detector for row in table.rows)
     return [child_environment(root, threads=threads, devices=each)
             for each in ([','.join(names)] if together else names)]
@@ -165,6 +167,7 @@ def _execute(runs: Sequence[Run], text: LiveLines, *, environments: list[dict[st
     done = [run for run in runs if run.state == 'done']
     execution = Execution(runs, environments=environments, cwd=Path.cwd(), lock=lock)
     console = Console(text, done_before=done, total=len(runs))
+    # SIGHUP: a closed terminal must not leave trainings behind, either.
     stops = signal.SIGTERM, signal.SIGHUP
     before = [signal.signal(each, _raise_interrupt) for each in stops]
     try:

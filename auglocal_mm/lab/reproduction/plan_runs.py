@@ -53,6 +53,7 @@ def _plan_run(table: Table, row: Row, seed: int, settings: Settings, *, root: Pa
               runs_dir: Path, devices: int) -> Run:
     folder = runs_dir / row.key / f'seed{seed}'
     steps: list[Step] = []
+    # FLOPs do not depend on the seed.
     if FLOPS in table.metrics and seed == 0:
         steps.append(Count(root, f'configs/{row.config}', folder / 'flops.json',
                            (*row.options, *settings.model_options)))
@@ -91,6 +92,7 @@ def train_step(config: str, work_dir: Path, settings: Settings, *, root: Path, s
                  _describe_folder(Path(data_arguments[1])) if data_arguments else '')
 
 
+# Every run asks, and the folder may hold many files.
 @cache
 def _describe_folder(folder: Path) -> str:
     """Describe a folder of images: not where it is, but how many there are."""

@@ -87,6 +87,7 @@ class Run:
         return {step.name: {
             'config': Path(step.config).name, 'epochs': step.epochs,
             'options': [each for each in step.options if '.data_root=' not in each],
+            # Names alone: the folder after --image-folder may have been moved.
             'arguments': [each for each in step.arguments if each.startswith('--')],
             'data': step.data,
         } for step in self.steps if isinstance(step, Train)}
@@ -107,6 +108,7 @@ class Run:
     def begin(self) -> None:
         """Create the folder and record the run, the hardware and the versions."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        # A run that is resumed keeps the record of its first start.
         if not self.record:
             write_json({'identity': self._identity(), 'seed': self.seed, 'seconds': {},
                         'hardware': hardware(), 'versions': versions()}, self.folder / RECORD)

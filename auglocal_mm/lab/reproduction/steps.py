@@ -83,6 +83,7 @@ class Train:
         """
         if not self.begun():
             return []
+        # By its name alone, because the folder may have been moved.
         latest = Path((self.work_dir / 'last_checkpoint').read_text().strip()).name
         if latest and latest != self.checkpoint.name:
             return ['--resume', str(self.work_dir / latest)]

@@ -58,6 +58,7 @@ def _measure(entries: Sequence[Entry], settings: Settings,
         return Turns(workers, say).measure(warmup=settings.warmup, rounds=settings.rounds)
     finally:
         for worker in workers:
+            # All first, so that they end at the same time.
             worker.dismiss()
         for worker in workers:
             worker.stop()

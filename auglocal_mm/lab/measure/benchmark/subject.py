@@ -66,6 +66,7 @@ class TrainingSubject:
 
     def __init__(self, entry: Entry, settings: Settings) -> None:
         self._settings = settings
+        # First, before anything of the model is in memory.
         self._idle_mb = resident_mb('VmRSS') if settings.on_cpu else 0.0
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
@@ -73,6 +74,7 @@ class TrainingSubject:
             torch.cuda.set_device(settings.device)
         torch.manual_seed(0)
         cfg = config_of(entry, settings)
+        # As mmengine's runner sets it.
         torch.backends.cudnn.benchmark = bool(cfg.get('env_cfg', {}).get('cudnn_benchmark'))
         if settings.amp:
             use_mixed_precision(cfg)
@@ -143,6 +145,7 @@ class TrainingSubject:
 
     def measure(self) -> dict[str, Any]:
         """Measure the timed steps, then the saved activations of one more step, then complexity."""
+        # First, because the other measurements need memory of their own.
         peak = resident_mb('VmHWM') if self._settings.on_cpu else (
             torch.cuda.max_memory_allocated(self._settings.device) / BYTES_PER_MIB)
         saved = saved_activations_mb(self._train_step, exclude=self._model)
@@ -182,5 +185,6 @@ def resident_mb(field: str) -> float:
 
 def forget_peak_resident() -> None:
     """Reset ``VmHWM``; if the system forbids it, the peak counts from the start."""
+    # The kernel takes 5 for: reset the peak of the resident memory.
     with suppress(OSError):
         Path('/proc/self/clear_refs').write_text('5', encoding='ascii')

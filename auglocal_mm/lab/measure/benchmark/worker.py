@@ -62,10 +62,12 @@ class Worker:
 
     def __init__(self, name: str, make: Callable[[], Subject]) -> None:
         self.name = name
+        # A fork would begin with this process's memory, and could not use CUDA.
         context = multiprocessing.get_context('spawn')
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, make), daemon=True)
         self._process.start()
+        # The pipe ends with the child only if nobody else holds the child's end.
         theirs.close()
 
     def wait_until_ready(self) -> None:

@@ -66,6 +66,7 @@ def read_subject(family: Family) -> Subject:
     data = cfg.to_dict()
     classes = [*_values(model, 'num_classes'), *_values(model, 'num_things_classes')]
     return Subject(shrink(model), Contents(
+        # Labels that each of its heads knows.
         side=family.image, classes=min(classes, default=1),
         masks=any(_values(data, 'with_mask')) or 'LoadPanopticAnnotations' in str(data),
         proposals='roi_head' in model and 'rpn_head' not in model, semantics=family.semantics))

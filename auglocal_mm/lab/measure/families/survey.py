@@ -60,6 +60,7 @@ def survey(families: Sequence[Family], *, jobs: int = 1, limit: float = 300.0,
     with ThreadPoolExecutor(jobs) as pool:
         for row in pool.map(attempt, families):
             done[row['name']] = row
+            # Twice: first for the order, and last because new rows replace known ones.
             yield row, {**about, 'families': list({**done, **rows, **done}.values())}
 
 
@@ -78,6 +79,7 @@ def _in_child(context: Any, family: Family, limit: float) -> dict[str, Any]:
     receiving, sending = context.Pipe(duplex=False)
     child = context.Process(target=_child, args=(family, sending), daemon=True)
     child.start()
+    # Or a child that dies would not end the pipe.
     sending.close()
     facts: dict[str, Any] = {'causes': {'build': 'the process did not start'}}
     deadline, ending = time.monotonic() + limit, ''
