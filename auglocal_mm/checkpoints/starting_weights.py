@@ -86,7 +86,7 @@ def _advice(own: Mapping[str, Tensor], state: Mapping[str, Tensor], path: str | 
 
 
 def require_resumable(model: nn.Module, content: Mapping[str, Any], path: str | Path) -> None:
-    """Check that a run of this model can go on from a file.
+    """Check that a run of this model can continue from a file.
 
     Raises:
         CheckpointError: A part of the training state is missing or no training state, or the

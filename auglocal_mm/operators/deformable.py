@@ -172,7 +172,7 @@ def _backward(
     grad_output: Tensor, features: Tensor, weight: Tensor, offset: Tensor, mask: Tensor | None,
     bias: Tensor | None, geometry: tuple[int, ...],
 ) -> tuple[Tensor, ...]:
-    """Gradients of features, weight, offset, mask and bias."""
+    """Return the gradients of features, weight, offset, mask and bias."""
     inputs = _inputs(features, weight, offset, mask, bias)
     # mmcv asks for gradients by itself, so autograd has recorded nothing.
     return torch.ops.torchvision._deform_conv2d_backward(
@@ -182,7 +182,7 @@ def _backward(
 def _inputs(
     features: Tensor, weight: Tensor, offset: Tensor, mask: Tensor | None, bias: Tensor | None,
 ) -> tuple[Tensor, ...]:
-    """torchvision's tensors: an absent mask is empty and an absent bias zero."""
+    """Return torchvision's tensors: an absent mask is empty, and an absent bias is zero."""
     if mask is None:
         mask = offset.new_zeros(len(offset), 0)
     if bias is None:

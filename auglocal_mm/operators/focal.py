@@ -53,7 +53,7 @@ def _sides(hit: Tensor, miss: Tensor, target: Tensor, weight: Tensor, *, alpha: 
 
 
 def _class_weights(target: Tensor, weight: Tensor) -> Tensor:
-    """Weight of each target's class; 1 without weights and for what is no class."""
+    """Return the weight of each target's class; 1 without weights, and for what is no class."""
     if not weight.numel():
         return widen(weight).new_ones(len(target))
     is_class = (target >= 0) & (target < len(weight))

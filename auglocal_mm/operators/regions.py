@@ -119,7 +119,7 @@ def roi_pool_forward(
 
 
 def _bins(low: Tensor, size: Tensor, *, bins: int, limit: int) -> tuple[Tensor, Tensor]:
-    """First and last pixel (exclusive) of each bin along one side; each [K×bins], int64."""
+    """Return first and last pixel (exclusive) of each bin along a side; each [K×bins], int64."""
     step = (size / bins)[:, None]
     index = torch.arange(bins, device=low.device, dtype=low.dtype)
     first = (index * step + low[:, None]).floor()

@@ -86,7 +86,7 @@ def softnms(
 
 
 def _first_highest(scores: _Array) -> int:
-    """Place of the highest score as a running comparison finds it.
+    """Return the place of the highest score, as a running comparison finds it.
 
     Two boxes without area make a Gaussian score NaN. A comparison with NaN is false.
     """
@@ -94,7 +94,7 @@ def _first_highest(scores: _Array) -> int:
 
 
 def _overlaps(box: _Array, others: _Array, *, offset: int) -> _Array:
-    """IoU of one box [5] with others [N×5]; NaN where both have no area."""
+    """Compute the IoU of one box [5] with others [N×5]; NaN where both have no area."""
     low = np.maximum(box[:2], others[:, :2])
     high = np.minimum(box[2:4], others[:, 2:4])
     shared = np.maximum(high - low + np.float32(offset), np.float32(0)).prod(axis=1)
@@ -114,7 +114,7 @@ def _weights(
 
 
 def _close_gaps(kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Order of the rows kept when each gap is filled by the last row that is left."""
+    """Return the order of the rows kept when the last row left fills each gap."""
     count = int(kept.sum())
     places = np.arange(count)
     gaps = np.flatnonzero(~kept[:count])

@@ -97,7 +97,8 @@ class CheckpointHook(HostCheckpointHook):
     def _name_resumed(self, runner: Runner) -> None:
         """Let ``last_checkpoint`` name the file that is resumed, if it is this folder's.
 
-        A kill between the two leaves an older name, of a file that is about to be removed.
+        A run that was killed between saving and naming left an older name. That file may be
+        removed soon.
         """
         if not (runner._resume and runner._load_from):
             return

@@ -15,7 +15,7 @@ from .exactness import warn_if_inexact
 
 @LOOPS.register_module()
 class EpochBasedTrainLoop(HostLoop):
-    """Trains epoch by epoch; a resumed run goes on with the batch after its checkpoint.
+    """Trains epoch by epoch; a resumed run continues with the batch after its checkpoint.
 
     Wherever a checkpoint was saved in the middle of an epoch, this run and a run
     that resumes it both start their data loading again, from that batch and from the

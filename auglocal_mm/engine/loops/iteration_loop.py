@@ -16,7 +16,7 @@ from .exactness import warn_if_inexact
 
 @LOOPS.register_module()
 class IterBasedTrainLoop(HostLoop):
-    """Trains for a number of iterations; a resumed run goes on with the next batch.
+    """Trains for a number of iterations; a resumed run continues with the next batch.
 
     After each checkpoint, this run and a run that resumes it both start their data
     loading again, from the next batch and from the saved random states. Arguments are

@@ -19,7 +19,7 @@ def scalars_of(work_dir: Path) -> list[Path]:
 def kind_of(row: Row) -> str:
     """Tell whether a row was written in training (``train``) or by a validation (``val``).
 
-    A row that holds nothing but values of local layers is ``local``.
+    A row that holds nothing but values of auxiliary networks is ``local``.
     """
     if 'loss' in row or 'lr' in row:
         return 'train'

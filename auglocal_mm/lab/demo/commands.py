@@ -35,13 +35,13 @@ def load_config(task: str, method: str, *, run: RunFolder) -> Any:
 
 
 def data_job() -> Job:
-    """Make the digit scenes unless they exist."""
+    """Return the job that makes the digit scenes unless they exist."""
     return Job('make_scenes', 'digit scenes',
                _python('-m', 'auglocal_mm.lab.demo.data', CONFIGS['detection', 'auglocal']))
 
 
 def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
-    """Train one network with each method."""
+    """Return the jobs that train one network with each method."""
     configs = {method: load_config(task, method, run=run) for method in METHODS}
     return [
         Job(
@@ -60,7 +60,7 @@ def training_jobs(task: str, *, run: RunFolder, seed: int) -> list[Job]:
 
 
 def export_jobs(run: RunFolder) -> list[Job]:
-    """Export the backbones, and measure accuracy by depth and memory."""
+    """Return the jobs that export the backbones, and measure accuracy by depth and memory."""
     jobs = []
     for method in METHODS:
         checkpoint = run.argument(run.checkpoint('classification', method))
@@ -76,7 +76,7 @@ def export_jobs(run: RunFolder) -> list[Job]:
 
 
 def detection_test_jobs(run: RunFolder) -> list[Job]:
-    """Test each detector and keep its predictions."""
+    """Return the jobs that test each detector and keep its predictions."""
     return [
         Job(
             f'test_detection_{method}', NAMES[method],

@@ -14,7 +14,7 @@ _LOOK_SECONDS = 1.0
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, e.g. ``3:07``."""
+    """Format minutes and seconds, e.g. ``3:07``."""
     whole = max(0, round(seconds))
     return f'{whole // 60}:{whole % 60:02d}'
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line."""
+    """Run the command line."""
     from mmengine.config import Config
 
     from auglocal_mm.datasets.digit_scenes import ensure_digit_scenes

@@ -41,11 +41,11 @@ class RunFolder:
         return self.path / 'logs'
 
     def work_dir(self, task: str, method: str) -> Path:
-        """Work directory of a training, e.g. of ``detection`` by ``bp``."""
+        """Return the work directory of a training, e.g. of ``detection`` by ``bp``."""
         return self.path / f'{task}_{method}'
 
     def test_dir(self, task: str, method: str) -> Path:
-        """Work directory of its test."""
+        """Return the work directory of its test."""
         return self.path / f'{task}_{method}_test'
 
     def backbone(self, method: str) -> Path:
@@ -57,12 +57,12 @@ class RunFolder:
         return self.path / f'measured_{method}.json'
 
     def top1(self, method: str) -> float:
-        """Top-1 accuracy of a classifier at its head, in percent."""
+        """Return the top-1 accuracy of a classifier at its head, in percent."""
         accuracy = read_json(self.measured(method))['accuracy']
         return float(list(accuracy.values())[-1])
 
     def predictions(self, method: str) -> Path:
-        """COCO's JSON file of the predicted masks."""
+        """Return COCO's JSON file of the predicted masks."""
         return self.test_dir('detection', method) / 'predictions.segm.json'
 
     def checkpoint(self, task: str, method: str) -> Path:

@@ -69,7 +69,7 @@ def _ellipse(box: np.ndarray, side: int) -> np.ndarray:
 
 
 def _segmentation(side: int, semantics: Semantics, random: np.random.Generator) -> PixelData:
-    """Vertical stripes of four classes."""
+    """Draw vertical stripes of four classes."""
     small = side // semantics.stride
     stripes = random.integers(0, semantics.classes, 4) + semantics.first
     columns = stripes[np.arange(small) * 4 // small]

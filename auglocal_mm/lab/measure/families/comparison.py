@@ -27,7 +27,7 @@ def _differences(row: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[f
 
 
 def _losses(logged: Mapping[str, float]) -> dict[str, float]:
-    """Accuracies jump where a loss moves a little."""
+    """Leave out accuracies, which jump where a loss moves a little."""
     return {name: value for name, value in logged.items() if 'loss' in name}
 
 

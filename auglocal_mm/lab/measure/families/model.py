@@ -73,7 +73,7 @@ def read_subject(family: Family) -> Subject:
 
 
 def _values(node: Any, wanted: str) -> Iterator[int]:
-    """Every number or truth value of this name, at any depth."""
+    """Yield every number or truth value of this name, at any depth."""
     for _, part in dicts_in(node):
         if isinstance(part.get(wanted), int):
             yield part[wanted]

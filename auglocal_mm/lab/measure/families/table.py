@@ -74,7 +74,7 @@ def _short(config: str) -> str:
 
 
 def _operators(row: Mapping[str, Any]) -> list[str]:
-    """Operators without their direction, in alphabetical order."""
+    """Return the operators without their direction, in alphabetical order."""
     return sorted({re.sub(r'_(forward|backward)(_\w+)?$', '', name)
                    for name in row.get('operators', {})})
 
@@ -84,7 +84,7 @@ def _passes(row: Mapping[str, Any], stage: str) -> bool:
 
 
 def _causes(row: Mapping[str, Any]) -> list[str]:
-    """One line for each cause, with the stages that failed by it."""
+    """Return one line for each cause, with the stages that failed by it."""
     stages: dict[str, list[str]] = {}
     for stage, cause in row['causes'].items():
         if cause:

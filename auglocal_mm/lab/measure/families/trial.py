@@ -162,7 +162,7 @@ def _number(value: Any) -> float:
 
 
 def _gradient_norms(model: nn.Module) -> dict[str, float]:
-    """Norm of the gradient of each direct part of a model that has one."""
+    """Return the norm of the gradient of each direct part of a model that has one."""
     norms = {}
     for name, part in model.named_children():
         gradients = [each.grad.norm() for each in part.parameters() if each.grad is not None]
