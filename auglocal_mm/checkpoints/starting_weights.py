@@ -36,6 +36,7 @@ def judge_overlap(model: nn.Module, content: Mapping[str, Any], path: str | Path
         CheckpointError: Nothing fits, or nothing of the backbone; the message names the
             prefix that would fit.
     """
+    # mmengine removes this prefix as well.
     state = {key.removeprefix('module.'): value for key, value in content['state_dict'].items()}
     own = {key: value for key, value in model.state_dict().items() if not key.endswith(UNTRAINED)}
     fitting = {key for key, value in own.items()

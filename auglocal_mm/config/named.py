@@ -24,6 +24,7 @@ def class_of(kind: Any, registry: Registry, *, scope: str | None = None) -> Any:
     """
     if not isinstance(kind, str):
         return kind if callable(kind) else None
+    # mmengine's own building looks in the registry of the scope like this.
     with DefaultScope.overwrite_default_scope(scope), \
             registry.switch_scope_and_registry(None) as current:
         try:

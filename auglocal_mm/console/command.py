@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command not in TOOLS:
         print(f'{NAME}: no command {command!r}\n\n{overview()}', file=sys.stderr)
         return 2
+    # argparse shows the first word in usage lines: it is what the user typed.
     _run(shipped(f'tools/{TOOLS[command]}'), [f'{NAME} {command}', *options])
     return 0
 

@@ -37,6 +37,7 @@ def provide_data(cfg: Mapping[str, Any], *, splits: Sequence[str] = SPLITS,
         if name in sources and not is_remote(dataset):
             # The splits of a data set share its folder.
             key = name, root_of(dataset)
+            # Data sets of mmpretrain's and ours download unless told otherwise.
             wanted[key] = wanted.get(key, False) or bool(dataset.get('download', True))
     reports = {key: check(sources[key[0]], key[1]) for key in wanted}
     # Before any download: a run that is refused should not wait for one.

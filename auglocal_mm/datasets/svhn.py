@@ -35,6 +35,7 @@ class SVHN(ArrayDataset):
         try:
             content = scipy_io.loadmat(path, variable_names=('X', 'y'))
             pixels, labels = content['X'], content['y'].reshape(-1).astype(np.int64)
+        # scipy raises NotImplementedError for MATLAB's newer format.
         except (KeyError, ValueError, TypeError, NotImplementedError,
                 scipy_io.matlab.MatReadError) as error:
             raise DataError(f'{path.absolute()} cannot be read as SVHN\'s ({error})') from error

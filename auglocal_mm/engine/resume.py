@@ -99,6 +99,7 @@ def _newest_first(cfg: Config) -> Iterator[Path]:
 
 def _step(name: str, cfg: Config) -> int | None:
     """Return the epoch or iteration in the name of a file that the hook saved."""
+    # Without a template of its own, mmengine's hook uses one of the other two.
     for template in (_hook(cfg).get('filename_tmpl'), 'epoch_{}.pth', 'iter_{}.pth'):
         if template:
             before, _, after = str(template).partition('{}')
@@ -111,7 +112,8 @@ def _step(name: str, cfg: Config) -> int | None:
 def _named(pointer: Path) -> str:
     """Return the name of the file that ``last_checkpoint`` names, whatever folder it says."""
     try:
+        # A file that was written in place may hold zeros after a crash of the machine.
         text = pointer.read_bytes().decode(errors='replace').strip().strip('\0')
     except OSError:
-        return '.'
+        return '.'  # names no file
     return osp.basename(text.rstrip('/')) or '.'

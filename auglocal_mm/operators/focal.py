@@ -95,4 +95,5 @@ def softmax_focal_loss_backward(
 
 
 def _target_chance(softmax: Tensor, target: Tensor) -> Tensor:
+    # A negative target counts for nothing, so any column serves.
     return widen(softmax).gather(1, target.clamp(min=0)[:, None])[:, 0]

@@ -173,6 +173,7 @@ def _import_problem(facts: Facts, probe: str, fix: str) -> list[Problem]:
     error = facts.probes.get(probe, {}).get('error')
     if error is None:
         return []
+    # The graphical OpenCV, which the stack installs beside the headless one, links these.
     if 'libGL' in error or 'libgthread' in error:
         fix = '`pip install --force-reinstall --no-deps opencv-python-headless`'
     if 'pkg_resources' in error:

@@ -66,6 +66,7 @@ def _run(arguments: list[str], folder: Path) -> Verdict:
 
 def _silence() -> None:
     """Keep the launcher's own warnings and banners off the console: the last line tells."""
+    # One by one, because torch gives loggers of these names levels of their own.
     for name in list(logging.root.manager.loggerDict):
         if name.startswith('torch.distributed'):
             logging.getLogger(name).setLevel(logging.CRITICAL)

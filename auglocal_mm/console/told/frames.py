@@ -18,6 +18,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         yield current
+        # `raise … from None` hides what came before on purpose.
         hidden = current.__suppress_context__
         current = current.__cause__ or (None if hidden else current.__context__)
 

@@ -72,6 +72,7 @@ def _look_at(folder: Path, names: list[str] | None, expected: int, opened: int) 
     if not folder.is_dir():
         return Finding(folder.name, MISSING)
     try:
+        # Sorted, because the images to open are chosen by their places.
         files = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith('.jpg'))
     except OSError as error:
         raise DataError(f'cannot read {folder.absolute()}: {error.strerror or error}') from error

@@ -54,6 +54,7 @@ def _require_generators(state: Any, place: str) -> None:
     before = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
         set_random_state(state)
+    # Python, NumPy and torch raise errors of many kinds here.
     except Exception as error:
         raise CheckpointError(f'{place} are no states of random number generators '
                               f'({type(error).__name__})') from error

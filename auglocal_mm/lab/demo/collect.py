@@ -36,6 +36,7 @@ def collect_results(
         'classification': {
             method: {'top1': run.top1(method)} for method in METHODS},
         'detection': {
+            # None for a missing number: check_results names all of them at once.
             method: {key: detection[method].get(f'coco/{key}') for key in DETECTION_KEYS}
             for method in METHODS},
         'memory': {

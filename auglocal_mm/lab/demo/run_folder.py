@@ -59,7 +59,7 @@ class RunFolder:
     def top1(self, method: str) -> float:
         """Return the top-1 accuracy of a classifier at its head, in percent."""
         accuracy = read_json(self.measured(method))['accuracy']
-        return float(list(accuracy.values())[-1])
+        return float(list(accuracy.values())[-1])  # the head comes last
 
     def predictions(self, method: str) -> Path:
         """Return COCO's JSON file of the predicted masks."""
@@ -75,6 +75,7 @@ class RunFolder:
         if not pointer.is_file():
             raise FileNotFoundError(f'{self.argument(pointer)} is missing: the training saved '
                                     'no checkpoint; keep default_hooks.checkpoint in its config')
+        # A relative path in it counts from where the training ran.
         return self.root / pointer.read_text(encoding='utf-8').strip()
 
     def metrics(self, task: str, method: str) -> dict[str, float]:
@@ -88,7 +89,7 @@ class RunFolder:
         if not found:
             raise FileNotFoundError(f'no metrics in {self.argument(folder)}: tools/test.py '
                                     'writes <time>/<time>.json there')
-        return read_json(found[-1])
+        return read_json(found[-1])  # named by their times
 
     def argument(self, path: Path) -> str:
         """Return a path as a command gets it: relative if it lies below the root."""

@@ -44,6 +44,7 @@ def local_accuracy(model: nn.Module, loader: Iterable[Any]) -> dict[str, float]:
     samples = 0
     with torch.no_grad():
         for batch in loader:
+            # `False`: as in testing, where no images are mixed.
             data = model.data_preprocessor(batch, False)  # type: ignore[operator]
             labels = _labels(data['data_samples'])
             samples += len(labels)

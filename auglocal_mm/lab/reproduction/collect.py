@@ -54,6 +54,7 @@ def _conditions(runs: Sequence[Run]) -> str:
 
 
 def _distinct(items: Sequence[Any]) -> list[Any]:
+    # Not a set, because dicts have no hash.
     return [item for index, item in enumerate(items) if item not in items[:index]]
 
 
@@ -92,6 +93,7 @@ def _claims(table: Table, rows: Mapping[str, dict[str, Any]]) -> list[dict[str, 
             entry['difference'] = a['mean'] - b['mean']
             entry['holds'] = entry['difference'] > 0
             if a['std'] is not None and b['std'] is not None:
+                # Variances of independent runs add up.
                 entry['spread'] = math.hypot(a['std'], b['std'])
         found.append(entry)
     return found

@@ -104,6 +104,7 @@ class Execution:
                 return
             if not self._failed(active.run):
                 self.finished.append(active.run)
+        # A benchmark comes last, and waits until nothing else runs.
         if self.waiting and not (self.active and self.waiting[0].alone):
             self._start(slot, self.waiting.pop(0))
 

@@ -30,6 +30,7 @@ def seeds(result: Mapping[str, Any]) -> str:
     counts = sorted({row['ours'][key]['n'] for row in result['rows'] if key in row['ours']})
     if not counts:
         return 'no run is done yet'
+    # One number where all rows have the same.
     text = '–'.join(str(each) for each in dict.fromkeys([counts[0], counts[-1]]))
     return f'n = {text} run{"s" if counts[-1] > 1 else ""} per row, mean ± standard deviation'
 
@@ -95,6 +96,7 @@ def render_markdown(result: Mapping[str, Any]) -> str:
         lines += ['A selection of the table\'s rows.', '']
     if not result['complete']:
         lines += ['Some runs are not done yet; start the same command again.', '']
+    # Two spaces at its end break a line in Markdown.
     lines += [seeds(result) + '.', *[f'{line}  ' for line in machine(result)], '']
     lines.append(_table(*cells(result)))
     if result['claims']:

@@ -41,6 +41,7 @@ def markdown(rows: Sequence[Row], *, command: str, on_cpu: bool) -> str:
         lines += ['', LEGEND.format(peak=PEAKS[on_cpu], reference=f'`{reference}`')]
     if paper:
         lines += ['', PAPER_LEGEND]
+    # An absent part leaves two blank lines.
     return '\n'.join(lines).replace('\n\n\n', '\n\n') + '\n'
 
 
@@ -86,4 +87,5 @@ def _cells(row: Row, *, paper: bool) -> list[str]:
 
 def _digits(value: float) -> str:
     """Format three digits, or all digits of a larger number."""
+    # `#` keeps zeros at the end: 0.500.
     return f'{value:#.3g}' if value < 99.5 else f'{value:,.0f}'
