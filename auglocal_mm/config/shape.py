@@ -49,6 +49,7 @@ def check_shape(cfg: Mapping[str, Any]) -> None:
 def _check_hooks(faults: Faults, cfg: Mapping[str, Any]) -> None:
     hooks = cfg.get('default_hooks')
     for name, hook in (hooks.items() if isinstance(hooks, Mapping) else ()):
+        # None removes one of mmengine's default hooks.
         faults.add_unless(hook is None or isinstance(hook, Mapping),
                           f'default_hooks.{name} must be None or a dict, got {shown(hook)}')
 

@@ -206,6 +206,7 @@ def count_flops(owner: nn.Module, call: Callable[[Any], Any], x: Any) -> int:
         x: Tensor, :class:`~auglocal_mm.partition.Tokens`, or tuples of tensors.
     """
     analysis = FlopCountAnalysis(_Traceable(owner, call, x), (_tensors(x),))
+    # fvcore would warn of every addition and activation, which have no multiply-adds.
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     # fvcore has no count of torch's fused attention.
     analysis.set_op_handle('aten::scaled_dot_product_attention', _attention_flops)

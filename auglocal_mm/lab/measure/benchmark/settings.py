@@ -59,6 +59,7 @@ class Settings:
 
 def default_device() -> str:
     """Return ``'cuda'`` if a CUDA device is available, else ``'cpu'``."""
+    # Not at the top: a worker loads this file before it can silence torch.
     import torch
 
     return 'cuda' if torch.cuda.is_available() else 'cpu'

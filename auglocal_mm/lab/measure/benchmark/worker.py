@@ -1,6 +1,6 @@
 """A worker: one config in a process of its own, which acts only on request.
 
-This file imports neither torch nor OpenMMLab, so that the child can silence them first.
+This file loads neither torch nor mmpretrain, so that the child can silence them first.
 """
 from __future__ import annotations
 
