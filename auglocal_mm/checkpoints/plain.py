@@ -25,8 +25,8 @@ def plain(value: Any, place: str, faults: list[str], *, level: int = 0) -> Any:
     """Return an equivalent of a value that the safe reader reads back.
 
     NumPy's strings, numbers and arrays of anything but plain numbers become Python's
-    values; paths and dates become text, ranges and deques lists, other mappings dicts,
-    frozen sets sets.
+    values. Paths and dates become text, ranges and deques become lists, other mappings
+    become dicts, and frozen sets become sets.
 
     Args:
         value: Anything.

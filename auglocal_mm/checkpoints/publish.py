@@ -89,7 +89,8 @@ def _require_same(content: Mapping[str, Any], read: Mapping[str, Any]) -> None:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """Compare what a file may hold; ``==`` of arrays is no answer, and NaN equals NaN here."""
+    """Compare what a file may hold; NaN equals NaN here."""
+    # By hand, because `==` of arrays is no single answer.
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):

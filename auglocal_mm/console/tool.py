@@ -17,9 +17,9 @@ def tool(hosts: Sequence[str] = HOSTS) -> Iterator[None]:
     """Run a tool's main function.
 
     Every exception ends in one line on standard error, ``error: …``. The exit status
-    is 2 for a fault of the user's input (an impossible setting, a missing or damaged
-    file, a full disk, a missing package), 1 for anything else, and 128 plus the
-    number of the signal after SIGINT or SIGTERM. ``--debug``, or the environment
+    is 2 for a fault of the user's input: an impossible setting, a missing or damaged
+    file, a full disk, a missing package. It is 128 plus the number of the signal after
+    SIGINT or SIGTERM, and 1 for anything else. ``--debug``, or the environment
     variable ``AUGLOCAL_TRACEBACK=1``, shows the traceback as well.
 
     Args:

@@ -11,7 +11,7 @@ _TEST_STRIDE = 5
 def load_digit_images(split: str) -> tuple[np.ndarray, np.ndarray]:
     """Load one part of the 1,797 digits.
 
-    The digits are ordered by class, and within a class as in scikit-learn; every
+    The digits are ordered by class, and within a class as in scikit-learn. Every
     fifth is a test image. This gives 360 test and 1,437 training images, 35 to 37
     and 139 to 147 of each class. Nothing is drawn at random.
 

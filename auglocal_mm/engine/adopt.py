@@ -18,9 +18,9 @@ _OURS = {HostEpochLoop: EpochBasedTrainLoop, HostIterLoop: IterBasedTrainLoop}
 def adopt(runner: Runner) -> None:
     """Replace mmengine's own ``CheckpointHook`` and training loop by ours.
 
-    mmengine has resolved their names by now, so every spelling counts, and the config
-    stays as it was written. Subclasses and other classes are left alone. A warning
-    tells if a loop is one of them.
+    mmengine has resolved their names by now, so every spelling counts. The config stays
+    as it was written. Subclasses and other classes are left alone, loops with a
+    warning.
     """
     for index, hook in enumerate(runner._hooks):
         if type(hook) is HostCheckpointHook:

@@ -17,8 +17,8 @@ def warmup_cosine(epoch: int, *, lr: float, epochs: int, warmup_epochs: int,
                   warmup_lr: float) -> float:
     """Return the learning rate of epoch e = 1 … E (the paper's appendix, training set-up).
 
-    It is ½·lr·(1 + cos(πe/E)), mixed in the first W epochs with `warmup_lr`, whose
-    share falls from 1 at e = 1 to 1/W at e = W.
+    It is ½·lr·(1 + cos(πe/E)). In the first W epochs, `warmup_lr` is mixed in; its share
+    falls from 1 at e = 1 to 1/W at e = W.
     """
     cosine = 0.5 * lr * (1 + math.cos(math.pi * epoch / epochs))
     if epoch > warmup_epochs:

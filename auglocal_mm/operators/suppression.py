@@ -1,7 +1,7 @@
 """Non-maximum suppression: greedy, soft, and with the suppressed boxes kept as groups.
 
 Boxes are ``(x1, y1, x2, y2)`` in pixels. ``offset`` is 1 where a box includes its last
-pixel, so that its width is ``x2 - x1 + 1``, and 0 elsewhere.
+pixel, and 0 elsewhere; the width of a box is ``x2 - x1 + offset``.
 """
 from __future__ import annotations
 

@@ -97,7 +97,10 @@ def prepare(source: Source, root: str | os.PathLike[str], *, progress: Progress 
 
 def _supply(download: Download, folder: Path, *, progress: Progress,
             patience: Patience | None) -> None:
-    """Download a file; unpack an archive, and delete it unless it was there before."""
+    """Download a file, and unpack it if it is an archive.
+
+    An archive is deleted afterwards, unless it was there before.
+    """
     was_there = (folder / download.name).exists()
     path = fetch(download, folder, progress=progress, patience=patience)
     if not download.is_archive:

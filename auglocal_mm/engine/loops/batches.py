@@ -12,8 +12,8 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 class Batches:
     """A data loader that can start at any batch without loading those before it.
 
-    The order of a pass is drawn before its first batch is loaded, so it depends on
-    the random states at that moment, the sampler's seed and its epoch alone.
+    The order of a pass is drawn before its first batch is loaded. It depends only on
+    the random states at that moment, the sampler's seed and its epoch.
 
     Args:
         loader: The data loader of a training loop.

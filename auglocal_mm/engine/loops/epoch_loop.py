@@ -17,10 +17,10 @@ from .exactness import warn_if_inexact
 class EpochBasedTrainLoop(HostLoop):
     """Trains epoch by epoch; a resumed run continues with the batch after its checkpoint.
 
-    Wherever a checkpoint was saved in the middle of an epoch, this run and a run
-    that resumes it both start their data loading again, from that batch and from the
-    saved random states. So both see the same images with the same augmentation, with
-    any number of workers. Arguments are those of mmengine's loop.
+    A checkpoint may be saved in the middle of an epoch. There, this run and a run that
+    resumes it both start their data loading again: from that batch, and from the saved
+    random states. So both see the same images with the same augmentation, with any
+    number of workers. Arguments are those of mmengine's loop.
 
     Attributes:
         began: Iterations before the current epoch.

@@ -114,8 +114,8 @@ _SKIPPED = {'step', 'epoch', 'iter', 'time', 'data_time', 'memory'}
 def parse_curves(text: str) -> Curves:
     """Parse the text of a ``scalars.json``, which has one JSON object per line.
 
-    A line belongs to training if it holds ``loss`` or ``lr``; ``local/`` entries are
-    kept separately; a line with none of these is a validation. Values that are not
+    A line belongs to training if it holds ``loss`` or ``lr``. ``local/`` entries are
+    kept separately. A line with none of these is a validation. Values that are not
     finite are left out. An incomplete last line, as in a running job, is skipped.
 
     Raises:

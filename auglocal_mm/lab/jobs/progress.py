@@ -50,8 +50,8 @@ class Progress:
 class EpochLength:
     """Iterations of an epoch, learnt from the training rows of one start if not known before.
 
-    mmengine writes a row after each interval of iterations and begins to count again in
-    every epoch, so the first row of an epoch tells where the one before ended.
+    mmengine writes a row after each interval of iterations, and begins to count again in
+    every epoch. So the first row of an epoch tells where the one before ended.
 
     Attributes:
         iterations: The length; None until the rows of a further epoch have told it.

@@ -167,7 +167,7 @@ def _execute(runs: Sequence[Run], text: LiveLines, *, environments: list[dict[st
     done = [run for run in runs if run.state == 'done']
     execution = Execution(runs, environments=environments, cwd=Path.cwd(), lock=lock)
     console = Console(text, done_before=done, total=len(runs))
-    # SIGHUP: a closed terminal must not leave trainings behind, either.
+    # SIGHUP as well: a closed terminal must not leave trainings behind.
     stops = signal.SIGTERM, signal.SIGHUP
     before = [signal.signal(each, _raise_interrupt) for each in stops]
     try:

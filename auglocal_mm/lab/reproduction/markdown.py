@@ -9,7 +9,7 @@ from auglocal_mm.lab.pages.text_table import markdown_table
 
 
 def figure(value: Mapping[str, Any] | None, digits: int) -> str:
-    """Format a figure as ``93.96 ± 0.15``; omit a missing spread; a dash for no figure."""
+    """Format a figure as ``93.96 ± 0.15``, without a missing spread; a dash for no figure."""
     if value is None:
         return '–'
     text = f'{value["mean"]:.{digits}f}'

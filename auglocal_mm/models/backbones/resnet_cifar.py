@@ -19,8 +19,8 @@ DEPTHS = (20, 32, 44, 56, 110)
 class ResNetCIFAR(ResNet_CIFAR):
     """Narrow three-stage ResNet for 32×32 images, as the paper trains it.
 
-    A 3×3 stem of 16 channels and stages of 16, 32 and 64 channels with n basic
-    blocks each; 1×1 convolution and batch norm on shortcuts where shapes change.
+    A 3×3 stem of 16 channels is followed by stages of 16, 32 and 64 channels with n
+    basic blocks each. Where shapes change, shortcuts have a 1×1 convolution and batch norm.
     Images [B, 3, H, W] give one feature map [B, 64, H/4, W/4].
 
     Args:

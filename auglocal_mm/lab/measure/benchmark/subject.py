@@ -185,6 +185,6 @@ def resident_mb(field: str) -> float:
 
 def forget_peak_resident() -> None:
     """Reset ``VmHWM``; if the system forbids it, the peak counts from the start."""
-    # The kernel takes 5 for: reset the peak of the resident memory.
+    # 5 asks the kernel to reset the peak of the resident memory.
     with suppress(OSError):
         Path('/proc/self/clear_refs').write_text('5', encoding='ascii')
