@@ -26,6 +26,7 @@ def use_safe_reader() -> None:
     The tools call it before they build anything. A project with train scripts of its
     own calls it once, before it builds its runner.
     """
+    # The empty prefix is that of all paths without another.
     readers = {'': load_from_local, 'http://': load_from_http, 'https://': load_from_http}
     for prefix, reader in readers.items():
         host.CheckpointLoader.register_scheme(prefix, reader, force=True)

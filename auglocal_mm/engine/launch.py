@@ -108,6 +108,7 @@ def add_host_defaults(cfg: Config) -> None:
     for split in ('train', 'val', 'test'):
         loader = cfg.get(f'{split}_dataloader')
         if loader:
+            # mmpretrain always pins; without an accelerator, torch would warn.
             loader.setdefault('pin_memory', torch.cuda.is_available())
             loader.setdefault('collate_fn', {'type': 'default_collate'})
 

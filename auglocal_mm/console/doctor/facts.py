@@ -1,7 +1,7 @@
 """What the doctor sees: versions, imports tried in child processes, data folders.
 
-Each import runs in a process of its own. So a crash in compiled code is one more fact,
-and never the doctor's end.
+Each import runs in a process of its own. So a crash in compiled code or a missing part
+is one more fact, and never the doctor's end.
 """
 import json
 import platform

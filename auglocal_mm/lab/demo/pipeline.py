@@ -50,6 +50,7 @@ class Demo:
         # The two methods run at the same time where there are two cores, with one thread
         # each, so that the numbers do not depend on the number of cores.
         self._side_by_side = min(2, usable_cores())
+        # In a clone, this folder holds the package; elsewhere, the package is installed.
         self._env = child_environment(shipped('tools/demo.py').parents[1])
 
     def execute(self) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class Train:
 
     def done(self) -> bool:
         checkpoint = self.work_dir / f'epoch_{self.epochs}.pth'
+        # A run may have been stopped between its last checkpoint and its last validation.
         return checkpoint.is_file() and any(
             len(series) and series.steps[-1] >= self.epochs for series in self.curves.val.values())
 
