@@ -62,7 +62,8 @@ def _check_loaders(faults: Faults, cfg: Mapping[str, Any]) -> None:
         dataset = loader.get('dataset')
         faults.add_unless(
             # mmengine takes a built data set as well.
-            isinstance(dataset, Mapping) or hasattr(type(dataset), '__getitem__'),
+            isinstance(dataset, Mapping) or (hasattr(type(dataset), '__getitem__')
+                                             and not isinstance(dataset, (str, list, tuple))),
             f'{split}_dataloader.dataset must be a dict with a type, got {shown(dataset)}')
         init = loader.get('worker_init_fn')
         faults.add_unless(

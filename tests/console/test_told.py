@@ -1,15 +1,16 @@
 """A tool's failures: one line, an exit status, the traceback where it was asked for.
 
-More of them, in two minutes: ``pytest tests/test_told.py -m slow``.
+More of them, in two minutes: ``pytest tests/console/test_told.py -m slow``.
 """
 import re
 import signal
+from importlib.util import find_spec
 
 import pytest
 from tiny_run import take_out_what_is_slow, write_tiny_config
 from tool_runs import run_forked
 
-from auglocal_mm.console.told import describe, one_line
+from auglocal_mm.console.told import describe, fault, one_line
 from auglocal_mm.console.told.frames import raised_by_us
 from auglocal_mm.validation import Faults
 
@@ -56,6 +57,7 @@ def folder(tmp_path_factory):
     ('train_dataloader.dataset.splitt=test', r"unknown key 'splitt'.*in train_dataloader.dataset"),
     ('train_dataloader.batch_size=x', "train_dataloader: ValueError: batch_size .*=x"),
     ('train_dataloader.dataset=5', 'train_dataloader.dataset must be a dict .* got 5'),
+    ('train_dataloader.dataset=abc', "train_dataloader.dataset must be a dict .* got 'abc'"),
     ('model.backbone.strides=(1,2)', 'strides must have num_stages=3 values, got '),
     ('model.backbone.depth=17', 'depth of ResNetCIFAR must be one of .*, got 17'),
     ('model.head.num_classes=-1', 'model.head: ValueError: num_classes=-1'),
@@ -263,3 +265,9 @@ def test_a_package_of_the_lab_is_told_with_its_extra(name):
     assert fault.status == 2
     assert fault.line == (f'No module named {name!r}; it comes with the extra `lab`: '
                           "pip install 'auglocal_mm[lab]'")
+
+
+def test_the_modules_that_errors_are_told_by_exist():
+    """They are named, not imported: a room that moves must not be forgotten here."""
+    for name in (*fault._BUILDING, *fault._RUNNING):
+        assert find_spec(name) is not None, name

@@ -1,7 +1,7 @@
 """Odd files at every door of every tool: one line, whatever the file is.
 
 The fast suite tries a few in ``test_told.py``; all of them, in two minutes:
-``pytest tests/test_told_files.py -m slow``.
+``pytest tests/console/test_told_files.py -m slow``.
 """
 import json
 import os

@@ -1,6 +1,6 @@
 """Whatever a setting of ours holds: it trains, or one line says which key and why not.
 
-The fast suite tries a few; ``pytest tests/test_told_properties.py -m slow -n 0`` tries 1,000 in
+The fast suite tries a few; ``pytest tests/console/test_told_properties.py -m slow -n 0`` tries 1,000 in
 about half a minute.
 """
 import itertools

@@ -1,18 +1,15 @@
 """Judges the random states, gradients and position in a checkpoint before a run adopts them."""
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
 from auglocal_mm.checkpoints import CheckpointError
 from auglocal_mm.validation import is_int, shown
 
-from .generators import set_random_state
+from .generators import set_random_state, take_random_state
 
 #: Largest number that torch takes as a seed.
 MAX_NUMBER = 2**63 - 1
@@ -51,7 +48,7 @@ def require_sound_states(entry: Any, model: nn.Module) -> None:
 
 def _require_generators(state: Any, place: str) -> None:
     """Set the states and take them back, which nothing else judges as strictly."""
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    before = take_random_state()
     try:
         set_random_state(state)
     # Python, NumPy and torch raise errors of many kinds here.
@@ -59,9 +56,7 @@ def _require_generators(state: Any, place: str) -> None:
         raise CheckpointError(f'{place} are no states of random number generators '
                               f'({type(error).__name__})') from error
     finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
-        torch.set_rng_state(before[2])
+        set_random_state(before)
 
 
 def _require_tensors(part: Any, model: nn.Module, place: str) -> None:
