@@ -4,12 +4,14 @@ More of them, in two minutes: ``pytest tests/test_told.py -m slow``.
 """
 import re
 import signal
+from importlib.util import find_spec
 
 import pytest
 from tiny_run import take_out_what_is_slow, write_tiny_config
 from tool_runs import run_forked
 
 from auglocal_mm.console.told import describe, one_line
+from auglocal_mm.console.told.fault import _BUILDING
 from auglocal_mm.console.told.frames import raised_by_us
 from auglocal_mm.validation import Faults
 
@@ -263,3 +265,8 @@ def test_a_package_of_the_lab_is_told_with_its_extra(name):
     assert fault.status == 2
     assert fault.line == (f'No module named {name!r}; it comes with the extra `lab`: '
                           "pip install 'auglocal_mm[lab]'")
+
+
+@pytest.mark.parametrize('name', _BUILDING)
+def test_modules_that_build_are_modules_of_now(name):
+    assert find_spec(name) is not None

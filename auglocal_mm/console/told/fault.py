@@ -18,8 +18,8 @@ from .runs import keep_traceback
 USERS, UNEXPECTED = 2, 1
 #: Modules whose functions turn a config into objects.
 _BUILDING = tuple(f'{PACKAGE}.{name}' for name in (
-    'engine.launch', 'engine.options', 'engine.image_folder', 'analysis.complexity',
-    'analysis.plan_text', 'datasets.check', 'datasets.provision', 'checkpoints'))
+    'engine.launch', 'engine.options', 'engine.image_folder', 'lab.measure.complexity',
+    'lab.measure.counted_plan', 'datasets.check', 'datasets.provision', 'checkpoints'))
 #: Functions of these modules that run what was built.
 _RUNNING = ('mmengine.runner.loops',)
 #: Packages that only lab/ imports; setup.py's extra of that name brings them.
