@@ -1,7 +1,7 @@
 """Whatever a setting of ours holds: it trains, or one line says which key and why not.
 
-The fast suite tries a few; ``pytest tests/console/test_told_properties.py -m slow -n 0`` tries 1,000 in
-about half a minute.
+The fast suite tries a few. In about half a minute,
+``pytest tests/console/test_told_properties.py -m slow -n 0`` tries 1,000.
 """
 import itertools
 import logging
