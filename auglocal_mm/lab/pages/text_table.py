@@ -17,9 +17,17 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *,
 
     A cell must not hold ``|`` or a line break.
     """
+    rule = ' | '.join('---:' if column in right else '---' for column in range(len(header)))
+    # No cell is padded: these tables are kept in documents, and one more digit would change
+    # every line of them.
+    line = DataRow('|', '|', '|')
+    unpadded = TableFormat(
+        lineabove=None, linebelowheader=lambda widths, aligns: f'| {rule} |',
+        linebetweenrows=None, linebelow=None, headerrow=line, datarow=line, padding=1,
+        with_header_hide=None)
     # Cells are texts already; tabulate would format them as numbers once more.
-    return tabulate(rows, headers=header, disable_numparse=True,
-                    tablefmt='pipe' if right else 'github', colalign=_sides(len(header), right))
+    return tabulate(rows, headers=header, disable_numparse=True, stralign=None, numalign=None,
+                    tablefmt=unpadded)
 
 
 def plain_table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = (),
