@@ -9,12 +9,15 @@ import warnings
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from importlib.util import find_spec
+from types import CodeType, ModuleType
+from typing import Any
 
 PACKAGE = __name__.rpartition('.')[0]
+#: A package whose modules were moved to several others.
+SCATTERED = 'analysis'
 #: Former name of a module -> its name now. A package's name stands for what is in it.
 MOVED = {
-    'analysis': 'lab',
     'analysis.benchmark': 'lab.measure.benchmark',
     'analysis.chart': 'lab.drawing.chart',
     'analysis.complexity': 'lab.measure.complexity',
@@ -42,6 +45,7 @@ MOVED = {
     'analysis.trained_model': 'lab.measure.trained_model',
     'analysis.unit_axis': 'lab.depth.unit_axis',
     'analysis.unit_features': 'lab.depth.unit_features',
+    'auxiliary.batch': 'tasks.classification_batch',
     'checkpoint': 'checkpoints',
     'command': 'console.command',
     'demo': 'lab.demo',
@@ -51,6 +55,8 @@ MOVED = {
     'errors': 'validation.errors',
     'host_chatter': 'console.host_chatter',
     'jobs': 'lab.jobs',
+    'models.host_features': 'tasks.classification_heads',
+    'models.local_metrics': 'execution.local_metrics',
     'named': 'config.named',
     'ranks': 'console.ranks',
     'reproduction': 'lab.reproduction',
@@ -85,15 +91,41 @@ class _Alias(Loader):
         # The import system returns what stands in sys.modules after this call.
         sys.modules[module.__name__] = import_module(self._target)
 
+    def get_code(self, name: str) -> CodeType | None:
+        """Return the code to run for ``python -m`` and the old name."""
+        spec = find_spec(self._target)
+        loader: Any = spec.loader if spec is not None else None
+        return loader.get_code(self._target)
+
+
+class _Scattered(Loader):
+    """Makes an empty package for one whose modules now lie in several.
+
+    If the old name gave one of these, importing ``old.curves`` would replace the
+    attribute ``curves`` there, which is a package of today.
+    """
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        return None
+
 
 class _FormerNames(MetaPathFinder):
     def find_spec(self, fullname, path=None, target=None):  # type: ignore[no-untyped-def]
+        if fullname == f'{PACKAGE}.{SCATTERED}':
+            return ModuleSpec(fullname, _Scattered(), is_package=True)
         new = new_name(fullname) if fullname.startswith(f'{PACKAGE}.') else None
         if new is None:
             return None
         warnings.warn(f'{fullname} is now {new}; the old name will go in version 1.0',
                       DeprecationWarning, stacklevel=2)
-        return ModuleSpec(fullname, _Alias(new), is_package=True)
+        found = find_spec(new)
+        is_package = found is not None and found.submodule_search_locations is not None
+        # `python -m` shows the origin as the program's name.
+        return ModuleSpec(fullname, _Alias(new), is_package=is_package,
+                          origin=None if found is None else found.origin)
 
 
 def install() -> None:

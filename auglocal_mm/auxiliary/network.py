@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmengine.model import BaseModule, Sequential
-from torch import Tensor, nn
+from torch import nn
 
 from auglocal_mm.losses import FeatureLoss, SupervisedContrastiveLoss
 from auglocal_mm.partition import Features, Tokens, feature_map
@@ -21,7 +21,8 @@ INIT_CFG = (
     {'type': 'Kaiming', 'layer': ['Conv2d']},
     {'type': 'Constant', 'val': 1, 'layer': ['_BatchNorm', 'GroupNorm', 'LayerNorm']},
 )
-Losses = dict[str, Tensor]
+#: A loss dict as heads return it; dense heads return a list of tensors per loss.
+Losses = dict[str, Any]
 
 
 class AuxiliaryNetwork(BaseModule):
@@ -37,7 +38,9 @@ class AuxiliaryNetwork(BaseModule):
                  second: FeatureLoss | None = None) -> None:
         super().__init__(init_cfg=list(INIT_CFG) if plan.init == 'kaiming' else None)
         self.plan = plan
-        names = [*map(str, range(len(layers) - 1)), 'fc']
+        ends_in_a_vector = plan.classifies or plan.embeds
+        names = [*map(str, range(len(layers) - 1)),
+                 'fc' if ends_in_a_vector else str(len(layers) - 1)]
         self.layers = Sequential(OrderedDict(zip(names, layers, strict=True)))
         self.second = second
         if plan.init == 'pytorch':
@@ -45,15 +48,15 @@ class AuxiliaryNetwork(BaseModule):
             for part in self.modules():
                 if isinstance(part, (nn.modules.conv._ConvNd, nn.Linear)):
                     part.reset_parameters()
-        self.contrastive = None if plan.classifies else SupervisedContrastiveLoss()
+        self.contrastive = SupervisedContrastiveLoss() if plan.embeds else None
 
     def init_weights(self) -> None:
         """Initialise as the plan says; PyTorch's default is already in place."""
         if self.plan.init == 'kaiming':
             super().init_weights()
 
-    def forward(self, x: Features) -> Tensor:
-        """Map features to logits [B, classes], or to embeddings [B, E] in a contrastive plan.
+    def forward(self, x: Features) -> Any:
+        """Map features to what the plan ends in: logits [B, classes], embeddings [B, E], …
 
         Raises:
             ValueError: A training batch of one image meets a BatchNorm1d.
@@ -69,7 +72,7 @@ class AuxiliaryNetwork(BaseModule):
         return self.layers(x if own_kind else feature_map(x))
 
     def losses(self, x: Features, batch: Any,
-               end_losses: Callable[[Tensor], Losses]) -> tuple[Losses, Tensor]:
+               end_losses: Callable[[Any], Losses]) -> tuple[Losses, Any]:
         """Compute the local loss: λ2 times the loss at the end plus λ1 times the second one.
 
         Args:
@@ -82,12 +85,16 @@ class AuxiliaryNetwork(BaseModule):
         """
         output = self(x)
         # mmengine adds up every entry whose name holds `loss`; an accuracy must not be scaled.
-        losses = {name: value * self.plan.weight if 'loss' in name else value
+        losses = {name: _weighted(value, self.plan.weight) if 'loss' in name else value
                   for name, value in end_losses(output).items()}
         if self.second is not None and self.plan.second is not None:
             loss = self.second(feature_map(x), getattr(batch, self.second.target))
             losses[f'loss_{self.plan.second.name}'] = self.plan.second.weight * loss
         return losses, output
+
+
+def _weighted(loss: Any, weight: float) -> Any:
+    return [part * weight for part in loss] if isinstance(loss, (list, tuple)) else loss * weight
 
 
 def _batch_size(x: Features) -> int:

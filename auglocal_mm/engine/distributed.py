@@ -47,7 +47,7 @@ class LocalDistributedDataParallel(nn.Module):
             # Ranks may have been seeded differently; from here on they are equal.
             for tensor in [*module.parameters(), *module.buffers()]:
                 dist.broadcast(tensor, src=0)
-        module.listeners.add(GradientAverage(module))
+        self._average = GradientAverage(module)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
         """Run the model's training step, in which :class:`GradientAverage` listens.
@@ -57,7 +57,9 @@ class LocalDistributedDataParallel(nn.Module):
         """
         if not isinstance(optim_wrapper, LocalOptimizer):
             raise TypeError(_NEEDS_WRAPPER.format(type(optim_wrapper).__name__))
-        return self.module.train_step(data, optim_wrapper)
+        # Only during the step: whoever trains the bare model later averages nothing.
+        with self.module.listeners.also(self._average):
+            return self.module.train_step(data, optim_wrapper)
 
     def val_step(self, data: Any) -> Any:
         """Run the model's validation step."""
@@ -135,7 +137,7 @@ class GradientAverage(Listener):
             self._flags.append((event.flag, shared))
         self._reduce(gradients)
 
-    def end_step(self) -> None:
+    def before_update(self) -> None:
         """Wait for every sum and put the averages in place."""
         if not self._updates:
             return

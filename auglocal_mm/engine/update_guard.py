@@ -93,13 +93,14 @@ class UpdateGuard(Listener):
         good = not values or bool(torch.stack([torch.isfinite(value) for value in values]).all())
         if not good and norm is None:  # the sizes may only be too large to add up
             good = are_finite([*flags, *self._gradients()])
-        if not good:
-            reason = self._watch.reason(self._named_parameters(), norm)
-            if not self._skips:
-                raise stop(reason)
+        reason = '' if good else self._watch.reason(self._named_parameters(), norm)
+        if not good and self._skips:
             self._skip(reason)
+        # Before an error as well: whoever catches it may go on with another batch.
         self._watch.clear()
         self._backup = None
+        if not good and not self._skips:
+            raise stop(reason)
         return good
 
     def require_finite_weights(self) -> None:

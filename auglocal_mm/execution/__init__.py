@@ -10,7 +10,7 @@ from .local_model import LocalModel, module_name
 from .local_step import LocalStep, Outcome
 from .nonfinite import NonFiniteError
 from .owners import ParameterOwners
-from .steps import local_steps
+from .steps import drive, local_steps
 from .task import Task
 from .trainable import Trainability, TrainabilityError
 
@@ -18,5 +18,5 @@ __all__ = [
     'Carry', 'CarryRecord', 'Chain', 'Listener', 'Listeners', 'LocalMetrics', 'LocalModel',
     'LocalOptimizer', 'LocalStep', 'ModuleDone', 'NonFiniteError', 'Order', 'Outcome',
     'ParameterOwners', 'Passage', 'StepBegin', 'Task', 'Trainability', 'TrainabilityError',
-    'boundary', 'immediate_step', 'joint_losses', 'local_steps', 'module_name',
+    'boundary', 'drive', 'immediate_step', 'joint_losses', 'local_steps', 'module_name',
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from auglocal_mm.partition import Features, Tokens, requires_grad
+from auglocal_mm.partition import Features, Tokens
 
 from .boundary import boundary
 
@@ -29,8 +29,15 @@ class Carry:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether the features have a history that leads to something trainable."""
-        return requires_grad(self.features)
+        """Whether any part of it has a history that leads to something trainable."""
+        found: list[bool] = []
+
+        def look(tensor: Tensor) -> Tensor:
+            found.append(tensor.requires_grad)
+            return tensor
+
+        self._mapped(look)
+        return any(found)
 
     def detach(self) -> Carry:
         """Return the same values behind a boundary.
@@ -45,7 +52,14 @@ class Carry:
 
         The features are often the latest output as well; they are one tensor here and after
         :meth:`unpack`.
+
+        Raises:
+            ValueError: It has a history: the module before it has no loss, and no boundary.
         """
+        if self.requires_grad:
+            raise ValueError(
+                f'a carry must be cut off before it is packed, got one with a history at unit '
+                f'{self.unit}; end the run after a module that has a loss')
         tensors: list[Tensor] = []
         layouts: list[Layout] = []
 
@@ -137,12 +151,22 @@ def _is_dense(tensor: Tensor) -> bool:
 
 
 def _map(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Change every tensor inside tuples, lists, dicts and tokens.
+
+    Raises:
+        TypeError: Something else could hide a tensor, and with it a gradient.
+    """
     if isinstance(value, (Tensor, _Place)):
         return change(value)
     if isinstance(value, Tokens):
         return replace(value, values=change(value.values))
     if isinstance(value, (tuple, list)):
-        return type(value)(_map(part, change) for part in value)
-    if isinstance(value, dict):
+        parts = [_map(part, change) for part in value]
+        # A named tuple takes its fields one by one.
+        return type(value)(*parts) if hasattr(value, '_fields') else type(value)(parts)
+    if type(value) is dict:
         return {key: _map(part, change) for key, part in value.items()}
-    return value
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError('what a backbone returns must be tensors, or tuples, lists or dicts of them, '
+                    f'got {type(value).__name__}')

@@ -1,15 +1,20 @@
 """What happens in a training step, and who listens, in which order.
 
-    begin_step     before the first module runs
-    after_module   after a module's backward pass, before the next module runs
-    end_step       after the last one, before the optimizer steps
+    begin_step      before the first module runs
+    after_module    after a module's backward pass, before the next module runs
+    before_update   after the last one, before the optimizer steps
+    end_step        after the optimizer has stepped, if it was due
 
 At each event, listeners are called in the order of :class:`Order`. A listener that acts on
 gradients or weights belongs here. A hook of mmengine only observes whole iterations.
+
+Joint execution has one backward pass, which somebody else runs. There, only the model's own
+record listens, and a model with other listeners is refused.
 """
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -20,14 +25,14 @@ from torch import Tensor
 class Order(IntEnum):
     """When a listener is called, among all of one event."""
 
-    #: Looks at losses before they can spread: the check for values that are not finite.
+    #: Looks at losses before anyone uses their gradients: the check for values not finite.
     WATCH = 0
-    #: Starts to average a module's gradients over ranks.
+    #: Starts to average a module's gradients over ranks; the averages are there before_update.
     AVERAGE = 1
-    #: Copies what a module has learned, such as momentum copies.
-    COPY = 2
     #: Changes weights inside the step.
-    UPDATE = 3
+    UPDATE = 2
+    #: Copies what a module has learned, such as momentum copies.
+    COPY = 3
     #: Records values for the log; changes nothing.
     RECORD = 4
 
@@ -54,8 +59,8 @@ class ModuleDone:
         name: What errors call it.
         loss: The sum of its losses, a scalar.
         scores: Values for the log by name.
-        trained: Indices of the modules whose gradients are final now; empty if the loss trains
-            nothing.
+        trained: Indices of the modules whose gradients are final now; empty if no backward pass
+            was run for the loss (everything is frozen, or execution is joint).
         flag: A scalar that is nan if this rank must not update its weights: set by a listener
             that watches, read by those that come after it.
     """
@@ -82,8 +87,11 @@ class Listener:
     def after_module(self, event: ModuleDone) -> None:
         """Hear that a module has learned; its graph is gone."""
 
+    def before_update(self) -> None:
+        """Hear that all modules have learned; the optimizer steps next, if it is due."""
+
     def end_step(self) -> None:
-        """Hear that all modules have learned; the optimizer steps next."""
+        """Hear that the step is over."""
 
 
 class Listeners:
@@ -113,6 +121,15 @@ class Listeners:
         """Remove a listener that was added."""
         self._listeners.remove(listener)
 
+    @contextmanager
+    def also(self, listener: Listener) -> Iterator[None]:
+        """Let another one listen inside a ``with`` block."""
+        self.add(listener)
+        try:
+            yield
+        finally:
+            self.remove(listener)
+
     def joined(self, *others: Iterable[Listener]) -> Listeners:
         """Return these listeners and others, in their order."""
         return Listeners([*self._listeners, *(each for other in others for each in other)])
@@ -127,7 +144,12 @@ class Listeners:
         for listener in self._listeners:
             listener.after_module(event)
 
-    def end_step(self) -> None:
+    def before_update(self) -> None:
         """Tell all that the modules have learned."""
+        for listener in self._listeners:
+            listener.before_update()
+
+    def end_step(self) -> None:
+        """Tell all that the step is over."""
         for listener in self._listeners:
             listener.end_step()

@@ -8,9 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from .carry import Carry
-from .events import Listener, ModuleDone, StepBegin
+from .events import Listener, Listeners, ModuleDone, StepBegin
 from .local_model import LocalModel, module_name
-from .steps import local_steps
+from .local_step import LocalStep
+from .steps import drive, local_steps
 
 
 @runtime_checkable
@@ -35,40 +36,52 @@ class LocalOptimizer(Protocol):
         """Count the step and update the weights if due."""
 
 
-def immediate_step(model: LocalModel, inputs: Any, data_samples: Any,
-                   optim_wrapper: LocalOptimizer) -> dict[str, Tensor]:
+def immediate_step(model: LocalModel, carry: Carry, batch: Any, optim_wrapper: LocalOptimizer, *,
+                   modules: range | None = None) -> tuple[dict[str, Tensor], Carry]:
     """Run one training step; every graph is freed before the next module runs.
 
     Args:
         model: The model, in training mode.
-        inputs: Preprocessed images [B, C, H, W].
-        data_samples: Their B data samples.
+        carry: Where the step starts: the images, or what another rank sent.
+        batch: The task's batch.
         optim_wrapper: Scales the losses, steps the optimizer once.
+        modules: The modules to run, all by default; see :func:`local_steps`.
 
     Returns:
-        Values for the log, without graph: the model's own and, if there are
-        auxiliary networks, ``local_loss``, the sum of their losses.
+        Values for the log, without graph: the model's own (from its last module) and, if
+        there are auxiliary networks, ``local_loss``, the sum of their losses. And the carry
+        after the last of the modules.
     """
     listeners = model.listeners.joined(optim_wrapper.listeners, [model.local_metrics])
+    last = model.chain.plan.modules - 1
     log_vars: dict[str, Tensor] = {}
-    batch = model.task.batch(model, inputs, data_samples)
     listeners.begin_step(StepBegin(model=model, updates=optim_wrapper.should_sync()))
-    for step in local_steps(model, Carry(features=inputs), batch,
-                            precision=optim_wrapper.precision):
-        if not step.losses:
-            continue
-        loss, module_log = model.parse_losses(step.losses)
-        # Each module overwrites it, so the last one's stay: those of plain training.
-        log_vars = {name: value.detach() for name, value in module_log.items()}
-        trains = loss.requires_grad  # not so under a frozen head, whose loss is logged all the same
-        if trains:
-            optim_wrapper.backward_local(loss)
-        listeners.after_module(ModuleDone(
-            module=step.module, name=module_name(model, step.module), loss=loss.detach(),
-            scores=step.scores, trained=step.trained if trains else range(0)))
-    listeners.end_step()
+    steps = local_steps(model, carry, batch, modules=modules, precision=optim_wrapper.precision)
+
+    def learn(step: LocalStep) -> None:
+        if step.losses:
+            module_log = _learn(model, step, optim_wrapper, listeners)
+            if step.module == last:
+                log_vars.update(module_log)
+
+    carry = drive(steps, learn)
+    listeners.before_update()
     optim_wrapper.finish_step()
+    listeners.end_step()
     # The name holds `loss`, but mmengine no longer adds up what a train_step returns.
-    if model.chain.plan.modules > 1:
+    if last > 0:
         log_vars['local_loss'] = model.local_metrics.total_loss()
-    return log_vars
+    return log_vars, carry
+
+
+def _learn(model: LocalModel, step: LocalStep, optim_wrapper: LocalOptimizer,
+           listeners: Listeners) -> dict[str, Tensor]:
+    """Run a module's backward pass, tell the listeners, return its values for the log."""
+    loss, log = model.parse_losses(step.losses)
+    trains = loss.requires_grad  # not so under a frozen head, whose loss is logged all the same
+    if trains:
+        optim_wrapper.backward_local(loss)
+    listeners.after_module(ModuleDone(
+        module=step.module, name=module_name(model, step.module), loss=loss.detach(),
+        scores=step.scores, trained=step.trained if trains else range(0)))
+    return {name: value.detach() for name, value in log.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .carry import Carry
@@ -26,7 +27,12 @@ def joint_losses(model: LocalModel, inputs: Any, data_samples: Any,
         model: The model.
         inputs: Preprocessed images [B, C, H, W].
         data_samples: Their B data samples.
+
+    Raises:
+        TypeError: Somebody listens to the model's steps, and would hear nothing.
     """
+    if torch.is_grad_enabled() and list(model.listeners):
+        raise TypeError(_DEAF.format(', '.join(type(each).__name__ for each in model.listeners)))
     plan, metrics = model.chain.plan, model.local_metrics
     losses: dict[str, Tensor] = {}
     total: Tensor | None = None
@@ -53,3 +59,8 @@ def joint_losses(model: LocalModel, inputs: Any, data_samples: Any,
         losses['local_loss'] = metrics.total_loss() if total is None else total
     check_joint(watched)
     return losses
+
+
+_DEAF = (
+    '{} must hear of each backward pass, but here all modules have a single one; set '
+    "optim_wrapper.type='auglocal_mm.AugLocalOptimWrapper' or remove it from model.listeners")

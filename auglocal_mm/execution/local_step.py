@@ -18,7 +18,7 @@ class Outcome:
         output: What the scores were computed from, without graph, such as class logits
             [B, classes]; ``None`` where nothing can be read from it.
     """
-    losses: Mapping[str, Tensor] = field(default_factory=dict)
+    losses: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Tensor] = field(default_factory=dict)
     output: Any = None
 
@@ -37,7 +37,7 @@ class LocalStep:
             are trained by the next one that has one.
     """
     module: int
-    losses: Mapping[str, Tensor]
+    losses: Mapping[str, Any]
     scores: Mapping[str, Tensor] = field(default_factory=dict)
     output: Any = None
     first: int | None = None

@@ -40,7 +40,7 @@ class ParameterOwners:
         for loss in plan.spans[module].losses:
             found += model.auxiliary[loss.key].parameters()
         if module == plan.modules - 1:
-            for name, part in model.named_children():
-                if name not in ('backbone', 'auxiliary'):
-                    found += part.parameters()
+            # Some detectors hold parameters themselves, such as DINO's level_embed.
+            found += [parameter for name, parameter in model.named_parameters()
+                      if not name.startswith(('backbone.', 'auxiliary.'))]
         return found

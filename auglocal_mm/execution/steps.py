@@ -5,8 +5,6 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from torch import Tensor
-
 from .carry import Carry
 from .chain import Passage
 from .local_model import LocalModel
@@ -29,8 +27,9 @@ def local_steps(model: LocalModel, carry: Carry, batch: Any, *, modules: range |
         model: The model.
         carry: Where the run starts: images, or what a run of the modules before it returned.
         batch: The task's batch.
-        modules: The modules to run, all by default. A run may start after any module that
-            has a loss, and end after any.
+        modules: The modules to run, all by default. A run may start and end at any boundary,
+            that is, after any module that has a loss. After another one, the returned carry
+            has a history, which does not travel: :meth:`Carry.pack` refuses it.
         precision: Returns the context of every forward computation, such as
             autocast. It is never active while the caller has control.
 
@@ -56,6 +55,27 @@ def local_steps(model: LocalModel, carry: Carry, batch: Any, *, modules: range |
     return carry
 
 
+def drive(steps: Generator[LocalStep, None, Carry], act: Callable[[LocalStep], Any]) -> Carry:
+    """Run modules to the last one.
+
+    Args:
+        steps: What :func:`local_steps` returned.
+        act: Called with each module's step; runs its backward pass.
+
+    Returns:
+        The carry after the last module.
+    """
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value
+        act(step)
+        # Some operators keep tensors in their graph where torch's backward pass does not free
+        # them. The next module must not find them alive.
+        del step
+
+
 def _outcome(model: LocalModel, module: int, passage: Passage, batch: Any) -> Outcome:
     """Compute all losses of a module."""
     plan = model.chain.plan
@@ -72,11 +92,15 @@ def _outcome(model: LocalModel, module: int, passage: Passage, batch: Any) -> Ou
 
 
 def _merged(outcomes: Mapping[str, Outcome]) -> Outcome:
-    """Merge the outcomes of one module; the first keeps its names, the others add their key."""
+    """Merge the outcomes of one module; the first keeps its names, the others add their key.
+
+    What can be read from the output is the first one's.
+    """
     if len(outcomes) < 2:
         return next(iter(outcomes.values()), Outcome())
     (_, first), *others = outcomes.items()
-    losses: dict[str, Tensor] = dict(first.losses)
+    losses, scores = dict(first.losses), dict(first.scores)
     for key, outcome in others:
         losses |= {f'{key}_{name}': value for name, value in outcome.losses.items()}
-    return Outcome(losses=losses, scores=first.scores, output=first.output)
+        scores |= {f'{key}_{name}': value for name, value in outcome.scores.items()}
+    return Outcome(losses=losses, scores=scores, output=first.output)

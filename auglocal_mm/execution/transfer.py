@@ -13,11 +13,14 @@ def send(carry: Carry, to: int, *, group: dist.ProcessGroup | None = None) -> No
     """Send a carry's record and tensors to another rank.
 
     Args:
-        carry: What to send; gradients do not travel.
+        carry: What to send.
         to: The rank that calls :func:`receive`.
         group: The process group; ``None`` for the default one.
+
+    Raises:
+        ValueError: It has a history; gradients do not travel.
     """
-    record, tensors = carry.detach().pack()
+    record, tensors = carry.pack()
     dist.send_object_list([record], dst=to, group=group)
     for tensor in tensors:
         dist.send(flat(tensor), dst=to, group=group)

@@ -134,10 +134,21 @@ class LocalTraining(HiddenAuxiliary):
     def train(self, mode: bool = True) -> Any:
         """Set the mode, as in torch."""
         # Before this call, a host may have replaced modules (SyncBN).
-        if 'trainability' in self.__dict__:
+        self._forget_parameters()
+        return super().train(mode)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Any:
+        self._forget_parameters()  # to() may replace them
+        return super()._apply(*args, **kwargs)
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._forget_parameters()  # load_state_dict(assign=True) replaces them
+        super()._load_from_state_dict(*args)
+
+    def _forget_parameters(self) -> None:
+        if '_owners' in self.__dict__:  # not before learn_locally
             self.trainability.forget()
             self._owners.forget()
-        return super().train(mode)
 
     def check_batch_size(self, size: int | None, *, images: int | None = None) -> None:
         """Check that no training batch will hold a single image if BatchNorm1d forbids it.
@@ -202,7 +213,9 @@ class LocalTraining(HiddenAuxiliary):
             self._warn_joint(optim_wrapper)
             return super().train_step(data, optim_wrapper)  # type: ignore[misc]  # the host's
         data = self.data_preprocessor(data, True)
-        return immediate_step(self, data['inputs'], data['data_samples'], optim_wrapper)
+        batch = self.task.batch(self, data['inputs'], data['data_samples'])
+        log_vars, _ = immediate_step(self, Carry(features=data['inputs']), batch, optim_wrapper)
+        return log_vars
 
     def _warn_joint(self, optim_wrapper: OptimWrapper) -> None:
         if not self._warned_joint:

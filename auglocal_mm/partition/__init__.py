@@ -1,4 +1,7 @@
 """From a backbone to its units in order: one function per family, chosen by class."""
+import warnings
+from typing import TYPE_CHECKING, Any
+
 from . import (  # noqa: F401  (each registers its family)
     convnext,
     inverted_residual,
@@ -24,11 +27,21 @@ from .features import Features, Tokens, feature_map, requires_grad
 from .fresh import fresh_like
 from .images import image_channels
 
-#: Former names, for partitions of your own that were written before units had their name.
-LocalLayer, Chain, forward_layers = Unit, InOrder, forward_units
-
 __all__ = [
     'BlockFactory', 'Features', 'InOrder', 'PoolingFactory', 'Tokens', 'Unit', 'as_it_is',
     'feature_map', 'forward_units', 'fresh_like', 'global_pooling', 'image_channels', 'join',
     'partition', 'require_forward', 'requires_grad', 'submodule',
 ]
+
+#: Former names, for partitions of your own that were written before units had their name.
+_FORMER = {'LocalLayer': Unit, 'Chain': InOrder, 'forward_layers': forward_units}
+
+if not TYPE_CHECKING:  # A type checker would take any name for one of these.
+    def __getattr__(name: str) -> Any:
+        """Return what has the former name `name`."""
+        if name not in _FORMER:
+            raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        found = _FORMER[name]
+        warnings.warn(f'auglocal_mm.partition.{name} is now {found.__name__}; the old name will go '
+                      'in version 1.0', DeprecationWarning, stacklevel=2)
+        return found

@@ -3,6 +3,9 @@
 A plan can be printed, compared and tested without a tensor: this package
 imports neither torch nor our other packages.
 """
+import warnings
+from typing import TYPE_CHECKING, Any
+
 from .auxiliary_plan import AuxiliaryPlan, SecondLoss
 from .layers import (
     AuxiliaryLayer,
@@ -41,14 +44,20 @@ from .text_table import table_lines
 from .unit import UnitSpec
 from .weights import linear_weights
 
-#: Former name of :class:`UnitSpec`, for rules written before units had their name.
-LayerSpec = UnitSpec
-
 __all__ = [
     'AuxiliaryLayer', 'AuxiliaryPlan', 'BatchNorm', 'Block', 'Classifier', 'Conv', 'Embedding',
-    'FixedPooling', 'FlatPooling', 'GlobalPooling', 'HalvingPooling', 'LayerSpec', 'Linear',
+    'FixedPooling', 'FlatPooling', 'GlobalPooling', 'HalvingPooling', 'Linear',
     'LocalLoss', 'LocalPlan', 'ModulePlan', 'OwnPooling', 'QuarterPooling', 'SecondLoss',
     'UnitRow', 'UnitShape', 'UnitSpec', 'auxiliary_key', 'block_strides', 'downsampling_levels',
     'even_modules', 'isolated_modules', 'linear_weights', 'losses_at', 'pyramidal_blocks',
     'sequential_selection', 'shapes_of', 'table_lines', 'uniform_selection', 'whole_module',
 ]
+
+if not TYPE_CHECKING:  # A type checker would take any name for one of these.
+    def __getattr__(name: str) -> Any:
+        """Return what has the former name `name`, for rules written before units had theirs."""
+        if name != 'LayerSpec':
+            raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        warnings.warn('auglocal_mm.plan.LayerSpec is now UnitSpec; the old name will go in version '
+                      '1.0', DeprecationWarning, stacklevel=2)
+        return UnitSpec

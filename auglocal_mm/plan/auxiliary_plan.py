@@ -11,6 +11,7 @@ from .layers import (
     Block,
     Classifier,
     Conv,
+    Embedding,
     HalvingPooling,
     Linear,
 )
@@ -52,8 +53,13 @@ class AuxiliaryPlan:
 
     @property
     def classifies(self) -> bool:
-        """Whether it ends in class logits rather than an embedding."""
+        """Whether it ends in class logits."""
         return isinstance(self.layers[-1], Classifier)
+
+    @property
+    def embeds(self) -> bool:
+        """Whether it ends in an embedding, for a contrastive loss."""
+        return isinstance(self.layers[-1], Embedding)
 
     @property
     def batch_norm_before_fc(self) -> bool:

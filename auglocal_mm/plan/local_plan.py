@@ -106,17 +106,27 @@ class LocalPlan:
             raise ValueError(
                 f'modules must cover the units 0 … {len(self.shapes) - 1} in order and without '
                 f'gaps, each beginning and ending after the one before it, got {bounds}')
-        for span in self.spans:
-            outside = [loss.unit for loss in span.losses
-                       if not span.start <= loss.unit < span.stop]
-            if outside:
-                raise ValueError(f'a loss of the module of units {span.start} … {span.stop - 1} '
-                                 f'must read one of them, got unit {outside[0]}')
+        for module, span in enumerate(self.spans):
+            self._check_losses(module, [loss.unit for loss in span.losses])
         keys = Counter(loss.key for span in self.spans for loss in span.losses)
         twice = [key for key, count in keys.items() if count > 1]
         if twice:
-            raise ValueError(f'every auxiliary network must have a key of its own, got {twice[0]} '
-                             f'{keys[twice[0]]} times')
+            raise ValueError(
+                f'every auxiliary network must have a key of its own, got {twice[0]!r} '
+                f'{keys[twice[0]]} times; give one of them another: dataclasses.replace(loss, '
+                'key=…)')
+
+    def _check_losses(self, module: int, read: Sequence[int]) -> None:
+        span, owned = self.spans[module], self.owned(module)
+        where = f'the module of units {span.start} … {span.stop - 1}'
+        outside = [unit for unit in read if not span.start <= unit < span.stop]
+        if outside:
+            raise ValueError(f'a loss of {where} must read one of them, got unit {outside[0]}')
+        # A boundary follows, so nothing else would train the units after the last that is read.
+        if read and module < self.modules - 1 and max(read) + 1 < owned.stop:
+            raise ValueError(
+                f'a loss of {where} must read unit {owned.stop - 1} or a later one, got unit '
+                f'{max(read)} as the last; the units in between would never be trained')
 
     @classmethod
     def assemble(cls, units: Sequence[UnitSpec], modules: Sequence[int],
@@ -127,7 +137,19 @@ class LocalPlan:
             units: All units.
             modules: Index of each unit's module.
             auxiliaries: The networks, one or several, by the index of the unit that they read.
+
+        Raises:
+            ValueError: The modules are no runs of all units in order, or a network reads a unit
+                that does not exist.
         """
+        steps = [b - a for a, b in pairwise([0, *modules])]
+        if len(modules) != len(units) or not set(steps) <= {0, 1} or steps[:1] == [1]:
+            raise ValueError(f'modules must number {len(units)} units from 0 and grow by 0 or 1 '
+                             f'from unit to unit, got {list(modules)}')
+        absent = [unit for unit in auxiliaries if not 0 <= unit < len(units)]
+        if absent:
+            raise ValueError(f'auxiliary networks must read units 0 … {len(units) - 1}, got unit '
+                             f'{absent[0]}')
         spans = []
         for module in range(modules[-1] + 1):
             members = [unit for unit, owner in enumerate(modules) if owner == module]

@@ -41,10 +41,16 @@ class ClassificationTask:
         """Return the task of a classifier, whose head and labels must fit its plan.
 
         Raises:
-            TypeError: Auxiliary networks cannot use the head's loss, or nothing states the
-                number of classes.
+            TypeError: Auxiliary networks cannot use the head's loss or end in something else,
+                or nothing states the number of classes.
             ValueError: A contrastive loss meets images without a single label.
         """
+        other = [loss for loss in plan.losses
+                 if not (loss.auxiliary.classifies or loss.auxiliary.embeds)]
+        if other:
+            raise TypeError(
+                f'an auxiliary network of a classifier must end in a Classifier or an Embedding, '
+                f'got {other[0].auxiliary} at {plan.shapes[other[0].unit].name}')
         classes = 0
         if plan.losses:
             require_fitting_head(model.head)

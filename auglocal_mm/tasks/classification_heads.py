@@ -53,7 +53,7 @@ def require_hard_labels(plan: LocalPlan, head: nn.Module, preprocessor: Any) -> 
         ValueError: Mixup, CutMix or several labels per image meet such a loss.
     """
     contrastive = [plan.shapes[loss.unit].name for loss in plan.losses
-                   if not loss.auxiliary.classifies]
+                   if loss.auxiliary.embeds]
     if not contrastive:
         return
     fix = "use loss='softmax' in model.local"

@@ -1,11 +1,17 @@
 """The chain: any part of a run, from any carry, gives what the whole run gives."""
+import weakref
+from collections import namedtuple
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 import torch
 from networks import NETWORKS
 from ranks import run_ranks
 from small import auglocal, batch, classifier, gradients, in_float64, network_classifier
 
-from auglocal_mm.execution import Carry, Chain, local_steps
+from auglocal_mm import AugLocalOptimWrapper
+from auglocal_mm.execution import Carry, Chain, drive, local_steps
 from auglocal_mm.execution.carry import flat
 from auglocal_mm.execution.transfer import receive, send
 from auglocal_mm.partition import partition
@@ -18,16 +24,14 @@ def build(network='CIFAR ResNet-20', local=None):
     return in_float64(network_classifier(NETWORKS[network], local or auglocal(2))).train()
 
 
+def learn(step):
+    if step.losses:
+        sum(value for name, value in step.losses.items() if 'loss' in name).backward()
+
+
 def train(model, carry, targets, modules):
     """Run the modules and their backward passes; return the carry after them."""
-    steps = local_steps(model, carry, targets, modules=modules)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            return end.value
-        if step.losses:
-            sum(value for name, value in step.losses.items() if 'loss' in name).backward()
+    return drive(local_steps(model, carry, targets, modules=modules), learn)
 
 
 def whole(model, data):
@@ -119,10 +123,66 @@ def test_features_that_are_also_an_output_stay_one_tensor():
     x = torch.randn(2, 3, requires_grad=True)
     carry = Carry(features=x * 2, unit=4)
     carry = Carry(features=carry.features, outputs=(torch.zeros(1), carry.features), unit=4)
-    for each in (carry.detach(), Carry.unpack(*carry.pack())):
+    cut = carry.detach()
+    for each in (cut, Carry.unpack(*cut.pack())):
         assert each.features is each.outputs[1] and each.unit == 4
-    record, tensors = carry.pack()
+    record, tensors = cut.pack()
     assert len(tensors) == len(record.layouts) == 2
+
+
+Pair = namedtuple('Pair', 'a b')
+
+
+def test_whatever_holds_tensors_is_cut_off_or_refused():
+    x = torch.randn(2, requires_grad=True) * 2
+    nested = ([x, Pair(x, None)], {'deep': (x, 3, 'text', True)})
+    cut = Carry(features=x.detach(), outputs=nested).detach()
+    assert not cut.requires_grad and Carry(features=x.detach(), outputs=nested).requires_grad
+    (first, pair), deep = cut.outputs
+    assert type(pair) is Pair and pair.a is first is deep['deep'][0]
+    assert deep['deep'][1:] == (3, 'text', True)
+    back = Carry.unpack(*cut.pack())
+    assert torch.equal(back.outputs[0][1].a, x)
+    with pytest.raises(TypeError, match='tuples, lists or dicts of them, got SimpleNamespace'):
+        Carry(features=x, outputs=(SimpleNamespace(x=x),)).detach()
+
+
+def test_a_carry_with_a_history_cannot_be_packed():
+    """After a module without a loss there is no boundary; to send would lose its gradients."""
+    model = classifier(auglocal(3), backbone={**RESNET18, 'frozen_stages': 1}).train()
+    model.backbone.requires_grad_(True)
+    data = batch(4, side=32)
+    carry = train(model, Carry(features=data['inputs']), model.task.batch(model, **data), range(1))
+    with pytest.raises(ValueError, match='got one with a history at unit 1; end the run after a'):
+        carry.pack()
+
+
+def test_nothing_of_a_module_is_alive_while_the_next_one_runs(monkeypatch):
+    """Some of mmcv's operators keep tensors on their context, which backward does not free."""
+    alive, seen = weakref.WeakSet(), []
+
+    class Keeps(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.big = x.detach().clone()
+            alive.add(ctx.big)
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient
+
+    model, data = build(), batch(4, dtype=torch.float64)
+    original = Chain.run
+
+    def run(self, *args):
+        seen.append(len(alive))
+        passage = original(self, *args)
+        return replace(passage, read={
+            unit: Keeps.apply(features) for unit, features in passage.read.items()})
+    monkeypatch.setattr(Chain, 'run', run)
+    model.train_step(data, AugLocalOptimWrapper(torch.optim.SGD(model.parameters(), 0.1)))
+    assert seen == [0] * model.plan.modules
 
 
 @pytest.mark.parametrize('tensor', [
@@ -142,7 +202,7 @@ def test_a_received_tensor_has_the_same_values_in_the_same_layout(tensor):
 
 def rank_of_two(rank, network):
     """Rank 0 trains the first modules and sends the carry; rank 1 trains the others."""
-    model, data = build(network), batch(4, side=32, dtype=torch.float64)
+    model, data = build_for_ranks(network), batch(4, side=32, dtype=torch.float64)
     targets = model.task.batch(model, **data)
     cut = model.plan.modules // 2
     if rank == 0:
@@ -152,9 +212,16 @@ def rank_of_two(rank, network):
     return gradients(model)
 
 
-@pytest.mark.parametrize('network', ['CIFAR ResNet-20', 'VisionTransformer'])
+def build_for_ranks(network):
+    name, _, layout = network.partition(', ')
+    model = build(name)
+    return model.to(memory_format=torch.channels_last) if layout else model
+
+
+@pytest.mark.parametrize('network', [
+    'CIFAR ResNet-20', 'CIFAR ResNet-20, channels last', 'VisionTransformer'])
 def test_ranks_that_hand_over_a_carry_have_the_gradients_of_one(network):
-    expected = whole(build(network), batch(4, side=32, dtype=torch.float64))
+    expected = whole(build_for_ranks(network), batch(4, side=32, dtype=torch.float64))
     first, second = run_ranks(rank_of_two, network)
     assert not first.keys() & second.keys()
     seen = {**first, **second}

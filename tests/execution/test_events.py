@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
 from small import auglocal, batch, classifier
 
 from auglocal_mm import AugLocalOptimWrapper
@@ -63,6 +64,31 @@ def test_a_listener_hears_of_a_module_before_the_next_one_runs(model):
     for module, (_, with_gradient) in enumerate(seen):
         assert with_gradient == set().union(*owned[:module + 1])
     assert seen[0][0] == 'local module stem' and seen[-1][0].endswith('(the head)')
+
+
+def test_the_update_lies_between_its_two_events(model):
+    weights = []
+
+    class Look(Listener):
+        order = Order.COPY
+
+        def before_update(self):
+            weights.append(model.head.fc.weight.clone())
+
+        end_step = before_update
+
+    before = model.head.fc.weight.clone()
+    model.listeners.add(Look())
+    model.train_step(batch(), wrap(model))
+    assert torch.equal(weights[0], before)
+    assert torch.equal(weights[1], model.head.fc.weight) and not torch.equal(weights[1], before)
+
+
+def test_joint_execution_refuses_listeners_that_would_hear_nothing(model):
+    model.listeners.add(Diary(Order.UPDATE, []))
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
+    with pytest.raises(TypeError, match='Diary must hear of each backward pass'):
+        model.train_step(batch(), wrapper)
 
 
 def test_accumulation_tells_which_steps_update(model):

@@ -1,12 +1,14 @@
 """Modules that share units, and several auxiliary networks at one unit."""
+import copy
 from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
-from small import auglocal, batch, classifier, gradients, in_float64, labels_of
+from ranks import run_ranks
+from small import KeepGradients, auglocal, batch, classifier, gradients, in_float64, labels_of
 
-from auglocal_mm import AugLocal, AugLocalOptimWrapper
+from auglocal_mm import AugLocal, AugLocalOptimWrapper, LocalDistributedDataParallel
 from auglocal_mm.plan import LocalPlan, ModulePlan, losses_at, shapes_of
 
 #: Units of each module of a network of ten: neighbours share one or two, or none.
@@ -114,8 +116,58 @@ def test_a_loss_outside_its_module_or_a_key_twice_is_refused(model):
     first, second, *others = model.plan.spans
     with pytest.raises(ValueError, match='units 0 … 2 must read one of them, got unit 3'):
         replace(model.plan, spans=(replace(first, losses=second.losses), second, *others))
-    with pytest.raises(ValueError, match='a key of its own, got layer1_1 2 times'):
+    with pytest.raises(ValueError, match="a key of its own, got 'layer1_1' 2 times; give one"):
         replace(model.plan, spans=(replace(first, losses=first.losses * 2), second, *others))
+
+
+def test_units_that_no_loss_reaches_are_refused(model):
+    units = [unit.spec(model.backbone) for unit in model.chain.units]
+    network = model.plan.losses[0].auxiliary
+    with pytest.raises(ValueError, match='units 0 … 3 must read unit 3 or a later one, got unit 1'):
+        LocalPlan.assemble(units, [0] * 4 + [1] * 6, {1: network})
+    LocalPlan.assemble(units, [0] * 4 + [1] * 6, {1: network, 3: network})
+
+
+@pytest.mark.parametrize('modules', [
+    [0, 1, 0, 1] + [2] * 6, [0, 0, 2, 2] + [3] * 6, [0] * 9, [1] * 10, [0] * 11])
+def test_modules_that_are_no_runs_are_refused(model, modules):
+    units = [unit.spec(model.backbone) for unit in model.chain.units]
+    with pytest.raises(ValueError, match='modules must number 10 units from 0 and grow by 0 or 1'):
+        LocalPlan.assemble(units, modules, {})
+    with pytest.raises(ValueError, match='must read units 0 … 9, got unit 12'):
+        LocalPlan.assemble(units, [0] * 10, {12: model.plan.losses[0].auxiliary})
+
+
+def test_a_module_whose_shared_units_alone_are_trained_keeps_its_loss(model):
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith('backbone.layer1.1.'))  # unit 2
+    for auxiliary in model.auxiliary.values():
+        auxiliary.requires_grad_(False)
+    data = batch(dtype=torch.float64)
+    steps = list(model.local_steps(data['inputs'], data['data_samples']))
+    assert [bool(step.losses) for step in steps] == [True, True, False, False, True]
+    assert steps[0].losses['loss'].requires_grad
+
+
+def overlapping_rank(rank):
+    model = in_float64(classifier(Overlapping(depth=2))).train()
+    wrapped, optimizer = LocalDistributedDataParallel(model), KeepGradients(model)
+    wrapped.train_step(batch(seed=rank, dtype=torch.float64), AugLocalOptimWrapper(optimizer))
+    return optimizer.seen[0]
+
+
+def test_ranks_average_units_that_two_modules_train(model):
+    first, second = run_ranks(overlapping_rank)
+    single = []
+    for rank in range(2):
+        twin, optimizer = copy.deepcopy(model), None
+        optimizer = KeepGradients(twin)
+        twin.train_step(batch(seed=rank, dtype=torch.float64), AugLocalOptimWrapper(optimizer))
+        single.append(optimizer.seen[0])
+    for name in first:
+        assert torch.equal(first[name], second[name])
+        torch.testing.assert_close(first[name], (single[0][name] + single[1][name]) / 2,
+                                   rtol=1e-12, atol=1e-14)
 
 
 def test_a_plan_of_modules_side_by_side_is_as_before():
