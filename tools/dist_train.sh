@@ -11,7 +11,7 @@ config=$1 gpus=$2
 shift 2
 tools=$(CDPATH= cd -- "$(dirname "$0")" && pwd)
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-# Beside a clone's tools lies the package, which need not be installed.
+# In a clone, the package lies beside the tools and need not be installed.
 [ ! -d "$tools/../auglocal_mm" ] || export PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}"
 exec "${PYTHON:-python}" -m auglocal_mm.console.ranks \
     --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \

@@ -1,8 +1,9 @@
-"""Makes ``.venv`` with everything that `make demo` and `make test` need.
+"""Make ``.venv`` with everything that `make demo` and `make test` need.
 
-Standard library only, and no compiler. Done once: a stamp keyed by what decides
-the set-up makes later calls return at once. Interrupted, it continues where it
-stopped, because finished steps stay. ``--operators`` adds mmcv's compiled ones.
+This needs the standard library only, and no compiler. It is done once: a stamp keyed
+by what decides the set-up makes later calls return at once. After an interruption,
+the next call continues where it stopped, because finished steps stay.
+``--operators`` adds mmcv's compiled operators.
 """
 import argparse
 import hashlib
@@ -138,8 +139,8 @@ def _is_installed(site, name, version):
 def settle_opencv(pip):
     """Install both OpenCV wheels that the stack asks for, the headless one on top.
 
-    They share one folder and the last one wins. The other one needs libGL,
-    which a machine without a display lacks: every import would fail.
+    They share one folder, and the last one wins. The other one needs libGL. A machine
+    without a display lacks it, and every import would fail.
     """
     pip.install('opencv-python', 'opencv-python-headless')
     told = site_packages() / 'cv2' / 'version.py'
@@ -194,7 +195,8 @@ def write_stamp(version):
 def compile_operators():
     """Give the finished environment mmcv's compiled operators.
 
-    Meanwhile there is no stamp: killed while mmcv is exchanged, the next set-up repairs it.
+    Meanwhile there is no stamp. If this is killed while it exchanges mmcv, the next set-up
+    repairs the environment.
     """
     from _install.operators import add_operators
     version = venv_version(VENV)

@@ -2,8 +2,8 @@
 
     tools/dist_train.sh configs/auglocal/convnext-tiny_imagenet.py 32
 
-Everything but the rule is mmpretrain's own config. Beyond the paper, no figure is
-published. Not yet run at this length by this project.
+Everything but the rule is mmpretrain's own config. The paper does not cover this network, so
+no figure is published. Not yet run at this length by this project.
 """
 _base_ = 'mmpretrain::convnext/convnext-tiny_32xb128_in1k.py'
 work_dir = 'work_dirs/convnext-tiny_imagenet_auglocal'
@@ -14,7 +14,7 @@ model = dict(
 optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
 model_wrapper_cfg = dict(type='auglocal_mm.LocalDistributedDataParallel')
 custom_hooks = [
-    # The hook of mmpretrain's own config, which a list of ours would otherwise drop.
+    # A list replaces the inherited one, so the hook of mmpretrain's own config is repeated.
     dict(type='EMAHook', momentum=1e-4, priority='ABOVE_NORMAL'),
     dict(type='auglocal_mm.AuxiliaryHeadHook'),
 ]

@@ -2,8 +2,8 @@
 
     tools/dist_train.sh configs/auglocal/deit-small_imagenet.py 4
 
-Everything but the rule is mmpretrain's own config. Beyond the paper, no figure is
-published. Not yet run at this length by this project.
+Everything but the rule is mmpretrain's own config. The paper does not cover this network, so
+no figure is published. Not yet run at this length by this project.
 """
 _base_ = 'mmpretrain::deit/deit-small_4xb256_in1k.py'
 work_dir = 'work_dirs/deit-small_imagenet_auglocal'

@@ -1,4 +1,4 @@
-"""ResNet-101 on ImageNet by AugLocal, d = 5, all 34 layers isolated: 8 GPUs x 64 images.
+"""ResNet-101 on ImageNet by AugLocal, d = 5, all 34 units isolated: 8 GPUs x 64 images.
 
     tools/dist_train.sh configs/auglocal/resnet101_imagenet.py 8
     tools/model_converters/export_backbone.py \

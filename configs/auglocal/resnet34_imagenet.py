@@ -1,4 +1,4 @@
-"""ResNet-34 on ImageNet by AugLocal, d = 5, all 17 layers isolated: 8 GPUs x 128 images.
+"""ResNet-34 on ImageNet by AugLocal, d = 5, all 17 units isolated: 8 GPUs x 128 images.
 
     tools/dist_train.sh configs/auglocal/resnet34_imagenet.py 8
     tools/model_converters/export_backbone.py \

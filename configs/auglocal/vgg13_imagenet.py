@@ -1,4 +1,4 @@
-"""VGG13 on ImageNet by AugLocal, d = 5, all 10 layers isolated: 8 GPUs x 32 images.
+"""VGG13 on ImageNet by AugLocal, d = 5, all 10 units isolated: 8 GPUs x 32 images.
 
     tools/dist_train.sh configs/auglocal/vgg13_imagenet.py 8
     tools/model_converters/export_backbone.py \

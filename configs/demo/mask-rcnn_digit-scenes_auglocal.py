@@ -6,7 +6,7 @@
         work_dirs/resnet34-slim_digits_auglocal/backbone.pth
     tools/train.py configs/demo/mask-rcnn_digit-scenes_auglocal.py
 
-Expected: the box and mask AP and the seconds of docs/benchmarks.md and the README.
+Expected: the box and mask AP and the seconds in docs/benchmarks.md.
 """
 _base_ = [
     '../_base_/models/mask-rcnn_slim-r34_fpn.py',

@@ -7,7 +7,7 @@
     tools/train.py configs/demo/mask-rcnn_digit-scenes_bp.py
 
 Everything but the backbone's weights is the same as for AugLocal.
-Expected: the box and mask AP and the seconds of docs/benchmarks.md and the README.
+Expected: the box and mask AP and the seconds in docs/benchmarks.md.
 """
 _base_ = './mask-rcnn_digit-scenes_auglocal.py'
 work_dir = 'work_dirs/mask-rcnn_digit-scenes_bp'

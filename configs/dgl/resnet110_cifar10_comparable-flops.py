@@ -5,9 +5,9 @@
         --work-dir work_dirs/resnet110_cifar10_comparable-flops-d3_dgl \
         --cfg-options model.local.depth=3 model.local.width=14.59
 
-One GPU, batch 1024, 400 epochs. 3x3 convolutions, as many layers as AugLocal's first auxiliary
-network, and the width, in hundredths, that comes closest to its FLOPs, found by this project's
-search. GFLOPs by tools/analysis_tools/get_complexity.py, at most 0.1 % off:
+One GPU, batch 1024, 400 epochs. The auxiliary networks have 3x3 convolutions, and as many layers
+as AugLocal's first one. Their width, in hundredths, is the one whose FLOPs come closest in this
+project's search. GFLOPs are from tools/analysis_tools/get_complexity.py, at most 0.1 % off:
 
     depth   width   GFLOPs   AugLocal   top-1 in the paper (AugLocal)
         2   46.10    0.629      0.629   83.03 +- 0.24 (90.98 +- 0.05)

@@ -5,9 +5,9 @@
         --work-dir work_dirs/resnet110_cifar10_comparable-flops-d3_infopro \
         --cfg-options model.local.depth=3 model.local.width=5.11
 
-One GPU, batch 1024, 400 epochs. 3x3 convolutions, as many layers as AugLocal's first auxiliary
-network, and the width, in hundredths, that comes closest to its FLOPs, found by this project's
-search. GFLOPs by tools/analysis_tools/get_complexity.py, at most 0.6 % off:
+One GPU, batch 1024, 400 epochs. The auxiliary networks have 3x3 convolutions, and as many layers
+as AugLocal's first one. Their width, in hundredths, is the one whose FLOPs come closest in this
+project's search. GFLOPs are from tools/analysis_tools/get_complexity.py, at most 0.6 % off:
 
     depth   width   GFLOPs   AugLocal   top-1 in the paper (AugLocal)
         2    4.42    0.629      0.629   83.71 +- 0.20 (90.98 +- 0.05)

@@ -6,8 +6,8 @@ it, then:
     tools/dist_train.sh configs/mask_rcnn/mask-rcnn_r34_auglocal_fpn_adamw_1x_coco.py 8
 
 Expected: 36.2 box AP and 33.4 mask AP in the paper (BP: 36.3 and 33.8). Not yet
-run at this length by this project. The paper gives no learning rate: 1e-4,
-the weight decay and the warm-up are this project's choice, the same for both
+run at this length by this project. The paper gives no learning rate. 1e-4, the
+weight decay and the warm-up are this project's choice, and the same for both
 backbones.
 """
 _base_ = [

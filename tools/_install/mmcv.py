@@ -1,8 +1,8 @@
-"""Installs mmcv: with compiled operators where a wheel has them, else pure Python.
+"""Install mmcv: with compiled operators where a wheel has them, else as pure Python.
 
-No index carries a wheel of the maintained mmcv. Built where torch cannot be
-imported, as pip's build isolation has it, its source gives a pure Python
-package in seconds; auglocal_mm.operators then stands in for the operators.
+No index carries a wheel of the maintained mmcv. In pip's build isolation, torch cannot
+be imported, so its source gives a pure Python package in seconds. auglocal_mm.operators
+then stands in for the operators.
 """
 import zipfile
 

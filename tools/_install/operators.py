@@ -1,7 +1,7 @@
-"""Compiles mmcv's operators from source: what `make operators` adds to ``.venv``.
+"""Compile mmcv's operators from source, for `make operators`.
 
-Nothing else reaches this file, and nothing else here needs a compiler. The wheel
-stays under ``build/`` for the next set-up; interrupted, the build continues.
+Nothing else runs this file, and nothing else in the set-up needs a compiler. The wheel
+stays under ``build/`` for the next set-up. An interrupted build continues.
 """
 import os
 import re

@@ -50,7 +50,7 @@ def disk_fault(free_gb, torch_is_in=False):
 
 
 def registry_fault(missing):
-    """Return the fault of a registry that offers not all pinned packages.
+    """Return the fault of a registry that does not offer all pinned packages.
 
     Args:
         missing: Requirements such as ``torch==2.11.0`` that pip did not find.

@@ -34,7 +34,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument('--amp', action='store_true', help='mixed precision, as in tools/train.py')
     parser.add_argument('--threads', type=int, help="threads on the CPU (PyTorch's number)")
     parser.add_argument('--apart', action='store_true',
-                        help='one config after another, if memory cannot hold all at once')
+                        help='run one config after another, if memory cannot hold all at once')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         default={}, help='override settings of every config')
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')

@@ -4,8 +4,8 @@
     tools/analysis_tools/detector_families.py --family "Mask R-CNN" DINO
 
 Each family's base config is shrunk for a CPU and run on drawn images, in a process of its
-own; nothing is downloaded. The table says which of mmcv's operators were called and why a
-family fails. To compare operators, keep one run and give it to the other:
+own. Nothing is downloaded. The table says which of mmcv's operators were called, and why a
+family fails. To compare operators, keep the JSON of one run and give it to the other:
 
     PYTHON-WITH-COMPILED-OPERATORS tools/analysis_tools/detector_families.py --out compiled.json
     PYTHON-WITHOUT tools/analysis_tools/detector_families.py --compare compiled.json
@@ -21,14 +21,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--family', nargs='+', default=[], metavar='NAME',
-                        help='families to try, as the table calls them; default: all')
+                        help='families to try, as the table calls them (default: all)')
     parser.add_argument('--jobs', type=int, default=1, metavar='N',
                         help='processes at a time (default: 1)')
     parser.add_argument('--limit', type=float, default=300.0, metavar='SECONDS',
                         help='end a family after this time (default: 300)')
     parser.add_argument('--compare', type=Path, metavar='FILE',
-                        help='JSON of another run: adds the largest relative difference of '
-                             'losses and gradients')
+                        help='JSON of another run; the table then has the largest relative '
+                             'difference of losses and gradients')
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
     parser.add_argument('--out', type=Path, metavar='FILE',
                         help='also write the JSON to FILE, after each family')

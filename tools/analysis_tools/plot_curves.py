@@ -5,7 +5,7 @@
     tools/analysis_tools/plot_curves.py BP=work_dirs/bp_1,work_dirs/bp_2 \\
         "AugLocal d = 2=work_dirs/d2_1,work_dirs/d2_2"
 
-Several runs of one entry are drawn as their mean, with a band from the lowest to the highest.
+Several runs of one entry become one line, their mean, with a band from the lowest to the highest.
 """
 import argparse
 import sys

@@ -4,8 +4,8 @@
     tools/dataset_converters/prepare.py cifar10
     tools/dataset_converters/prepare.py imagenet --root /data/imagenet --check
 
-Interrupted downloads continue, and checksums are compared. Run it again at any time:
-correct files are left alone.
+An interrupted download continues. Checksums are compared. Run it again at any time:
+it leaves correct files alone.
 """
 import sys
 from pathlib import Path

@@ -3,8 +3,8 @@
 
     tools/model_converters/publish_model.py IN OUT
 
-writes OUT-<first 8 digits of its SHA-256>.pth: the plain model's keys, the config and the
-classes; no auxiliary networks, no optimizer.
+This writes OUT-<first 8 digits of its SHA-256>.pth. The file holds the plain model's weights,
+the config and the classes. It holds neither auxiliary networks nor an optimizer.
 """
 import argparse
 import sys

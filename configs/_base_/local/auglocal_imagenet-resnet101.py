@@ -1,4 +1,4 @@
-"""AugLocal as in the paper's ImageNet runs, for ResNet-101: all 34 layers isolated.
+"""AugLocal as in the paper's ImageNet runs, for ResNet-101: all 34 units isolated.
 
 Add this file to `_base_`, then make the model local:
 

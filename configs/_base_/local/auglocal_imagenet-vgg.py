@@ -1,4 +1,4 @@
-"""AugLocal for VGG13 on ImageNet: all 10 layers isolated, the paper's heads of 512 neurons.
+"""AugLocal for VGG13 on ImageNet: all 10 units isolated, the paper's classifiers of 512 neurons.
 
 Add this file to `_base_`, then make the model local:
 

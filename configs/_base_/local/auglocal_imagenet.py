@@ -1,8 +1,8 @@
 """AugLocal as in the paper's ImageNet run of ResNet-34, for any config of that network.
 
-Four blocks and a classifier, all 17 layers isolated, no pyramid. For another
-backbone set `modules` to its number of units, or `None` for all but the
-last ones. Add this file to `_base_`, then make the model local:
+Four blocks and a classifier, all 17 units isolated, no pyramid. For another
+backbone, set `modules` to its number of units. With `None`, the last `depth`
+units form one module. Add this file to `_base_`, then make the model local:
 
     model = dict(type='auglocal_mm.LocalImageClassifier', local={{_base_.local}})
     optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')

@@ -1,4 +1,4 @@
-"""DGL as the paper compares it: every layer isolated.
+"""DGL as the paper compares it: every unit isolated.
 
 Add this file to `_base_`, then make the model local:
 
