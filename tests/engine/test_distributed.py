@@ -1,4 +1,5 @@
 """Two gloo ranks train as one process with the double batch does."""
+import copy
 import os
 import random
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from small import auglocal, batch, classifier, in_float64
 
 from auglocal_mm import AugLocalOptimWrapper, ChannelsLastHook, LocalDistributedDataParallel
 from auglocal_mm.engine import seed_worker
+from auglocal_mm.execution import Listener, Order
 
 SIZE, STEPS = 4, 4
 
@@ -181,3 +183,47 @@ def refusing_rank(rank):
 
 def test_upstreams_data_parallel_refuses_channels_last():
     assert all(run_ranks(refusing_rank))
+
+
+class Fails(Listener):
+    order = Order.UPDATE
+
+    def after_module(self, event):
+        if event.module == 1:
+            raise KeyError('on every rank')
+
+
+def interrupted_rank(rank):
+    """A step that fails on every rank while messages are under way, then a good one."""
+    model = LocalDistributedDataParallel(build())
+    wrapper = AugLocalOptimWrapper(torch.optim.SGD(model.parameters(), lr=0.5))
+    with model.module.listeners.also(Fails()), pytest.raises(KeyError):
+        model.train_step(half(data(7), rank), wrapper)
+    wrapper.zero_grad()
+    model.train_step(half(data(0), rank), wrapper)
+    return {key: value.clone() for key, value in model.module.state_dict().items()}
+
+
+def test_a_step_that_failed_leaves_nothing_for_the_next_one():
+    wrapper_type = AugLocalOptimWrapper
+    alone = train(build(), wrapper_type, 1, [data(0)])
+    for rank in run_ranks(interrupted_rank):
+        for key in alone:
+            torch.testing.assert_close(rank[key], alone[key], rtol=1e-9, atol=1e-12, msg=key)
+
+
+def copied_rank(rank):
+    wrapped = copy.deepcopy(LocalDistributedDataParallel(build()))
+    state = train(wrapped, AugLocalOptimWrapper, 1, [half(data(0), rank)])
+    dist.destroy_process_group()
+    # Whoever goes on with the bare model averages nothing, and needs no process group.
+    train(wrapped.module, AugLocalOptimWrapper, 1, [data(1)])
+    dist.init_process_group('gloo', store=dist.HashStore(), rank=0, world_size=1)
+    return state
+
+
+def test_a_copied_wrapper_averages_and_a_bare_model_does_not():
+    alone = train(build(), AugLocalOptimWrapper, 1, [data(0)])
+    for rank in run_ranks(copied_rank):
+        for key in alone:
+            torch.testing.assert_close(rank[key], alone[key], rtol=1e-9, atol=1e-12, msg=key)

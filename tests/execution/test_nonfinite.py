@@ -99,6 +99,18 @@ def test_gradients_that_are_not_finite_stop_although_losses_are(factor, settings
     assert not differing(before, dict(model.named_parameters()))
 
 
+def test_whoever_catches_the_error_may_go_on_with_another_batch():
+    model = build()
+    wrapper = wrap(model)
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    with pytest.raises(NonFiniteError):
+        model.train_step(bad_batch(), wrapper)
+    wrapper.zero_grad()
+    for name, buffer in model.named_buffers():
+        buffer.copy_(buffers[name])
+    model.train_step(batch(), wrapper)
+
+
 def test_large_but_finite_gradients_are_none_of_its_business():
     model = build()
     scale_gradient(model, 1e25)
