@@ -1,4 +1,4 @@
-"""Proves that a change alters no number: losses and weights, bit for bit, before and after.
+"""Prove that a change alters no number: losses and weights, bit for bit, before and after.
 
     .venv/bin/python tests/same_numbers.py main          # this tree against a commit
     .venv/bin/python tests/same_numbers.py --record OUT  # this tree's numbers, as JSON
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -96,6 +97,7 @@ def run_rank(rank: int, port: int, out: str) -> None:
     """Run all cases of two ranks in one of them."""
     import torch
     import torch.distributed as dist
+    logging.disable(logging.INFO)
     torch.set_num_threads(1)
     dist.init_process_group('gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2)
     results = {f'{rule} {network} ranks': run_case(rule, network, 'ranks', rank)
@@ -111,6 +113,7 @@ def record(out: Path) -> None:
     from tool_runs import free_port
 
     import auglocal_mm
+    logging.disable(logging.INFO)  # mmengine tells how each weight was initialised
     print(f'recording {Path(auglocal_mm.__file__).parent}', flush=True)
     torch.set_num_threads(1)
     results = {f'{rule} {network} {mode}': run_case(rule, network, mode)
