@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -12,9 +12,10 @@ class FeatureLoss(nn.Module, ABC):
     """A loss on a unit's features, possibly with trainable parts of its own.
 
     Attributes:
-        target: What it compares the features with: ``'images'`` [B, 3, H, W] as the
-            network sees them, ``'labels'`` [B], or ``'scores'`` [B, classes], which are
-            one-hot labels or the soft ones of Mixup and CutMix.
+        target: What it compares the features with, an attribute of the task's batch. In
+            classification: ``'images'`` [B, 3, H, W] as the network sees them,
+            ``'labels'`` [B], or ``'scores'`` [B, classes], which are one-hot labels or
+            the soft ones of Mixup and CutMix.
 
     Args:
         channels: Channels C of the features.
@@ -22,7 +23,7 @@ class FeatureLoss(nn.Module, ABC):
         std: The data preprocessor's, in pixel values 0 … 255.
     """
 
-    target: ClassVar[Literal['images', 'labels', 'scores']]
+    target: ClassVar[str]
 
     def __init__(self, channels: int, *, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()

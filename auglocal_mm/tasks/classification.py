@@ -95,6 +95,7 @@ class ClassificationTask:
 
     @staticmethod
     def _classification(head: Any, batch: ClassificationBatch, logits: Tensor) -> Losses:
+        # A MultiLabelClsHead reads each sample's own scores, so its samples cannot be packed.
         packs = isinstance(head, ClsHead)
         return head._get_loss(logits, batch.packed_samples if packs else batch.data_samples)
 
@@ -108,6 +109,7 @@ class ClassificationTask:
     @staticmethod
     def _scored(losses: Losses, logits: Tensor, batch: ClassificationBatch) -> Outcome:
         """Add top-1; with mixed labels (Mixup, CutMix) or several per image there is none."""
+        # Scores are looked at, never trained by; with their graph they would keep the module's.
         logits = logits.detach()
         if batch.labels is None:
             return Outcome(losses=losses, output=logits)

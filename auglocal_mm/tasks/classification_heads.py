@@ -14,6 +14,7 @@ LOGIT_HEADS = (ClsHead, MultiLabelClsHead)
 
 def fits(head: nn.Module | None) -> bool:
     """Tell whether a head's loss depends on logits and labels only."""
+    # By their functions: ArcFace's head, for one, inherits from ClsHead but has its own loss.
     return any(isinstance(head, kind) and (type(head).loss, type(head)._get_loss) == (
         kind.loss, kind._get_loss) for kind in LOGIT_HEADS)
 
