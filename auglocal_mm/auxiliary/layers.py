@@ -109,6 +109,10 @@ def _(layer: plan.Linear, channels: int, context: BuildContext) -> tuple[nn.Modu
 
 @build_layer.register
 def _(layer: plan.Classifier, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    # A task that states no classes would get a layer without outputs, and a loss of nothing.
+    if context.num_classes < 1:
+        raise ValueError('a network that ends in a Classifier needs at least 1 class, got '
+                         f'{context.num_classes}; give the task a num_classes')
     return nn.Linear(channels, context.num_classes), context.num_classes
 
 

@@ -61,6 +61,8 @@ def test_what_cannot_be_built_is_refused():
     row = UnitRow(name='stem', channels=4, stride=1, module=0)
     with pytest.raises(ValueError, match='stem has no auxiliary network in its plan'):
         build_auxiliary(row, context)
+    with pytest.raises(ValueError, match='at least 1 class, got 0; give the task a num_classes'):
+        build_layer(Classifier(), 4, BuildContext(torch.nn.Identity(), {}, 0))
     with pytest.raises(TypeError, match='a plan cannot hold a str'):
         build_layer('64R', 4, context)
     built = build_auxiliary(replace(row, auxiliaries=(AuxiliaryPlan((Classifier(),)),)), context)
