@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # The table below, for tools that read code without running i
     from .losses import FeatureLoss
     from .models import (
         EfficientNetCIFAR,
+        LocalDetector,
         LocalImageClassifier,
         MobileNetV2CIFAR,
         RegNetCIFAR,
@@ -55,6 +56,7 @@ _HOME = {
     'PredSim': '.rules',
     'FeatureLoss': '.losses',
     'EfficientNetCIFAR': '.models',
+    'LocalDetector': '.models',
     'LocalImageClassifier': '.models',
     'MobileNetV2CIFAR': '.models',
     'RegNetCIFAR': '.models',
@@ -87,7 +89,7 @@ __all__ = [
     'AugLocal', 'AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'Backprop', 'ChannelsLastHook',
     'CheckpointHook', 'DGL', 'DigitScenes', 'Digits', 'EfficientNetCIFAR',
     'EpochBasedTrainLoop', 'FeatureLoss', 'ImageFolder', 'InfoPro', 'IterBasedTrainLoop',
-    'LocalDistributedDataParallel', 'LocalImageClassifier', 'LocalRule', 'MobileNetV2CIFAR',
+    'LocalDetector', 'LocalDistributedDataParallel', 'LocalImageClassifier', 'LocalRule', 'MobileNetV2CIFAR',
     'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR', 'STL10', 'SVHN',
     'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', '__version__', 'export_backbone',
     'partition', 'plan', 'read_checkpoint', 'seed_worker',

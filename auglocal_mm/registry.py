@@ -35,3 +35,6 @@ MODEL_WRAPPERS = _child('model wrapper', MMENGINE_MODEL_WRAPPERS, 'engine')
 LOCAL_RULES = Registry('local rule', scope=SCOPE, locations=[f'{SCOPE}.rules'])
 #: Second losses of local rules, named in a plan.
 LOCAL_LOSSES = Registry('local loss', scope=SCOPE, locations=[f'{SCOPE}.losses'])
+#: Local losses of detectors, chosen by ``model.local_loss``.
+DETECTION_LOSSES = Registry('detection loss', scope=SCOPE,
+                            locations=[f'{SCOPE}.tasks.detection'])

@@ -1,5 +1,7 @@
 """Auxiliary networks, built from plans."""
-from .layers import BuildContext
+from .layers import BuildContext, HeadFactory
 from .network import AuxiliaryNetwork, Losses, build_auxiliary
+from .recompute import recomputed
 
-__all__ = ['AuxiliaryNetwork', 'BuildContext', 'Losses', 'build_auxiliary']
+__all__ = ['AuxiliaryNetwork', 'BuildContext', 'HeadFactory', 'Losses', 'build_auxiliary',
+           'recomputed']

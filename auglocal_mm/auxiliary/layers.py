@@ -2,14 +2,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import singledispatch
+from typing import Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from auglocal_mm import plan
 from auglocal_mm.partition import Unit, global_pooling
+
+from .norms import with_group_norms
+
+
+class HeadFactory(Protocol):
+    """Builds what a task's local loss ends in."""
+
+    def __call__(self, *, channels: int, stride: int) -> nn.Module:
+        """Return a head for features of `channels` channels, `stride` pixels a position."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -21,12 +32,20 @@ class BuildContext:
         units: The backbone's units by name.
         num_classes: Number of classes.
         mean, std: The data preprocessor's, in pixel values 0 … 255.
+        heads: What a ``TaskHead`` is built by, by the name of its loss.
+        group_norms: Whether blocks and convolutions have GroupNorms instead of batch norms.
     """
     backbone: nn.Module
     units: Mapping[str, Unit]
     num_classes: int
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    heads: Mapping[str, HeadFactory] = field(default_factory=dict)
+    group_norms: bool = False
+
+    def normed(self, module: nn.Module) -> nn.Module:
+        """Return a block with the norms that this context asks for."""
+        return with_group_norms(module) if self.group_norms else module
 
 
 @singledispatch
@@ -50,8 +69,9 @@ def _(layer: plan.Block, channels: int, context: BuildContext) -> tuple[nn.Modul
     if build is None:
         raise ValueError(f'no auxiliary block can be built like {layer.source}; set '
                          "block='conv3x3' in model.local or give its Unit a build_block")
-    return build(context.backbone, in_channels=channels, out_channels=layer.channels,
-                 stride=layer.stride), layer.channels
+    block = build(context.backbone, in_channels=channels, out_channels=layer.channels,
+                  stride=layer.stride)
+    return context.normed(block), layer.channels
 
 
 @build_layer.register
@@ -63,8 +83,8 @@ def _(layer: plan.OwnPooling, channels: int, context: BuildContext) -> tuple[nn.
 def _(layer: plan.Conv, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
     conv = nn.Conv2d(channels, layer.channels, layer.kernel_size, layer.stride,
                      layer.kernel_size // 2, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(layer.channels), nn.ReLU(inplace=True)
-                         ), layer.channels
+    parts = nn.Sequential(conv, nn.BatchNorm2d(layer.channels), nn.ReLU(inplace=True))
+    return context.normed(parts), layer.channels
 
 
 @build_layer.register
@@ -119,6 +139,14 @@ def _(layer: plan.Classifier, channels: int, context: BuildContext) -> tuple[nn.
 @build_layer.register
 def _(layer: plan.Embedding, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
     return nn.Linear(channels, layer.features), layer.features
+
+
+@build_layer.register
+def _(layer: plan.TaskHead, channels: int, context: BuildContext) -> tuple[nn.Module, int]:
+    if layer.loss not in context.heads:
+        raise ValueError(f'the model\'s task has no loss {layer.loss!r} that could build a head; '
+                         f'it has {", ".join(context.heads) or "none"}')
+    return context.heads[layer.loss](channels=channels, stride=layer.stride), channels
 
 
 class QuarterPool(nn.Module):

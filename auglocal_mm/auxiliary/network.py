@@ -10,10 +10,11 @@ from torch import nn
 
 from auglocal_mm.losses import FeatureLoss, SupervisedContrastiveLoss
 from auglocal_mm.partition import Features, Tokens, feature_map
-from auglocal_mm.plan import AuxiliaryPlan, Block, LocalLoss, OwnPooling, UnitRow
+from auglocal_mm.plan import AuxiliaryPlan, Block, Conv, LocalLoss, OwnPooling, TaskHead, UnitRow
 from auglocal_mm.registry import LOCAL_LOSSES
 
 from .layers import BuildContext, build_layer
+from .recompute import recomputed
 
 #: Section 5 of the paper's appendix: convolutions normal with standard deviation
 #: √(2 / (k²·out)), norms with weight 1 and bias 0, linear layers as in PyTorch.
@@ -32,7 +33,13 @@ class AuxiliaryNetwork(BaseModule):
         plan: Its description.
         layers: Its layers, applied one after another.
         second: The plan's second loss, if it has one.
+
+    Attributes:
+        recompute: Whether blocks and convolutions are computed a second time in the backward
+            pass instead of being kept.
     """
+
+    recompute = False
 
     def __init__(self, plan: AuxiliaryPlan, *, layers: list[nn.Module],
                  second: FeatureLoss | None = None) -> None:
@@ -69,7 +76,20 @@ class AuxiliaryNetwork(BaseModule):
                 'dataloader, or, for AugLocal, batch_norm_before_fc=False in model.local')
         # A transformer's blocks accept its tokens; all other layers accept feature maps.
         own_kind = isinstance(self.plan.layers[0], (Block, OwnPooling))
-        return self.layers(x if own_kind else feature_map(x))
+        output: Any = x if own_kind else feature_map(x)
+        for planned, layer in zip(self.plan.layers, self.layers, strict=True):
+            # Other layers make small things of large ones; there is little to save.
+            if self.recompute and isinstance(planned, (Block, Conv)):
+                output = recomputed(layer, output, modules=lambda layer=layer: [layer])
+            else:
+                # A head reads a map; the block before it may return tokens.
+                output = layer(feature_map(output) if isinstance(planned, TaskHead) else output)
+        return output
+
+    @property
+    def head(self) -> nn.Module:
+        """The last layer, which a task's loss may have built."""
+        return self.layers[-1]
 
     def losses(self, x: Features, batch: Any,
                end_losses: Callable[[Any], Losses]) -> tuple[Losses, Any]:

@@ -3,9 +3,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
+from auglocal_mm.auxiliary import recomputed
 from auglocal_mm.partition import Features, Unit, requires_grad
 from auglocal_mm.plan import LocalPlan
 
@@ -40,12 +42,15 @@ class Chain:
     Attributes:
         units: The backbone's units.
         plan: How they are cut into modules.
+        recomputed: Indices of the modules whose units are computed a second time in the
+            backward pass instead of being kept.
 
     Raises:
         ValueError: The plan is of other units.
     """
     units: tuple[Unit, ...]
     plan: LocalPlan
+    recomputed: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         names = [unit.name for unit in self.units]
@@ -76,7 +81,11 @@ class Chain:
         x, outputs, onward = carry.features, list(carry.outputs), carry
         for index in range(span.start, span.stop):
             unit = self.units[index]
-            x = unit.forward(backbone, x)
+            if module in self.recomputed:
+                x = recomputed(partial(unit.forward, backbone), x,
+                               modules=partial(unit.modules, backbone))
+            else:
+                x = unit.forward(backbone, x)
             outputs += [output(backbone, x) for output in unit.outputs]
             if index in wanted:
                 read[index] = x

@@ -29,12 +29,17 @@ from auglocal_mm.execution import (
 )
 from auglocal_mm.execution.trainable import follow_data_parallel, follow_optimizer
 from auglocal_mm.partition import partition
-from auglocal_mm.plan import LocalPlan
+from auglocal_mm.plan import LocalPlan, UnitSpec
 from auglocal_mm.rules import LocalRule
+from auglocal_mm.validation import Faults, check_choice, shown
 from auglocal_mm.validation.weight_limit import MAX_VALUES, WeightLimit
 
 from .hidden_auxiliary import HiddenAuxiliary
 from .image_statistics import image_statistics
+
+#: What can be computed a second time: the units of all modules; those of the last module, with
+#: what a model adds after them; blocks of auxiliary networks.
+RECOMPUTABLE = ('modules', 'last', 'auxiliary')
 
 
 class LocalTraining(HiddenAuxiliary):
@@ -52,23 +57,36 @@ class LocalTraining(HiddenAuxiliary):
         local_metrics: Losses and scores of the latest training step.
         listeners: What acts in each training step, such as averaging over ranks.
         trainability: Follows what is frozen and unfrozen.
+        recompute: What is computed a second time, of :data:`RECOMPUTABLE`.
     """
 
     backbone: nn.Module
     chain: Chain
     task: Task
 
-    def learn_locally(self, rule: LocalRule, task: Callable[[LocalPlan], Task]) -> None:
+    def learn_locally(self, rule: LocalRule, task: Callable[[LocalPlan], Task], *,
+                      networks: Callable[[LocalPlan, Sequence[UnitSpec]], LocalPlan] | None = None,
+                      recompute: Any = (), auxiliary_norm: str = 'backbone') -> None:
         """Plan, and build what the plan names; the last line of a constructor.
 
         Args:
-            rule: The learning rule.
+            rule: The learning rule. It plans networks that classify images.
             task: Returns the task for a plan, after checking that this model fits it.
+            networks: Turns the rule's networks into those that the task needs; ``None`` if
+                these are the same.
+            recompute: What is computed a second time in backward passes instead of being kept:
+                ``True`` for everything, or a sequence of :data:`RECOMPUTABLE`.
+            auxiliary_norm: Norms in auxiliary networks: ``'backbone'``, like the backbone's,
+                or ``'group'``.
 
         Raises:
             TypeError: The backbone cannot be partitioned, or the task refuses the model.
             ValueError: The rule's settings are impossible for this backbone.
         """
+        faults = Faults('the model')
+        check_choice(faults, 'auxiliary_norm', auxiliary_norm, ('backbone', 'group'))
+        self.recompute = _recomputable(faults, recompute)
+        faults.raise_if_any()
         # Most backbones freeze their stages only when train() is called.
         self.backbone.train(self.backbone.training)
         units = partition(self.backbone)
@@ -76,10 +94,14 @@ class LocalTraining(HiddenAuxiliary):
             raise ValueError(
                 f'the last unit, {units[-1].name}, is not among the outputs of '
                 f'{type(self.backbone).__name__}; add its stage to backbone.out_indices')
-        plan = rule.plan([unit.spec(self.backbone) for unit in units])
+        specs = [unit.spec(self.backbone) for unit in units]
+        plan = rule.plan(specs)
+        if networks is not None:
+            plan = networks(plan, specs)
         self.task = task(plan)
-        self.chain = Chain(units=units, plan=plan)
-        self.auxiliary = self._build_auxiliaries()
+        self.chain = Chain(units=units, plan=plan,
+                           recomputed=_recomputed_modules(self.recompute, plan))
+        self.auxiliary = self._build_auxiliaries(group_norms=auxiliary_norm == 'group')
         self.local_metrics = LocalMetrics(plan.module_names)
         self.listeners = Listeners()
         # After the auxiliary networks, whose parameters count as well.
@@ -93,16 +115,19 @@ class LocalTraining(HiddenAuxiliary):
                       'input needs no gradient; local learning saves that memory by itself, so '
                       'leave it out.', logger='current', level=logging.WARNING)
 
-    def _build_auxiliaries(self) -> ModuleDict:
+    def _build_auxiliaries(self, *, group_norms: bool) -> ModuleDict:
         mean, std = image_statistics(self.data_preprocessor, self.backbone)
         context = BuildContext(self.backbone, {unit.name: unit for unit in self.chain.units},
-                               getattr(self.task, 'num_classes', 0), mean, std)
+                               getattr(self.task, 'num_classes', 0), mean, std,
+                               heads=getattr(self.task, 'heads', {}), group_norms=group_norms)
         # Rules bound each setting; together they can still ask for more than any machine has.
         own = sum(parameter.numel() for parameter in self.backbone.parameters())
         with WeightLimit('the auxiliary networks', values=max(MAX_VALUES, 20 * own),
                          remedy='depth, width or kernel_size in model.local'):
-            return ModuleDict({loss.key: build_auxiliary(loss, context)
-                               for loss in self.plan.losses})
+            networks = {loss.key: build_auxiliary(loss, context) for loss in self.plan.losses}
+        for network in networks.values():
+            network.recompute = 'auxiliary' in self.recompute
+        return ModuleDict(networks)
 
     def _require_all_parameters_owned(self) -> None:
         owned = {id(parameter) for module in range(self.plan.modules)
@@ -225,3 +250,19 @@ class LocalTraining(HiddenAuxiliary):
                 'gradients are correct, but memory is not saved. Set optim_wrapper.type='
                 "'auglocal_mm.AugLocalOptimWrapper' to free each module's graph at once.",
                 logger='current', level=logging.WARNING)
+
+
+def _recomputable(faults: Faults, value: Any) -> frozenset[str]:
+    """Return which parts are to be computed a second time."""
+    if isinstance(value, bool):
+        return frozenset(RECOMPUTABLE if value else ())
+    names = value if isinstance(value, (list, tuple)) else [value]
+    wrong = [name for name in names if name not in RECOMPUTABLE]
+    faults.add_unless(not wrong, 'recompute must be True, False or a list of '
+                                 f'{", ".join(map(repr, RECOMPUTABLE))}, got {shown(value)}')
+    return frozenset(names) if not wrong else frozenset()
+
+
+def _recomputed_modules(recompute: frozenset[str], plan: LocalPlan) -> frozenset[int]:
+    modules = range(plan.modules) if 'modules' in recompute else ()
+    return frozenset([*modules, *([plan.modules - 1] if 'last' in recompute else [])])

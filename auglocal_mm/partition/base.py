@@ -78,15 +78,20 @@ class Unit:
     halves_with_width: bool = False
     pooling: str = 'AP'
 
+    def parts(self, backbone: nn.Module) -> list[nn.Module | nn.Parameter]:
+        """Return what the unit owns in `backbone`: modules, and parameters that stand alone."""
+        # A path may name a parameter itself: a class token, a position embedding.
+        split = (path.rpartition('.') for path in self.paths)
+        return [getattr(backbone.get_submodule(owner), name) for owner, _, name in split]
+
+    def modules(self, backbone: nn.Module) -> list[nn.Module]:
+        """Return the unit's modules in `backbone`."""
+        return [part for part in self.parts(backbone) if isinstance(part, nn.Module)]
+
     def parameters(self, backbone: nn.Module) -> list[nn.Parameter]:
         """Return the unit's parameters in `backbone`."""
-        found: list[nn.Parameter] = []
-        # A path may also name a parameter itself: a class token, a position embedding.
-        for path in self.paths:
-            owner, _, name = path.rpartition('.')
-            part = getattr(backbone.get_submodule(owner), name)
-            found += part.parameters() if isinstance(part, nn.Module) else [part]
-        return found
+        return [parameter for part in self.parts(backbone) for parameter in (
+            part.parameters() if isinstance(part, nn.Module) else [part])]
 
     def spec(self, backbone: nn.Module) -> UnitSpec:
         """Return the unit's shape, for planning."""

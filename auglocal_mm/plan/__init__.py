@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from .auxiliary_plan import AuxiliaryPlan, SecondLoss
+from .dense import dense_layers, strides_after
 from .layers import (
     AuxiliaryLayer,
     BatchNorm,
@@ -21,6 +22,7 @@ from .layers import (
     Linear,
     OwnPooling,
     QuarterPooling,
+    TaskHead,
 )
 from .local_plan import (
     LocalLoss,
@@ -32,7 +34,13 @@ from .local_plan import (
     losses_at,
     shapes_of,
 )
-from .modules import even_modules, isolated_modules, whole_module
+from .modules import (
+    even_modules,
+    isolated_modules,
+    modules_ending_at,
+    stage_ends,
+    whole_module,
+)
 from .selection import (
     block_strides,
     downsampling_levels,
@@ -46,11 +54,12 @@ from .weights import linear_weights
 
 __all__ = [
     'AuxiliaryLayer', 'AuxiliaryPlan', 'BatchNorm', 'Block', 'Classifier', 'Conv', 'Embedding',
-    'FixedPooling', 'FlatPooling', 'GlobalPooling', 'HalvingPooling', 'Linear',
-    'LocalLoss', 'LocalPlan', 'ModulePlan', 'OwnPooling', 'QuarterPooling', 'SecondLoss',
-    'UnitRow', 'UnitShape', 'UnitSpec', 'auxiliary_key', 'block_strides', 'downsampling_levels',
-    'even_modules', 'isolated_modules', 'linear_weights', 'losses_at', 'pyramidal_blocks',
-    'sequential_selection', 'shapes_of', 'table_lines', 'uniform_selection', 'whole_module',
+    'FixedPooling', 'FlatPooling', 'GlobalPooling', 'HalvingPooling', 'Linear', 'LocalLoss',
+    'LocalPlan', 'ModulePlan', 'OwnPooling', 'QuarterPooling', 'SecondLoss', 'TaskHead',
+    'UnitRow', 'UnitShape', 'UnitSpec', 'auxiliary_key', 'block_strides', 'dense_layers',
+    'downsampling_levels', 'even_modules', 'isolated_modules', 'linear_weights', 'losses_at',
+    'modules_ending_at', 'pyramidal_blocks', 'sequential_selection', 'shapes_of', 'stage_ends',
+    'strides_after', 'table_lines', 'uniform_selection', 'whole_module',
 ]
 
 if not TYPE_CHECKING:  # A type checker would take any name for one of these.

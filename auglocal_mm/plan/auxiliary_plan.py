@@ -14,6 +14,7 @@ from .layers import (
     Embedding,
     HalvingPooling,
     Linear,
+    TaskHead,
 )
 
 
@@ -29,7 +30,7 @@ class AuxiliaryPlan:
     """An auxiliary network and its local loss.
 
     Attributes:
-        layers: The layers, from the unit's features to logits or an embedding.
+        layers: The layers, from the unit's features to logits, an embedding or a task's head.
         weight: Weight λ2 of the loss at the network's end.
         second: A second loss on the unit's features.
         init: How its weights are initialised: ``'kaiming'`` (section 5 of the
@@ -60,6 +61,12 @@ class AuxiliaryPlan:
     def embeds(self) -> bool:
         """Whether it ends in an embedding, for a contrastive loss."""
         return isinstance(self.layers[-1], Embedding)
+
+    @property
+    def head(self) -> TaskHead | None:
+        """The task's head that it ends in, if it is one."""
+        last = self.layers[-1]
+        return last if isinstance(last, TaskHead) else None
 
     @property
     def batch_norm_before_fc(self) -> bool:

@@ -122,7 +122,23 @@ class Embedding:
         return f'{self.features}FC'
 
 
+@dataclass(frozen=True)
+class TaskHead:
+    """What a task's own local loss ends in, such as a detection head on a map.
+
+    Attributes:
+        loss: Name of the task's loss, which builds the head.
+        stride: Pixels between two positions of the map that it reads; 0 for a vector.
+    """
+    loss: str
+    stride: int = 0
+
+    def __str__(self) -> str:
+        return f'{self.loss}@{self.stride}' if self.stride else self.loss
+
+
 AuxiliaryLayer = (Block | Conv | OwnPooling | GlobalPooling | HalvingPooling | QuarterPooling
-                  | FixedPooling | FlatPooling | BatchNorm | Linear | Classifier | Embedding)
+                  | FixedPooling | FlatPooling | BatchNorm | Linear | Classifier | Embedding
+                  | TaskHead)
 #: Layers with weights that the paper's depth d counts.
-COUNTED = (Block, Conv, Linear, Classifier, Embedding)
+COUNTED = (Block, Conv, Linear, Classifier, Embedding, TaskHead)

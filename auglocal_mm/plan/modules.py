@@ -1,6 +1,10 @@
 """Which local module each unit belongs to."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from .unit import UnitSpec
+
 
 def isolated_modules(units: int, blocks: int) -> tuple[int, ...]:
     """Return the module of each unit: one unit each, the last b + 1 units together.
@@ -22,3 +26,30 @@ def even_modules(units: int, modules: int) -> tuple[int, ...]:
 def whole_module(units: int) -> tuple[int, ...]:
     """Return the module of each unit: one for all, which is back-propagation."""
     return (0,) * units
+
+
+def stage_ends(units: Sequence[UnitSpec]) -> tuple[str, ...]:
+    """Return the name of each stage's last unit."""
+    return tuple(unit.name for unit, after in zip(units, [*units[1:], None], strict=True)
+                 if after is None or after.stage != unit.stage)
+
+
+def modules_ending_at(names: Sequence[str], units: Sequence[UnitSpec]) -> tuple[int, ...]:
+    """Return the module of each unit: runs that end at the named units, and the rest.
+
+    Args:
+        names: Names of units in depth order; the last unit's may be left out.
+        units: All units.
+
+    Raises:
+        ValueError: A name is not a unit's, or the names are not in depth order.
+    """
+    known = [unit.name for unit in units]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f'modules must name units where modules end, got {unknown[0]!r}; the '
+                         f'units are {", ".join(known)}')
+    ends = [known.index(name) for name in names]
+    if ends != sorted(set(ends)) or not ends:
+        raise ValueError(f'modules must name different units in depth order, got {list(names)}')
+    return tuple(sum(end < unit for end in ends) for unit in range(len(units)))

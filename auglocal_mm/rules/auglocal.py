@@ -28,7 +28,7 @@ from auglocal_mm.plan import (
 from auglocal_mm.registry import LOCAL_RULES
 from auglocal_mm.validation import Faults, check_bool, check_choice, is_number, shown
 
-from .base import LocalRule
+from .base import LocalRule, Modules
 from .dgl import dgl_layers
 from .settings import (
     check_depth,
@@ -61,10 +61,11 @@ class AugLocal(LocalRule):
         depth: Number d of layers in the first auxiliary network, including its
             classifier, so d − 1 blocks; at least 2.
         tau: Pyramidal coefficient τ in [0, 1]; 0 keeps every network at `depth`.
-        modules: Number K of local modules. ``None`` isolates every unit but
+        modules: Where modules end. ``None`` isolates every unit but
             the last d, which form the last module (the paper's CIFAR
-            set-up, K = N − d + 1). A number from 2 to N splits the N units
-            evenly; N isolates all (the paper's ImageNet set-up).
+            set-up, K = N − d + 1). A number K from 2 to N splits the N units
+            evenly; N isolates all (the paper's ImageNet set-up). ``'stages'`` ends
+            a module with each stage, a list of names with each of these units.
         batch_norm_before_fc: Whether auxiliary networks planned with one block
             have a BatchNorm1d before their classifier, as in the paper's CIFAR
             runs but not in its ImageNet runs.
@@ -90,7 +91,7 @@ class AugLocal(LocalRule):
         ValueError: A value out of its bound; all faults are listed.
     """
 
-    def __init__(self, depth: int, tau: float = 0.5, modules: int | None = None,
+    def __init__(self, depth: int, tau: float = 0.5, modules: Modules = None,
                  batch_norm_before_fc: bool = True, selection: str | Sequence[str] = 'uniform',
                  downsample: bool | Sequence[bool] = True, block: str | Sequence[str] = 'same',
                  width: float = 1.0, head: str = 'linear', init: str = 'kaiming',

@@ -4,8 +4,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from auglocal_mm.plan import AuxiliaryPlan, LocalPlan, UnitSpec, even_modules
+from auglocal_mm.plan import (
+    AuxiliaryPlan,
+    LocalPlan,
+    UnitSpec,
+    even_modules,
+    modules_ending_at,
+    stage_ends,
+)
 from auglocal_mm.validation import Faults, shown
+
+#: Where modules end, see :attr:`LocalRule.modules`.
+Modules = int | str | Sequence[str] | None
 
 
 class LocalRule(ABC):
@@ -14,11 +24,12 @@ class LocalRule(ABC):
     A rule only plans; building and running the plan is the same for all rules.
 
     Attributes:
-        modules: Number K of local modules that the units are split into evenly, or
-            ``None`` for the rule's own split (by default one module per unit).
+        modules: Where modules end. A number K splits the units evenly, ``'stages'`` ends a
+            module with each stage, and a sequence names the units at their ends. ``None`` is
+            the rule's own split (by default one module per unit).
     """
 
-    modules: int | None = None
+    modules: Modules = None
 
     def plan(self, units: Sequence[UnitSpec]) -> LocalPlan:
         """Plan for a backbone with these units.
@@ -28,7 +39,7 @@ class LocalRule(ABC):
         Raises:
             ValueError: A setting of the rule does not fit the backbone.
         """
-        modules = self.assign_modules(len(units))
+        modules = self._modules_of(units)
         # The last module learns by the model's own loss and needs no network.
         ends = [unit for unit in range(len(units) - 1) if modules[unit] != modules[unit + 1]]
         taught = [end for end in ends if any(
@@ -37,14 +48,20 @@ class LocalRule(ABC):
         auxiliaries = self.plan_auxiliaries(taught, units)
         return LocalPlan.assemble(units, modules, dict(zip(taught, auxiliaries, strict=True)))
 
+    def _modules_of(self, units: Sequence[UnitSpec]) -> tuple[int, ...]:
+        if self.modules is None or isinstance(self.modules, int):
+            return self.assign_modules(len(units))
+        names = stage_ends(units) if isinstance(self.modules, str) else self.modules
+        return modules_ending_at(names, units)
+
     def assign_modules(self, count: int) -> tuple[int, ...]:
-        """Return the module of each of `count` units."""
+        """Return the module of each of `count` units, where `modules` is a number or ``None``."""
+        modules = self.modules if isinstance(self.modules, int) else count
         faults = Faults(f'{type(self).__name__} on a backbone of {count} units')
-        faults.add_unless(self.modules is None or self.modules <= count,
-                          f'modules must be at most {count}, one per unit, got '
-                          f'{shown(self.modules)}')
+        faults.add_unless(modules <= count, f'modules must be at most {count}, one per unit, got '
+                                            f'{shown(self.modules)}')
         faults.raise_if_any()
-        return even_modules(count, self.modules or count)
+        return even_modules(count, modules)
 
     @abstractmethod
     def plan_auxiliaries(self, taught: Sequence[int],

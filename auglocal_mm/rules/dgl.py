@@ -16,7 +16,7 @@ from auglocal_mm.plan import (
 from auglocal_mm.registry import LOCAL_RULES
 from auglocal_mm.validation import Faults
 
-from .base import LocalRule
+from .base import LocalRule, Modules
 from .settings import check_depth, check_kernel_size, check_modules, check_width, scaled
 
 
@@ -35,14 +35,15 @@ class DGL(LocalRule):
             larger depths add convolutions.
         kernel_size: Side of the convolutions' kernels; 3 in Table 4.
         width: Factor on the hidden channels (Table 4).
-        modules: Number K of local modules, or ``None`` for one per unit.
+        modules: Where modules end: a number K of them, ``'stages'``, names of units, or
+            ``None`` for one module per unit.
 
     Raises:
         ValueError: A value out of its bound; all faults are listed.
     """
 
     def __init__(self, depth: int = 6, kernel_size: int = 1, width: float = 1.0,
-                 modules: int | None = None) -> None:
+                 modules: Modules = None) -> None:
         faults = Faults('DGL')
         check_depth(faults, depth, 2, 'one convolution and the classifier')
         check_kernel_size(faults, kernel_size)

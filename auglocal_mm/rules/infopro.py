@@ -17,7 +17,7 @@ from auglocal_mm.plan import (
 from auglocal_mm.registry import LOCAL_RULES
 from auglocal_mm.validation import Faults, check_choice
 
-from .base import LocalRule
+from .base import LocalRule, Modules
 from .settings import (
     check_depth,
     check_kernel_size,
@@ -52,7 +52,8 @@ class InfoPro(LocalRule):
             depths add convolutions (Table 4).
         kernel_size: Side of the convolutions' kernels.
         width: Factor on their channels (Table 4).
-        modules: Number K of local modules, or ``None`` for one per unit.
+        modules: Where modules end: a number K of them, ``'stages'``, names of units, or
+            ``None`` for one module per unit.
 
     Raises:
         ValueError: A value out of its bound; all faults are listed.
@@ -60,7 +61,7 @@ class InfoPro(LocalRule):
 
     def __init__(self, loss: str = 'softmax', lambda1: Sequence[float] = (5.0, 0.5),
                  lambda2: Sequence[float] = (0.0, 1.0), depth: int = 3, kernel_size: int = 3,
-                 width: float = 1.0, modules: int | None = None) -> None:
+                 width: float = 1.0, modules: Modules = None) -> None:
         faults = Faults('InfoPro')
         check_choice(faults, 'loss', loss, ('softmax', 'contrast'))
         check_lambda(faults, 'lambda1', lambda1)

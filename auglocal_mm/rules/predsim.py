@@ -14,7 +14,7 @@ from auglocal_mm.plan import (
 from auglocal_mm.registry import LOCAL_RULES
 from auglocal_mm.validation import Faults
 
-from .base import LocalRule
+from .base import LocalRule, Modules
 from .settings import (
     check_depth,
     check_kernel_size,
@@ -44,7 +44,8 @@ class PredSim(LocalRule):
             ReLU before the classifier (Table 4).
         kernel_size: Side of those convolutions' kernels.
         width: Factor on their channels.
-        modules: Number K of local modules, or ``None`` for one per unit.
+        modules: Where modules end: a number K of them, ``'stages'``, names of units, or
+            ``None`` for one module per unit.
 
     Raises:
         ValueError: A value out of its bound; all faults are listed.
@@ -52,7 +53,7 @@ class PredSim(LocalRule):
 
     def __init__(self, lambda1: Sequence[float] = (0.99, 0.99),
                  lambda2: Sequence[float] = (0.01, 0.01), depth: int = 1, kernel_size: int = 3,
-                 width: float = 1.0, modules: int | None = None) -> None:
+                 width: float = 1.0, modules: Modules = None) -> None:
         faults = Faults('PredSim')
         check_lambda(faults, 'lambda1', lambda1)
         check_lambda(faults, 'lambda2', lambda2)

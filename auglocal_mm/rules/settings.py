@@ -26,11 +26,15 @@ def check_depth(faults: Faults, depth: object, minimum: int, meaning: str) -> No
 
 
 def check_modules(faults: Faults, modules: object) -> None:
-    """Check that `modules` is ``None`` or a number of modules."""
+    """Check that `modules` is ``None``, a number, ``'stages'``, or names of units."""
+    names = isinstance(modules, (list, tuple)) and bool(modules) and all(
+        isinstance(name, str) for name in modules)
+    number = is_int(modules) and modules >= 2  # type: ignore[operator]
     faults.add_unless(
-        modules is None or (is_int(modules) and modules >= 2),  # type: ignore[operator]
-        f'modules must be None or an integer of at least 2, got {shown(modules)}; for one module, '
-        "which is back-propagation, use type='auglocal_mm.Backprop'")
+        modules is None or number or is_one_of(modules, ('stages',)) or names,
+        f"modules must be None, an integer of at least 2, 'stages', or the names of the units at "
+        f'which modules end, got {shown(modules)}; for one module, which is back-propagation, use '
+        "type='auglocal_mm.Backprop'")
 
 
 def check_width(faults: Faults, width: object) -> None:

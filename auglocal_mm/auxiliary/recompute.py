@@ -1,0 +1,47 @@
+"""Parts of a network whose activations are computed a second time instead of being kept."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+T = TypeVar('T')
+
+
+def recomputed(run: Callable[..., T], *inputs: Any,
+               modules: Callable[[], Iterable[nn.Module]]) -> T:
+    """Run a part of a network; keep its inputs alone for the backward pass.
+
+    The backward pass runs the part a second time, with the same random numbers and the same
+    precision, so gradients are equal bit for bit. Running statistics are updated once.
+
+    Args:
+        run: The part; what it computes depends on `inputs` and on weights alone.
+        inputs: Its inputs. None of them needs a history: a part that comes first after a
+            boundary is recomputed as well. (OpenMMLab's ``with_cp`` leaves it out.)
+        modules: Returns the modules that the part consists of.
+    """
+    if not torch.is_grad_enabled():
+        return run(*inputs)
+    # Reentrant checkpointing trains nothing where no input needs a gradient.
+    return checkpoint(run, *inputs, use_reentrant=False,
+                      context_fn=lambda: (nullcontext(), _statistics_kept(modules)))
+
+
+@contextmanager
+def _statistics_kept(modules: Callable[[], Iterable[nn.Module]]) -> Iterator[None]:
+    """Let batch norms compute what they computed before, without counting the batch again."""
+    norms = [part for module in modules() for part in module.modules()
+             if isinstance(part, nn.modules.batchnorm._NormBase)
+             and part.training and part.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
