@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import singledispatch
+from importlib import import_module
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -17,6 +18,9 @@ from torch import Tensor, nn
 from auglocal_mm.plan import UnitSpec
 
 from .features import Features
+
+#: Classes that :mod:`auglocal_mm.partition.mmdet` registers, to be named without importing it.
+MMDET_FAMILIES = ('RegNet', 'ResNet')
 
 
 class BlockFactory(Protocol):
@@ -173,7 +177,13 @@ def partition(backbone: nn.Module) -> tuple[Unit, ...]:
         TypeError: No function is registered for the backbone's class, or the
             class has a forward pass of its own that the function does not know.
     """
-    raise unsupported(backbone)
+    # mmdet takes seconds to import and may be absent, so its families register when one is met.
+    if any(cls.__module__.split('.')[0] == 'mmdet' for cls in type(backbone).__mro__):
+        import_module('auglocal_mm.partition.mmdet')
+    cut = partition.dispatch(type(backbone))
+    if cut is partition.dispatch(object):
+        raise unsupported(backbone)
+    return cut(backbone)
 
 
 def require_forward(backbone: nn.Module, *known: type[nn.Module]) -> None:
@@ -189,9 +199,11 @@ def require_forward(backbone: nn.Module, *known: type[nn.Module]) -> None:
 
 def unsupported(backbone: nn.Module) -> TypeError:
     """Return the error for a backbone that cannot be cut."""
-    classes = sorted(cls.__name__ for cls in partition.registry if cls is not object)
+    classes = {cls.__name__ for cls in partition.registry
+               if cls is not object and not cls.__module__.startswith('mmdet.')}
+    names = [*sorted(classes), *(f'mmdet.{name}' for name in MMDET_FAMILIES)]
     return TypeError(
         f'local learning does not know how to cut {type(backbone).__name__} into units; '
-        f'supported are {", ".join(classes)} and what inherits their stages and forward. Write a '
+        f'supported are {", ".join(names)} and what inherits their stages and forward. Write a '
         'function that returns its Units and register it with '
         '@auglocal_mm.partition.partition.register (docs/backbones.md)')

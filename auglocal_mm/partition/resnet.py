@@ -1,8 +1,9 @@
 """ResNets and related networks: a stem, then residual blocks."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from mmpretrain.models.backbones import RegNet, ResNet, ResNet_CIFAR
@@ -56,8 +57,9 @@ def _partition_resnet(backbone: ResNet) -> tuple[Unit, ...]:
     if hasattr(backbone, 'width_per_group') and backbone.groups > 1:  # ResNeXt
         # Its blocks split their channels into groups whose width follows from the base.
         granularity *= backbone.base_channels
-    return _layers(backbone, [ResNetBlock(dilation) for dilation in backbone.dilations],
-                   [granularity] * len(backbone.res_layers))
+    return (_stem(backbone), *residual_units(
+        backbone, [ResNetBlock(dilation) for dilation in backbone.dilations],
+        [granularity] * len(backbone.res_layers)))
 
 
 @partition.register
@@ -65,34 +67,55 @@ def _partition_regnet(backbone: RegNet) -> tuple[Unit, ...]:
     require_forward(backbone, RegNet)
     factories = [RegNetBlock(*settings) for settings in zip(
         backbone.group_widths, backbone.bottleneck_ratio, backbone.dilations, strict=True)]
-    return _layers(backbone, factories, backbone.group_widths)
+    return (_stem(backbone), *residual_units(backbone, factories, backbone.group_widths))
 
 
-def _layers(backbone: ResNet, factories: Sequence[BlockFactory],
-            granularities: Sequence[int]) -> tuple[Unit, ...]:
-    units = [_stem(backbone)]
+def residual_units(backbone: Any, factories: Sequence[BlockFactory], granularities: Sequence[int],
+                   *, channels: Callable[[Any], int] = attrgetter('out_channels'),
+                   ) -> tuple[Unit, ...]:
+    """Return a unit for each block of the stages that ``backbone.res_layers`` names.
+
+    Args:
+        backbone: A network with ``res_layers`` and ``out_indices``.
+        factories: For each stage, what builds auxiliary blocks.
+        granularities: For each stage, :attr:`Unit.granularity`.
+        channels: Returns the channels of a block's output.
+    """
+    units = []
     for index, stage in enumerate(backbone.res_layers):
         blocks = backbone.get_submodule(stage)
         for number, block in enumerate(blocks.children()):
             path = f'{stage}.{number}'
             ends = index in backbone.out_indices and number == len(blocks) - 1
             units.append(Unit(
-                name=path, channels=block.out_channels, stride=block.stride, paths=(path,),
+                name=path, channels=channels(block), stride=block.stride, paths=(path,),
                 forward=InOrder((path,)), outputs=(as_it_is,) if ends else (),
                 build_block=factories[index], stage=index + 1,
                 granularity=granularities[index]))
     return tuple(units)
 
 
-def _stem(backbone: ResNet) -> Unit:
+def stem_unit(backbone: Any, *, deep: bool, pools: bool) -> Unit:
+    """Return the stem.
+
+    Args:
+        backbone: A network with ``stem``, or ``conv1``, its norm and ``relu``.
+        deep: Whether it is ``stem``.
+        pools: Whether ``maxpool`` follows.
+    """
     owners: tuple[str, ...]
     paths: tuple[str, ...]
-    if backbone.deep_stem:
+    if deep:
         owners, paths, stride = ('stem',), ('stem',), 2
     else:
         owners = ('conv1', backbone.norm1_name)
         paths, stride = (*owners, 'relu'), backbone.conv1.stride[0]
-    # ResNet_CIFAR has a forward pass of its own, without the pooling.
-    if type(backbone).forward is ResNet.forward:
+    if pools:
         paths, stride = (*paths, 'maxpool'), stride * backbone.maxpool.stride
     return Unit('stem', backbone.stem_channels, stride, owners, InOrder(paths))
+
+
+def _stem(backbone: ResNet) -> Unit:
+    # ResNet_CIFAR has a forward pass of its own, without the pooling.
+    return stem_unit(backbone, deep=backbone.deep_stem,
+                     pools=type(backbone).forward is ResNet.forward)

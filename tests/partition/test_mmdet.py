@@ -1,0 +1,171 @@
+"""mmdet's own backbones: the chain is their forward pass, bit for bit, whatever the settings."""
+import copy
+
+import pytest
+import torch
+
+from auglocal_mm.partition import feature_map, forward_units, join, partition
+from auglocal_mm.partition.base import MMDET_FAMILIES
+
+# isort: split
+from mmdet.models import backbones  # after auglocal_mm, whose operators it needs
+
+BN = {'norm_eval': False}
+SLIM = {'base_channels': 4, **BN}
+CAFFE = {'style': 'caffe', 'norm_cfg': {'type': 'BN', 'requires_grad': False}}
+LATE = (False, False, True, True)
+DCN = {'dcn': {'type': 'DCNv2', 'deform_groups': 1, 'fallback_on_stride': False},
+       'stage_with_dcn': LATE}
+PLUGINS = {'plugins': [{'cfg': {'type': 'ContextBlock', 'ratio': 0.25}, 'stages': LATE,
+                        'position': 'after_conv3'}]}
+C4 = {'num_stages': 3, 'strides': (1, 2, 2), 'dilations': (1, 1, 1), 'out_indices': (2,)}
+DILATED = {'strides': (1, 2, 2, 1), 'dilations': (1, 1, 1, 2), 'out_indices': (3,)}
+TINY_REGNET = {'arch': {'w0': 8, 'wa': 4.0, 'wm': 1.6, 'group_w': 4, 'depth': 8, 'bot_mul': 1.0},
+               'stem_channels': 4, **BN}
+
+#: Name: class, its settings.
+CASES = {
+    'ResNet-18': ('ResNet', {'depth': 18, **SLIM}),
+    'ResNet-18 with evaluated norms': ('ResNet', {'depth': 18, 'base_channels': 4}),
+    'ResNet-50': ('ResNet', {'depth': 50, **SLIM}),
+    'ResNet-50 caffe': ('ResNet', {'depth': 50, 'base_channels': 4, 'frozen_stages': 1, **CAFFE}),
+    'ResNet-50 checkpointed': ('ResNet', {'depth': 50, 'with_cp': True, **SLIM}),
+    'ResNet-50 C4': ('ResNet', {'depth': 50, **SLIM, **C4}),
+    'ResNet-50 dilated': ('ResNet', {'depth': 50, **SLIM, **DILATED}),
+    'ResNet-50 avg_down': ('ResNet', {'depth': 50, 'avg_down': True, 'stem_channels': 6, **SLIM}),
+    'ResNet-50 GN': ('ResNet', {'depth': 50, 'base_channels': 4,
+                                'norm_cfg': {'type': 'GN', 'num_groups': 2}}),
+    'ResNet-50 DCN': ('ResNet', {'depth': 50, **SLIM, **DCN}),
+    'ResNet-50 plugins': ('ResNet', {'depth': 50, **SLIM, **PLUGINS}),
+    'ResNetV1d-50': ('ResNetV1d', {'depth': 50, 'frozen_stages': 1, **SLIM}),
+    'ResNeXt-50': ('ResNeXt', {'depth': 50, 'groups': 2, 'base_width': 2, **SLIM}),
+    'ResNeXt-50 DCN': ('ResNeXt', {'depth': 50, 'groups': 2, 'base_width': 2, **SLIM, **DCN}),
+    'Res2Net-50': ('Res2Net', {'depth': 50, 'scales': 4, 'base_width': 2, **SLIM}),
+    'ResNeSt-50': ('ResNeSt', {'depth': 50, 'groups': 2, 'base_width': 4, **SLIM}),
+    'RegNet': ('RegNet', {**TINY_REGNET, 'frozen_stages': 1}),
+    'RegNet DCN': ('RegNet', {**TINY_REGNET, 'strides': (2, 2, 2, 1), **DCN}),
+}
+SLOW = {
+    'ResNet-34': ('ResNet', {'depth': 34, **SLIM}),
+    'ResNet-101': ('ResNet', {'depth': 101, **SLIM}),
+    'ResNet-152': ('ResNet', {'depth': 152, **SLIM}),
+    'RegNetX-3.2GF': ('RegNet', {'arch': 'regnetx_3.2gf'}),
+}
+ALL = [*CASES, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+IMAGES = (2, 3, 64, 40)
+
+
+def build(name, *, training=False, **more):
+    torch.manual_seed(0)
+    kind, settings = (CASES | SLOW)[name]
+    backbone = getattr(backbones, kind)(**copy.deepcopy({**settings, **more}))
+    with torch.no_grad():
+        for parameter in backbone.parameters():  # Zeros, as in position embeddings, hide faults.
+            parameter += 0.05 * torch.randn_like(parameter)
+    backbone.train(training)
+    return backbone
+
+
+def same(first, second):
+    return len(first) == len(second) and all(map(torch.equal, first, second))
+
+
+def run(forward, backbone):
+    """Return outputs and gradients."""
+    torch.manual_seed(1)
+    outputs = forward(torch.randn(IMAGES))
+    sum(output.square().mean() for output in outputs).backward()
+    return outputs, {name: p.grad for name, p in backbone.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize('name', ALL)
+@pytest.mark.parametrize('training', [True, False])
+def test_the_chain_is_the_backbones_forward(name, training):
+    backbone = build(name, training=training)
+    twin = copy.deepcopy(backbone)
+    outputs, gradients = run(backbone, backbone)
+    got, others = run(join(partition(twin), twin), twin)
+    assert same(got, outputs)
+    assert list(others) == list(gradients) and same([*others.values()], [*gradients.values()])
+    assert list(twin.state_dict()) == list(backbone.state_dict())
+    assert same(list(backbone.state_dict().values()), list(twin.state_dict().values()))
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_units_state_their_shape_and_own_every_parameter_once(name):
+    backbone = build(name)
+    units = partition(backbone)
+    x = torch.randn(1, 3, 64, 64)
+    for unit in units:
+        y, _ = forward_units([unit], backbone, x)
+        seen, before = feature_map(y), feature_map(x)
+        assert seen.shape[1] == unit.channels, unit.name
+        assert seen.shape[2] == -(-before.shape[2] // unit.stride), unit.name
+        x = y
+    owned = [id(parameter) for unit in units for parameter in unit.parameters(backbone)]
+    assert sorted(owned) == sorted(map(id, backbone.parameters()))
+    stages = [unit.stage for unit in units]
+    assert len({unit.name for unit in units}) == len(units)
+    assert stages == sorted(stages) and set(stages) == set(range(1, stages[-1] + 1))
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_auxiliary_blocks_are_plain_and_of_the_backbones_kind(name):
+    backbone = build(name, training=True)
+    for unit in (partition(backbone)[1], partition(backbone)[-1]):
+        own = backbone.get_submodule(unit.name)
+        for before, after, stride in ((1, 1, 1), (2, 1, 1), (2, 1, 2), (1, 2, 2)):
+            wide, out = before * unit.channels, after * unit.granularity
+            block = unit.build_block(backbone, in_channels=wide, out_channels=out, stride=stride)
+            y = block.eval()(torch.randn(1, wide, 9, 8))
+            assert y.shape == (1, out, -(-9 // stride), 8 // stride)
+            assert any(isinstance(part, type(own)) for part in block.modules())
+            kinds = {type(part).__name__ for part in block.modules()}
+            assert not kinds & {'ContextBlock', 'ModulatedDeformConv2dPack', 'DeformConv2dPack'}
+            assert all(parameter.requires_grad for parameter in block.parameters())
+            assert not any(getattr(part, 'with_cp', False) for part in block.modules())
+            assert not {*map(id, block.parameters())} & {*map(id, backbone.parameters())}
+
+
+@pytest.mark.parametrize(('name', 'indices'), [
+    ('ResNet-50', (1, 2, 3)), ('ResNet-18', (3,)), ('RegNet', (0, 2))])
+def test_outputs_of_some_stages_come_out(name, indices):
+    backbone = build(name, out_indices=indices)
+    images = torch.randn(IMAGES)
+    outputs = join(partition(backbone), backbone)(images)
+    assert len(outputs) == len(indices) and same(outputs, backbone(images))
+
+
+@pytest.mark.parametrize(('name', 'frozen'), [
+    ('ResNet-50', 0), ('ResNet-50', 2), ('ResNetV1d-50', 1), ('RegNet', 1)])
+def test_frozen_stages_do_not_learn(name, frozen):
+    backbone = build(name, training=True, frozen_stages=frozen)
+    specs = [(unit, unit.spec(backbone).trainable) for unit in partition(backbone)]
+    for unit, trainable in specs[1:]:
+        assert trainable == (unit.stage > frozen), unit.name
+    assert not specs[0][1]
+
+
+def test_what_mmdet_registers_is_named_without_importing_it():
+    registered = {cls.__name__ for cls in partition.registry
+                  if cls.__module__.startswith('mmdet.')}
+    partition(build('ResNet-18'))
+    assert registered == set(MMDET_FAMILIES)
+    with pytest.raises(TypeError, match=r'cut HRNet into units.*mmdet\.ResNet'):
+        partition(object.__new__(backbones.HRNet))
+
+
+def test_another_forward_pass_is_refused():
+    sac = {'type': 'SAC', 'use_deform': False}
+    stages = {'num_stages': 3, 'strides': (1, 2, 2), 'dilations': (1, 1, 1), 'out_indices': (2,)}
+
+    class Flipping(backbones.ResNet):
+        def forward(self, x):
+            return super().forward(x.flip(-1))
+
+    for odd in (Flipping(18, base_channels=4),
+                backbones.TridentResNet(50, num_branch=2, test_branch_idx=1, base_channels=4,
+                                        trident_dilations=(1, 2), **stages),
+                backbones.DetectoRS_ResNet(sac=sac, depth=50, base_channels=4, output_img=True)):
+        with pytest.raises(TypeError, match=f'how to cut {type(odd).__name__}'):
+            partition(odd)
