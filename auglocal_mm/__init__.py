@@ -89,8 +89,8 @@ __all__ = [
     'AugLocal', 'AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'Backprop', 'ChannelsLastHook',
     'CheckpointHook', 'DGL', 'DigitScenes', 'Digits', 'EfficientNetCIFAR',
     'EpochBasedTrainLoop', 'FeatureLoss', 'ImageFolder', 'InfoPro', 'IterBasedTrainLoop',
-    'LocalDetector', 'LocalDistributedDataParallel', 'LocalImageClassifier', 'LocalRule', 'MobileNetV2CIFAR',
-    'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR', 'STL10', 'SVHN',
+    'LocalDetector', 'LocalDistributedDataParallel', 'LocalImageClassifier', 'LocalRule',
+    'MobileNetV2CIFAR', 'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR', 'STL10', 'SVHN',
     'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', '__version__', 'export_backbone',
     'partition', 'plan', 'read_checkpoint', 'seed_worker',
 ]

@@ -58,9 +58,14 @@ class AuxiliaryNetwork(BaseModule):
         self.contrastive = SupervisedContrastiveLoss() if plan.embeds else None
 
     def init_weights(self) -> None:
-        """Initialise as the plan says; PyTorch's default is already in place."""
+        """Initialise as the plan says; PyTorch's default is already in place.
+
+        A task's head has an initialisation of its own.
+        """
         if self.plan.init == 'kaiming':
             super().init_weights()
+        elif isinstance(self.head, BaseModule):
+            self.head.init_weights()
 
     def forward(self, x: Features) -> Any:
         """Map features to what the plan ends in: logits [B, classes], embeddings [B, E], …

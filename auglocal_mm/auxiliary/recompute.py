@@ -36,12 +36,15 @@ def recomputed(run: Callable[..., T], *inputs: Any,
 def _statistics_kept(modules: Callable[[], Iterable[nn.Module]]) -> Iterator[None]:
     """Let batch norms compute what they computed before, without counting the batch again."""
     norms = [part for module in modules() for part in module.modules()
-             if isinstance(part, nn.modules.batchnorm._NormBase)
-             and part.training and part.track_running_stats]
-    for norm in norms:
-        norm.track_running_stats = False
+             if isinstance(part, nn.modules.batchnorm._NormBase) and part.training]
+    # Copies are updated instead. Norms without statistics would save other tensors than before,
+    # which checkpointing refuses.
+    kept = [dict(norm._buffers) for norm in norms]
+    for norm, buffers in zip(norms, kept, strict=True):
+        norm._buffers.update({name: None if value is None else value.clone()
+                              for name, value in buffers.items()})
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, buffers in zip(norms, kept, strict=True):
+            norm._buffers.update(buffers)

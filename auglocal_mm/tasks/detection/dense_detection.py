@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
@@ -66,7 +67,7 @@ class DenseDetection(DetectionLoss):
                                        batch.metas)
 
 
-class OneLevel(nn.Module):
+class OneLevel(BaseModule):
     """Applies a dense head of mmdet to a single map.
 
     Args:

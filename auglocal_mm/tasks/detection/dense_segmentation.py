@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from auglocal_mm.auxiliary import Losses
@@ -42,7 +43,7 @@ class DenseSegmentation(DetectionLoss):
 
     def build_head(self, *, channels: int, stride: int, classes: int) -> nn.Module:
         """See :meth:`DetectionLoss.build_head`."""
-        return nn.Conv2d(channels, classes + 1, 1)
+        return PositionClassifier(channels, classes + 1)
 
     def losses(self, head: nn.Module, predictions: Any, batch: DetectionBatch) -> Losses:
         """See :meth:`DetectionLoss.losses`.
@@ -88,3 +89,21 @@ class DenseSegmentation(DetectionLoss):
         sampled = masks[:, down[tall]][:, :, across[wide]]
         found[:, :int(tall.sum()), :int(wide.sum())] = sampled
         return found
+
+
+class PositionClassifier(BaseModule):
+    """A 1×1 convolution to class logits.
+
+    Args:
+        channels: Channels C of the map.
+        classes: Number of classes, background included.
+    """
+
+    def __init__(self, channels: int, classes: int) -> None:
+        # Small, as detection heads begin: all classes are about as likely at first.
+        super().__init__(init_cfg=dict(type='Normal', layer='Conv2d', std=0.01))
+        self.conv = nn.Conv2d(channels, classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features [B, C, H, W] to logits [B, classes, H, W]."""
+        return self.conv(x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch.nn.functional as F
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from auglocal_mm.auxiliary import Losses
@@ -58,7 +59,7 @@ class MapReconstruction(DetectionLoss):
         return {'loss_reconstruction': (loss * counted).sum() / counted.sum().clamp(min=1)}
 
 
-class PatchDecoder(nn.Module):
+class PatchDecoder(BaseModule):
     """Predicts a patch of pixels from each position.
 
     Args:
@@ -67,7 +68,7 @@ class PatchDecoder(nn.Module):
     """
 
     def __init__(self, channels: int, detail: int) -> None:
-        super().__init__()
+        super().__init__(init_cfg=dict(type='Normal', layer='Conv2d', std=0.01))
         self.detail = detail
         self.conv = nn.Conv2d(channels, 3 * detail ** 2, 1)
 
