@@ -24,19 +24,23 @@ class LocalDistributedDataParallel(nn.Module):
     buffers; use mmengine's ``SyncBuffersHook`` or ``sync_bn`` if running statistics
     must agree.
 
+    A parameter without a gradient counts as one with a gradient of 0, as long as another rank
+    has one for it; in detectors this is normal. Without any, it keeps none and its optimizer
+    leaves it alone, as on a single device.
+
     Args:
         module: A model with :class:`~auglocal_mm.models.LocalTraining`, such as
-            ``LocalImageClassifier``, on its device.
+            ``LocalImageClassifier`` or ``LocalDetector``, on its device.
 
     Raises:
         TypeError: The model is not trained locally.
-        RuntimeError: There is no process group, or a parameter got no gradient.
+        RuntimeError: There is no process group.
     """
 
     def __init__(self, module: nn.Module) -> None:
         if not isinstance(module, LocalTraining):
-            raise TypeError(f'LocalDistributedDataParallel wraps a LocalImageClassifier, got '
-                            f'{type(module).__name__}; for another model leave '
+            raise TypeError(f'LocalDistributedDataParallel wraps a LocalImageClassifier or a '
+                            f'LocalDetector, got {type(module).__name__}; for another model leave '
                             'model_wrapper_cfg out')
         if not dist.is_initialized():
             raise RuntimeError('LocalDistributedDataParallel needs a process group; start with '
@@ -89,10 +93,37 @@ _NEEDS_WRAPPER = (
 
 @dataclass
 class _Bucket:
-    """Gradients of one dtype that are being reduced."""
+    """Gradients of one dtype that are being summed over ranks.
+
+    Attributes:
+        work: The all-reduce.
+        flat: The gradients one after another, and then how many ranks have each.
+        parameters: Their parameters.
+        flag: A scalar that is nan if this rank must not update its weights.
+    """
     work: dist.Work
     flat: Tensor
-    gradients: list[Tensor]
+    parameters: list[nn.Parameter]
+    flag: Tensor | None
+
+    def finish(self, ranks: int) -> None:
+        """Wait for the sums, and put the averages in place."""
+        self.work.wait()
+        count = len(self.parameters)
+        sums, counts = self.flat[:-count - 1], self.flat[-count - 1:-1]
+        # One look at the device, and only where a gradient is missing here.
+        missing = any(parameter.grad is None for parameter in self.parameters)
+        present = counts.tolist() if missing else [1.0] * count
+        sums.div_(ranks)
+        parts = sums.split([parameter.numel() for parameter in self.parameters])
+        for parameter, part, holders in zip(self.parameters, parts, present, strict=True):
+            average = part.view_as(parameter)
+            if parameter.grad is not None:
+                parameter.grad.copy_(average)
+            elif holders > 0:
+                parameter.grad = average.clone()
+        if self.flag is not None:
+            self.flag.add_(self.flat[-1])
 
 
 class GradientAverage(Listener):
@@ -108,13 +139,11 @@ class GradientAverage(Listener):
         self._model = model
         self._updates = False
         self._buckets: list[_Bucket] = []
-        self._flags: list[tuple[Tensor, Tensor]] = []
 
     def begin_step(self, event: StepBegin) -> None:
         """Forget what a step that ended with an exception left behind."""
         self._updates = event.updates
         self._buckets.clear()
-        self._flags.clear()
 
     def after_module(self, event: ModuleDone) -> None:
         """Start to sum the gradients that are final now over ranks.
@@ -122,47 +151,30 @@ class GradientAverage(Listener):
         The event's flag, a scalar that is nan if this rank must not update its weights,
         travels with the gradients and then is nan on all ranks.
         """
-        if not self._updates or not event.trained:
-            return
-        gradients = []
-        for module in event.trained:
-            for parameter in self._model.module_parameters(module):
-                if parameter.grad is None:
-                    raise RuntimeError(f'{self._name(parameter)} got no gradient from its local '
-                                       'loss; freeze it (requires_grad=False) or use it')
-                gradients.append(parameter.grad)
-        if event.flag is not None and gradients:
-            shared = event.flag.reshape(1).to(gradients[0].dtype)
-            gradients.append(shared)
-            self._flags.append((event.flag, shared))
-        self._reduce(gradients)
+        if self._updates and event.trained:
+            self._reduce([parameter for module in event.trained
+                          for parameter in self._model.module_parameters(module)], event.flag)
 
     def before_update(self) -> None:
         """Wait for every sum and put the averages in place."""
         if not self._updates:
             return
         # What was frozen while gradients accumulated is still stepped with those it got.
-        self._reduce([p.grad for p in self._model.trainability.left_over() if p.grad is not None])
+        self._reduce(self._model.trainability.left_over())
         for bucket in self._buckets:
-            bucket.work.wait()
-            bucket.flat.div_(dist.get_world_size())
-            parts = bucket.flat.split([gradient.numel() for gradient in bucket.gradients])
-            for gradient, part in zip(bucket.gradients, parts, strict=True):
-                gradient.copy_(part.view_as(gradient))
+            bucket.finish(dist.get_world_size())
         self._buckets.clear()
-        for flag, shared in self._flags:
-            flag.add_(shared[0])
-        self._flags.clear()
 
-    def _reduce(self, gradients: list[Tensor]) -> None:
-        gradients.sort(key=lambda gradient: str(gradient.dtype))
-        for _, group in groupby(gradients, key=lambda gradient: gradient.dtype):
+    def _reduce(self, parameters: list[nn.Parameter], flag: Tensor | None = None) -> None:
+        ordered = sorted(parameters, key=lambda parameter: str(parameter.dtype))
+        for _, group in groupby(ordered, key=lambda parameter: parameter.dtype):
             members = list(group)
+            # Ranks must agree on the message, whichever gradients they have.
+            gradients = [torch.zeros_like(each) if each.grad is None else each.grad
+                         for each in members]
+            held = gradients[0].new_tensor([float(each.grad is not None) for each in members])
+            shared = held.new_zeros(1) if flag is None else flag.reshape(1).to(held.dtype)
             # One message per module and dtype; many small ones would wait for each other.
-            flat = torch.cat([gradient.flatten() for gradient in members])
+            flat = torch.cat([*(gradient.flatten() for gradient in gradients), held, shared])
             work = dist.all_reduce(flat, async_op=True)
-            self._buckets.append(_Bucket(work, flat, members))
-
-    def _name(self, wanted: nn.Parameter) -> str:
-        return next(name for name, parameter in self._model.named_parameters()
-                    if parameter is wanted)
+            self._buckets.append(_Bucket(work, flat, members, flag))

@@ -23,7 +23,7 @@ DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
 #: torch keeps the scale in float32, whose range ends at 2**128.
 MAX_LOSS_SCALE = 2.0**64
 MAX_COUNTS = 1_000_000
-_CLIP_KEYS = {'norm': ('max_norm', 'norm_type', 'error_if_nonfinite', 'foreach'),
+_CLIP_KEYS = {'norm': ('max_norm', 'norm_type', 'error_if_nonfinite', 'foreach', 'per_module'),
               'value': ('clip_value', 'foreach')}
 _SCALER_KEYS = ('init_scale', 'growth_factor', 'backoff_factor', 'growth_interval')
 
@@ -67,7 +67,10 @@ def check_counts(faults: Faults, counts: Any) -> None:
 
 
 def check_clipping(faults: Faults, clip_grad: Any) -> None:
-    """Check ``clip_grad``, the arguments of one of torch's two clipping functions."""
+    """Check ``clip_grad``, the arguments of one of torch's two clipping functions.
+
+    ``per_module`` is ours: each module's gradients are clipped by their own norm.
+    """
     if clip_grad is None:
         return
     if not isinstance(clip_grad, Mapping):
@@ -91,4 +94,5 @@ def check_clipping(faults: Faults, clip_grad: Any) -> None:
         'clip_grad.norm_type must be a number above 0 and at most 100, or inf, got '
         f'{shown(norm_type)}')
     check_bool(faults, 'clip_grad.error_if_nonfinite', clip_grad.get('error_if_nonfinite', False))
+    check_bool(faults, 'clip_grad.per_module', clip_grad.get('per_module', False))
     check_choice(faults, 'clip_grad.foreach', clip_grad.get('foreach'), (None, True, False))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from auglocal_mm.execution import Listener
+from auglocal_mm.models import LocalTraining
 from auglocal_mm.registry import OPTIM_WRAPPERS
 from auglocal_mm.validation import Faults, check_choice
 
@@ -37,9 +38,12 @@ class AugLocalOptimWrapper(OptimWrapper):
             at work (float16), it decides in its own way.
         loss_scale: For ``'float16'`` only: ``'dynamic'`` (its default), a
             fixed factor, or a dict of ``torch.amp.GradScaler`` settings.
-        **kwargs: ``accumulative_counts`` and ``clip_grad``, as in mmengine.
+        **kwargs: ``accumulative_counts`` and ``clip_grad``, as in mmengine. ``clip_grad`` may
+            have ``per_module=True``: each local module's gradients are clipped by their own
+            norm, so a large one in one module does not shrink those of the others.
 
     Raises:
+        TypeError: From a step that clips by module, if the model is not trained locally.
         ValueError: A setting is impossible, or there is a loss scale without float16.
         NonFiniteError: From a step, see `nonfinite`.
     """
@@ -53,8 +57,10 @@ class AugLocalOptimWrapper(OptimWrapper):
         check_clipping(faults, kwargs.get('clip_grad'))
         check_choice(faults, 'nonfinite', nonfinite, ('stop', 'skip'))
         faults.raise_if_any()
+        self._clips_modules = False
         if kwargs.get('clip_grad') is not None:
             kwargs['clip_grad'] = dict(kwargs['clip_grad'])  # mmengine takes `type` out of it.
+            self._clips_modules = kwargs['clip_grad'].pop('per_module', False)
         super().__init__(optimizer, **kwargs)
         self._norm: Tensor | None = None
         self._clips_norm = bool(self.clip_grad_kwargs) and self.grad_name == 'grad_norm'
@@ -123,9 +129,13 @@ class AugLocalOptimWrapper(OptimWrapper):
         self.loss_scaler.update(self._fixed_scale)
 
     def _measured(self, clip: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        """Return the same function, which also keeps the norm."""
-        def run(*args: Any, **kwargs: Any) -> Tensor:
-            self._norm = clip(*args, **kwargs)
+        """Return the same function, which also keeps the norm; it clips by module if asked to."""
+        def run(parameters: list[nn.Parameter], **kwargs: Any) -> Tensor:
+            groups = by_module(self._guard.model, parameters) if self._clips_modules else [
+                parameters]
+            norms = [clip(group, **kwargs) for group in groups]
+            self._norm = norms[0] if len(norms) == 1 else torch.linalg.vector_norm(
+                torch.stack(norms), kwargs.get('norm_type', 2.0))
             return self._norm
         return run
 
@@ -155,3 +165,21 @@ class AugLocalOptimWrapper(OptimWrapper):
         if scaler and self.loss_scaler.is_enabled():
             self.loss_scaler.load_state_dict(scaler)
         super().load_state_dict(state)
+
+
+def by_module(model: Any, parameters: list[nn.Parameter]) -> list[list[nn.Parameter]]:
+    """Sort parameters by the local module that trains them; groups are never empty.
+
+    Raises:
+        TypeError: The model is not trained locally.
+    """
+    if not isinstance(model, LocalTraining):
+        raise TypeError(f'clip_grad.per_module needs a model that is trained locally, got '
+                        f'{type(model).__name__}; leave it out')
+    owners = {id(parameter): module for module in range(model.plan.modules)
+              for parameter in model.module_parameters(module)}
+    groups: dict[int, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        # What was frozen while gradients accumulated belongs to nobody now.
+        groups.setdefault(owners.get(id(parameter), -1), []).append(parameter)
+    return list(groups.values())

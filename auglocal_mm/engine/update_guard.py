@@ -49,6 +49,11 @@ class UpdateGuard(Listener):
         self._backup: BufferBackup | None = None
         self._model: weakref.ref[nn.Module] | None = None
 
+    @property
+    def model(self) -> nn.Module | None:
+        """The model of the latest step, if it still exists."""
+        return None if self._model is None else self._model()
+
     def begin(self, model: nn.Module) -> None:
         """Prepare for a step of `model`, before its forward pass."""
         bare: Any = model.module if is_model_wrapper(model) else model
@@ -132,7 +137,7 @@ class UpdateGuard(Listener):
                       'far', logger='current', level=logging.WARNING)
 
     def _named_parameters(self) -> list[tuple[str, nn.Parameter]]:
-        model = None if self._model is None else self._model()
+        model = self.model
         names = {} if model is None else {
             id(parameter): name for name, parameter in model.named_parameters()}
         held = [parameter for group in self._optimizer.param_groups

@@ -128,7 +128,7 @@ def run(root, tmp_path_factory):
 def test_the_plan_is_logged_once_and_a_line_an_interval(run):
     text = next(Path(run.work_dir).rglob('*.log')).read_text()
     assert text.count('Local plan: 9 units in 7 local modules') == 1
-    assert re.search(r'Parameters: [\d,]+ of the classifier, [\d,]+ of auxiliary', text)
+    assert re.search(r'Parameters: [\d,]+ of the model, [\d,]+ of auxiliary', text)
     lines = re.findall(r'Local losses \(top-1\):  (.*)', text)
     assert len(lines) == 4
     assert all(re.match(r'stem \d+\.\d{4} \(\d+\.\d %\)  layer', line) for line in lines)
@@ -229,5 +229,5 @@ def test_the_hook_refuses_a_model_it_cannot_observe(root, tmp_path):
     cfg = config(root, tmp_path, rule='bp')
     cfg.model.type = 'ImageClassifier'
     cfg.model.pop('local'), cfg.pop('model_wrapper_cfg')
-    with pytest.raises(TypeError, match='observes a LocalImageClassifier, got ImageClassifier'):
+    with pytest.raises(TypeError, match='observes a LocalImageClassifier or a LocalDetector, got ImageClassifier'):
         train(cfg)

@@ -132,13 +132,13 @@ def describe(model: LocalTraining) -> str:
     lines = [f'Local plan: {model.plan}']
     auxiliary = sum(parameter.numel() for parameter in model.auxiliary.parameters())
     inference = sum(parameter.numel() for parameter in model.parameters()) - auxiliary
-    lines.append(f'Parameters: {inference:,} of the classifier, {auxiliary:,} of auxiliary '
+    lines.append(f'Parameters: {inference:,} of the model, {auxiliary:,} of auxiliary '
                  'networks (training only)')
     return '\n'.join(lines)
 
 
 def _line(scalars: dict[str, float], names: list[str]) -> str:
-    """Show loss and top-1 of at most six modules, evenly spread and including the last."""
+    """Show loss, and top-1 if there is any, of at most six modules, evenly spread."""
     if len(names) > SHOWN:
         names = [names[round(i * (len(names) - 1) / (SHOWN - 1))] for i in range(SHOWN)]
     parts = []
@@ -146,13 +146,14 @@ def _line(scalars: dict[str, float], names: list[str]) -> str:
         accuracy = scalars.get(f'local/accuracy/{name}')
         shown = '' if accuracy is None else f' ({accuracy:.1f} %)'
         parts.append(f'{name} {scalars[f"local/loss/{name}"]:.4f}{shown}')
-    return 'Local losses (top-1):  ' + '  '.join(parts)
+    scored = any(f'local/accuracy/{name}' in scalars for name in names)
+    return f'Local losses{" (top-1)" if scored else ""}:  ' + '  '.join(parts)
 
 
 def _local_model(runner: Runner) -> LocalTraining:
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     if not isinstance(model, LocalTraining):
-        raise TypeError('AuxiliaryHeadHook observes a LocalImageClassifier, got '
+        raise TypeError('AuxiliaryHeadHook observes a LocalImageClassifier or a LocalDetector, got '
                         f'{type(model).__name__}; remove the hook from custom_hooks or set '
                         "model.type='auglocal_mm.LocalImageClassifier'")
     return model
