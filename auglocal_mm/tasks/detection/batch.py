@@ -91,9 +91,11 @@ class DetectionBatch:
             crowd &= ~self.covered([each.bboxes for each in self.objects], height, width)
         return ~self.inside(height, width) | crowd
 
-    @staticmethod
-    def _slim(instances: Any) -> InstanceData:
-        return InstanceData(bboxes=_boxes(instances), labels=instances.labels)
+    def _slim(self, instances: Any) -> InstanceData:
+        labels = instances.labels
+        # A detector of a single class, such as mmdet's RPN, is trained on any labels.
+        return InstanceData(bboxes=_boxes(instances), labels=(
+            labels if self.num_classes > 1 else torch.zeros_like(labels)))
 
 
 def within(boxes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
