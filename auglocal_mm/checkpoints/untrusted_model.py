@@ -40,6 +40,9 @@ FIX = ('If you trust the file, give --config with a config of your own, whose cu
 UNREGISTERED = frozenset({'nms', 'soft_nms', 'nms_match', 'conv', 'interpolation_conv',
                           'last_conv'})
 
+#: Keys whose values name classes.
+NAMING = ('type', 'detector')
+
 
 def build_untrusted(model: Mapping[str, Any], *, scope: str, source: object) -> nn.Module:
     """Build a model from a config that came out of a checkpoint.
@@ -82,10 +85,10 @@ class RegisteredClasses:
         self.scope = scope
         self.scopes: set[str] = set()
         self._by_name: dict[str, Any] = {}
-        from auglocal_mm.registry import LOCAL_LOSSES, LOCAL_RULES
+        from auglocal_mm.registry import DETECTION_LOSSES, LOCAL_LOSSES, LOCAL_RULES
         roots = [getattr(mmengine.registry, name) for name in OF_MODELS]
         augments = import_module('mmpretrain.registry').BATCH_AUGMENTS
-        for registry in [*roots, augments, LOCAL_RULES, LOCAL_LOSSES]:
+        for registry in [*roots, augments, LOCAL_RULES, LOCAL_LOSSES, DETECTION_LOSSES]:
             for each in _with_children(registry):
                 self._add(each)
         self._add_operators()
@@ -111,10 +114,12 @@ class RegisteredClasses:
         for key, part in dicts_in(node, place):
             if '_scope_' in part and part['_scope_'] not in self.scopes:
                 yield f'{key}._scope_', f'{part["_scope_"]!r}, which is no known scope'
-            if 'type' in part:
-                fault = self._fault(part['type'])
-                if fault:
-                    yield f'{key}.type', f'{part["type"]!r}{fault}'
+            for name in NAMING:
+                # A LocalDetector's `detector` is a type, or the whole config of one.
+                if name in part and not (name != 'type' and isinstance(part[name], Mapping)):
+                    fault = self._fault(part[name])
+                    if fault:
+                        yield f'{key}.{name}', f'{part[name]!r}{fault}'
 
     def _fault(self, kind: Any) -> str | None:
         if isinstance(kind, str) and kind in UNREGISTERED:
