@@ -13,13 +13,15 @@ class FinishedBackbone(nn.Module):
 
     Args:
         outputs: What the backbone would return for the batch.
-        name: Class of the backbone, for errors.
+        backbone: The backbone.
     """
 
-    def __init__(self, outputs: tuple[Any, ...], name: str) -> None:
+    def __init__(self, outputs: tuple[Any, ...], backbone: nn.Module) -> None:
         super().__init__()
         self._outputs: tuple[Any, ...] | None = outputs
-        self._name = name
+        self._name = type(backbone).__name__
+        # In a tuple, so that it does not become a child.
+        self._backbone = (backbone,)
 
     def forward(self, *inputs: Any) -> tuple[Any, ...]:
         """Return the outputs, once.
@@ -38,6 +40,9 @@ class FinishedBackbone(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
+            # Tools look for attributes of their own on any module.
+            if name == '_backbone' or not hasattr(self._backbone[0], name):
+                raise
             raise TypeError(
                 f'a detector whose loss reads {name!r} of its backbone ({self._name}) cannot be '
                 'trained locally, because its units have run before; train it by its plain '
@@ -52,7 +57,7 @@ def finished_backbone(model: nn.Module, outputs: tuple[Any, ...]) -> Iterator[No
     may do more than mmdet's. They run unchanged.
     """
     backbone = model.backbone
-    model._modules['backbone'] = FinishedBackbone(outputs, type(backbone).__name__)
+    model._modules['backbone'] = FinishedBackbone(outputs, backbone)
     try:
         yield
     finally:

@@ -213,7 +213,8 @@ def test_the_whole_config_may_stand_inside():
 
 
 def test_frozen_stages_have_no_networks_and_stay_as_they_are():
-    model = build(detector_cfg(frozen_stages=2, norm_eval=True), local=auglocal(3, modules='stages'))
+    model = build(detector_cfg(frozen_stages=2, norm_eval=True),
+                  local=auglocal(3, modules='stages'))
     assert [loss.unit for loss in model.plan.losses] == [6]  # layer3's last; the rest is frozen
     model.train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
