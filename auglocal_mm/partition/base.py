@@ -20,7 +20,8 @@ from auglocal_mm.plan import UnitSpec
 from .features import Features
 
 #: Classes that :mod:`auglocal_mm.partition.mmdet` registers, to be named without importing it.
-MMDET_FAMILIES = ('RegNet', 'ResNet')
+MMDET_FAMILIES = ('MobileNetV2', 'PyramidVisionTransformer', 'RegNet', 'ResNet',
+                  'SwinTransformer')
 
 
 class BlockFactory(Protocol):
@@ -177,7 +178,7 @@ def partition(backbone: nn.Module) -> tuple[Unit, ...]:
         TypeError: No function is registered for the backbone's class, or the
             class has a forward pass of its own that the function does not know.
     """
-    # mmdet takes seconds to import and may be absent, so its families register when one is met.
+    # mmdet is an option, so its families register when one of its backbones is met.
     if any(cls.__module__.split('.')[0] == 'mmdet' for cls in type(backbone).__mro__):
         import_module('auglocal_mm.partition.mmdet')
     cut = partition.dispatch(type(backbone))
