@@ -1,2 +1,2 @@
-"""mmdet's own backbones; :func:`auglocal_mm.partition.partition` imports this when it meets one."""
+"""Families of mmdet's own backbones, registered when ``partition`` meets one."""
 from . import mobilenet, pvt, resnet, swin  # noqa: F401  (each registers its families)
