@@ -1,5 +1,7 @@
 """Backbones of detectors: the chain is their forward pass, bit for bit, whatever the settings."""
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -177,12 +179,23 @@ def test_frozen_stages_do_not_learn(name, frozen):
 
 
 def test_what_mmdet_registers_is_named_without_importing_it():
+    partition(build('ResNet-18'))
     registered = {cls.__name__ for cls in partition.registry
                   if cls.__module__.startswith('mmdet.')}
-    partition(build('ResNet-18'))
     assert registered == set(MMDET_FAMILIES)
     with pytest.raises(TypeError, match=r'cut HRNet into units.*mmdet\.ResNet'):
         partition(object.__new__(backbones.HRNet))
+
+
+@pytest.mark.slow
+def test_mmpretrains_backbones_need_no_mmdet():
+    subprocess.run([sys.executable, '-c', """
+import sys
+sys.modules['mmdet'] = None
+from auglocal_mm.partition import partition
+from mmpretrain.models.backbones import ResNet
+assert len(partition(ResNet(18))) == 9
+"""], check=True)
 
 
 def test_another_forward_pass_is_refused():
