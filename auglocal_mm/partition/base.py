@@ -159,7 +159,8 @@ def join(units: Sequence[Unit], backbone: nn.Module) -> Callable[[Tensor], Any]:
     """Invert :func:`partition`: return one callable that equals ``backbone.forward``."""
     def forward(x: Tensor) -> Any:
         outputs = forward_units(units, backbone, x)[1]
-        # torch's own Sequential returns a tensor, OpenMMLab's backbones a tuple.
+        # torch's own Sequential returns a tensor, OpenMMLab's backbones a tuple, of which mmdet's
+        # transformers make a list; no neck minds.
         return outputs[0] if isinstance(backbone, nn.Sequential) else tuple(outputs)
     return forward
 
