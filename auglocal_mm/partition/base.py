@@ -20,8 +20,8 @@ from auglocal_mm.plan import UnitSpec
 from .features import Features
 
 #: Classes that :mod:`auglocal_mm.partition.mmdet` registers, to be named without importing it.
-MMDET_FAMILIES = ('MobileNetV2', 'PyramidVisionTransformer', 'RegNet', 'ResNet',
-                  'SwinTransformer')
+MMDET_FAMILIES = ('CSPDarknet', 'CSPNeXt', 'MobileNetV2', 'PyramidVisionTransformer', 'RegNet',
+                  'ResNet', 'SwinTransformer')
 
 
 class BlockFactory(Protocol):

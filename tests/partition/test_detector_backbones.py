@@ -34,6 +34,7 @@ CLASSIFIER = {'arch': {'embed_dims': 4, 'depths': (1, 2, 2, 1), 'num_heads': (1,
 PVT = {'embed_dims': 4, 'num_layers': [1, 2, 1, 2], 'num_heads': [1, 2, 3, 4],
        'mlp_ratios': [2, 2, 2, 2], 'drop_path_rate': 0.3, 'drop_rate': 0.1}
 MOBILE = {'widen_factor': 0.1, 'norm_cfg': {'type': 'BN', 'requires_grad': False}}
+CSP = {'widen_factor': 0.0625, 'deepen_factor': 0.1, 'out_indices': (0, 2, 4)}
 
 #: Name: class, its settings.
 CASES = {
@@ -52,6 +53,8 @@ CASES = {
     'ResNeSt-50': ('ResNeSt', {'depth': 50, 'groups': 2, 'base_width': 4, **SLIM}),
     'RegNet DCN': ('RegNet', {**TINY_REGNET, 'frozen_stages': 1, 'strides': (2, 2, 2, 1), **DCN}),
     'MobileNetV2': ('MobileNetV2', {**MOBILE, 'frozen_stages': 1}),
+    'CSPDarknet': ('CSPDarknet', {**CSP, 'use_depthwise': True}),
+    'CSPNeXt': ('CSPNeXt', {**CSP, 'frozen_stages': 1}),
     'Swin': ('SwinTransformer', {**SWIN, 'frozen_stages': 1}),
     'Swin with positions': ('SwinTransformer', {
         **SWIN, 'use_abs_pos_embed': True, 'pretrain_img_size': IMAGES[2:], 'with_cp': True,
@@ -141,6 +144,7 @@ def test_auxiliary_blocks_are_plain_and_of_the_backbones_kind(name):
     backbone = build(name, training=True)
     for unit in (partition(backbone)[1], partition(backbone)[-1]):
         own = backbone.get_submodule(unit.name)
+        own = own[-1] if isinstance(own, torch.nn.Sequential) else own  # of a whole stage
         for before, after, stride in ((1, 1, 1), (2, 1, 1), (2, 1, 2), (1, 2, 2)):
             wide, out = before * unit.channels, after * unit.granularity
             block = unit.build_block(backbone, in_channels=wide, out_channels=out, stride=stride)
@@ -169,7 +173,7 @@ def test_outputs_of_some_stages_come_out(name, indices):
 
 @pytest.mark.parametrize(('name', 'frozen'), [
     ('ResNet-50', 0), ('ResNet-50', 2), ('ResNetV1d-50', 1), ('RegNet DCN', 1),
-    ('MobileNetV2', 2), ('Swin', 2)])
+    ('MobileNetV2', 2), ('Swin', 2), ('CSPNeXt', 2)])
 def test_frozen_stages_do_not_learn(name, frozen):
     backbone = build(name, training=True, frozen_stages=frozen)
     specs = [(unit, unit.spec(backbone).trainable) for unit in partition(backbone)]

@@ -1,2 +1,2 @@
 """Families of mmdet's own backbones, registered when ``partition`` meets one."""
-from . import mobilenet, pvt, resnet, swin  # noqa: F401  (each registers its families)
+from . import csp, mobilenet, pvt, resnet, swin  # noqa: F401  (each registers its families)
