@@ -5,6 +5,7 @@ attribute names, so that the tests compare two descriptions.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +111,23 @@ def walk_transformer(net):
         lambda x: net.ln1(x)[:, 0])
 
 
+def walk_swin(net):
+    def on(part):
+        def run(x):
+            side = math.isqrt(x.shape[1])
+            y = part(x, (side, side))
+            return y[0] if isinstance(y, tuple) else y
+        return run
+
+    units, merging = [('stem', lambda images: net.patch_embed(images)[0])], []
+    for s, stage in enumerate(net.stages):
+        for i, block in enumerate(stage.blocks):
+            units.append((f'stages.{s}.blocks.{i}', _then(*map(on, [*merging, block]))))
+            merging = []
+        merging = [stage.downsample]
+    return units, lambda x: net.norm3(x).mean(1)
+
+
 def sequential() -> nn.Sequential:
     torch.manual_seed(0)
     return nn.Sequential(
@@ -146,6 +164,11 @@ NETWORKS = {
                                   'arch': {'embed_dims': 12, 'num_layers': 6, 'num_heads': 2,
                                            'feedforward_channels': 24}}, 12,
                                  walk_transformer, pooled=False, frozen={'frozen_stages': 1}),
+    'SwinTransformer': Network({'type': 'SwinTransformer', 'window_size': 2, 'pad_small_map': True,
+                                'drop_path_rate': 0.0, 'arch': {
+                                    'embed_dims': 4, 'depths': (1, 2, 2, 1),
+                                    'num_heads': (1, 2, 2, 4)}}, 32, walk_swin,
+                               frozen={'frozen_stages': 0}),
     'ConvNeXt': Network({'type': 'ConvNeXt', 'arch': {'depths': [1, 2, 2, 1],
                                                       'channels': [4, 8, 16, 32]}}, 32,
                         walk_convnext, pooled=False, frozen={'frozen_stages': 1}),

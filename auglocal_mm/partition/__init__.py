@@ -7,6 +7,7 @@ from . import (  # noqa: F401  (each registers its family)
     inverted_residual,
     resnet,
     sequential,
+    swin,
     vgg,
     vision_transformer,
 )

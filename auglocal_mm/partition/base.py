@@ -20,7 +20,8 @@ from auglocal_mm.plan import UnitSpec
 from .features import Features
 
 #: Classes that :mod:`auglocal_mm.partition.mmdet` registers, to be named without importing it.
-MMDET_FAMILIES = ('RegNet', 'ResNet')
+MMDET_FAMILIES = ('CSPDarknet', 'CSPNeXt', 'MobileNetV2', 'PyramidVisionTransformer', 'RegNet',
+                  'ResNet', 'SwinTransformer')
 
 
 class BlockFactory(Protocol):
@@ -158,7 +159,8 @@ def join(units: Sequence[Unit], backbone: nn.Module) -> Callable[[Tensor], Any]:
     """Invert :func:`partition`: return one callable that equals ``backbone.forward``."""
     def forward(x: Tensor) -> Any:
         outputs = forward_units(units, backbone, x)[1]
-        # torch's own Sequential returns a tensor, OpenMMLab's backbones a tuple.
+        # torch's own Sequential returns a tensor, OpenMMLab's backbones a tuple, of which mmdet's
+        # transformers make a list; no neck minds.
         return outputs[0] if isinstance(backbone, nn.Sequential) else tuple(outputs)
     return forward
 
@@ -177,7 +179,7 @@ def partition(backbone: nn.Module) -> tuple[Unit, ...]:
         TypeError: No function is registered for the backbone's class, or the
             class has a forward pass of its own that the function does not know.
     """
-    # mmdet takes seconds to import and may be absent, so its families register when one is met.
+    # mmdet is an option, so its families register when one of its backbones is met.
     if any(cls.__module__.split('.')[0] == 'mmdet' for cls in type(backbone).__mro__):
         import_module('auglocal_mm.partition.mmdet')
     cut = partition.dispatch(type(backbone))

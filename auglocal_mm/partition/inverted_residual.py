@@ -1,6 +1,7 @@
 """MobileNetV2 and EfficientNet: a stem, inverted residual blocks, a last 1×1 convolution."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from mmpretrain.models.backbones.mobilenet_v2 import InvertedResidual as MobileN
 from mmpretrain.models.utils import InvertedResidual as MBConv
 from torch import nn
 
-from .base import InOrder, Unit, as_it_is, partition, require_forward
+from .base import BlockFactory, InOrder, Unit, as_it_is, partition, require_forward
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class PointwiseConv:
 
     def __call__(self, backbone: Any, *, in_channels: int, out_channels: int,
                  stride: int) -> nn.Module:
-        return ConvModule(in_channels, out_channels, 1, stride=stride, conv_cfg=backbone.conv_cfg,
+        conv = ConvModule(in_channels, out_channels, 1, stride=stride, conv_cfg=backbone.conv_cfg,
                           norm_cfg=backbone.norm_cfg, act_cfg=backbone.act_cfg)
+        return conv.requires_grad_(True)  # norm_cfg may freeze the backbone's own norms
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,17 @@ class EfficientNetBlock:
 @partition.register
 def _partition_mobilenet(backbone: MobileNetV2) -> tuple[Unit, ...]:
     require_forward(backbone, MobileNetV2)
+    return mobilenet_units(backbone, MobileNetV2Block)
+
+
+def mobilenet_units(backbone: Any, block_factory: Callable[[int], BlockFactory],
+                    ) -> tuple[Unit, ...]:
+    """Return the units of a MobileNetV2, of mmpretrain or of mmdet.
+
+    Args:
+        backbone: The network.
+        block_factory: Returns, for an expansion ratio, what builds auxiliary blocks.
+    """
     units = [Unit('stem', backbone.conv1.out_channels, backbone.conv1.conv.stride[0],
                   ('conv1',), InOrder(('conv1',)))]
     for index, (expand_ratio, *_) in enumerate(backbone.arch_settings):
@@ -69,10 +82,11 @@ def _partition_mobilenet(backbone: MobileNetV2) -> tuple[Unit, ...]:
         for number, block in enumerate(stage):
             path = f'{backbone.layers[index]}.{number}'
             ends = index in backbone.out_indices and number == len(stage) - 1
+            convs = [part for part in block.modules() if isinstance(part, nn.Conv2d)]
             units.append(Unit(
-                path, block.conv[-1].out_channels, block.stride, (path,), InOrder((path,)),
-                outputs=(as_it_is,) if ends else (), build_block=MobileNetV2Block(expand_ratio),
-                stage=index + 1, symbol='IR'))
+                path, convs[-1].out_channels, max(conv.stride[0] for conv in convs), (path,),
+                InOrder((path,)), outputs=(as_it_is,) if ends else (),
+                build_block=block_factory(expand_ratio), stage=index + 1, symbol='IR'))
     emits = len(backbone.arch_settings) in backbone.out_indices
     units.append(Unit(
         'conv2', backbone.conv2.out_channels, 1, ('conv2',), InOrder(('conv2',)),

@@ -1,2 +1,2 @@
-"""mmdet's own backbones; :func:`auglocal_mm.partition.partition` imports this when it meets one."""
-from . import resnet  # noqa: F401  (each registers its families)
+"""Families of mmdet's own backbones, registered when ``partition`` meets one."""
+from . import csp, mobilenet, pvt, resnet, swin  # noqa: F401  (each registers its families)
