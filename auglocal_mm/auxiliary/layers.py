@@ -44,8 +44,9 @@ class BuildContext:
     group_norms: bool = False
 
     def normed(self, module: nn.Module) -> nn.Module:
-        """Return a block with the norms that this context asks for."""
-        return with_group_norms(module) if self.group_norms else module
+        """Return a block, all of it trainable, with the norms that this context asks for."""
+        # A backbone whose norms are frozen (norm_cfg.requires_grad=False) builds blocks like it.
+        return (with_group_norms(module) if self.group_norms else module).requires_grad_(True)
 
 
 @singledispatch
