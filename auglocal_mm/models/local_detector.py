@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 from mmengine.registry import MODELS as ROOT_MODELS
 from torch import Tensor
@@ -63,6 +63,8 @@ class LocalDetector(LocalTraining):
     """
 
     task: DetectionTask
+    #: The plain detector's class.
+    host: ClassVar[type]
 
     def __new__(cls, *args: Any, detector: Any = None, **kwargs: Any) -> Any:
         """Make an object of a class that is a ``LocalDetector`` and a detector."""

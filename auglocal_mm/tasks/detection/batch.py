@@ -68,9 +68,9 @@ class DetectionBatch:
 
         The map covers the padded images; its scale follows from their sizes.
         """
-        like = dict(device=self.images.device, dtype=torch.float32)
-        rows = (torch.arange(height, **like) + 0.5) * (self.images.shape[-2] / height)
-        columns = (torch.arange(width, **like) + 0.5) * (self.images.shape[-1] / width)
+        rows, columns = (
+            (torch.arange(count, device=self.images.device) + 0.5) * (side / count)
+            for count, side in zip((height, width), self.images.shape[-2:], strict=True))
         return rows, columns
 
     def inside(self, height: int, width: int) -> Tensor:

@@ -13,14 +13,14 @@ from auglocal_mm.registry import DETECTION_LOSSES
 from auglocal_mm.validation import Faults, check_choice
 
 from .batch import DetectionBatch, within
-from .local_loss import DetectionLoss
+from .local_loss import DenseLoss
 
 IGNORED = -1
 SOURCES = ('auto', 'masks', 'boxes')
 
 
 @DETECTION_LOSSES.register_module(name='segmentation')
-class DenseSegmentation(DetectionLoss):
+class DenseSegmentation(DenseLoss):
     """Cross entropy at each position between its classes and that of the object there.
 
     A position that no object covers is background, a class of its own. Where objects overlap,
@@ -29,7 +29,7 @@ class DenseSegmentation(DetectionLoss):
     Args:
         source: Where an object is: ``'masks'``, ``'boxes'``, or ``'auto'``, its mask if the
             data has masks and its box otherwise.
-        weight: See :class:`DetectionLoss`.
+        stride, max_channels, weight: See :class:`DenseLoss`.
     """
 
     name = 'segmentation'
