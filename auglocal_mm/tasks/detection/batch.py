@@ -86,10 +86,11 @@ class DetectionBatch:
 
     def uncertain(self, height: int, width: int) -> Tensor:
         """Tell which positions say nothing: padding, and crowds where no object is [B, h, w]."""
-        crowd = self.covered(self.ignored, height, width)
-        if crowd.any():
-            crowd &= ~self.covered([each.bboxes for each in self.objects], height, width)
-        return ~self.inside(height, width) | crowd
+        padding = ~self.inside(height, width)
+        if not any(len(boxes) for boxes in self.ignored):
+            return padding
+        objects = self.covered([each.bboxes for each in self.objects], height, width)
+        return padding | (self.covered(self.ignored, height, width) & ~objects)
 
     def _slim(self, instances: Any) -> InstanceData:
         labels = instances.labels

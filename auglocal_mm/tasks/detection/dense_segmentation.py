@@ -63,12 +63,14 @@ class DenseSegmentation(DenseLoss):
         rows, columns = batch.positions(height, width)
         target = torch.full(quiet.shape, batch.num_classes, device=quiet.device)
         for image, objects in enumerate(batch.objects):
-            covers = self._covers(batch, image, rows, columns)
+            if not len(objects):
+                continue
             boxes = objects.bboxes
-            areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
-            # Large ones first, so that small ones lie on top of them.
-            for index in areas.argsort(descending=True):
-                target[image][covers[index]] = objects.labels[index]
+            # The smallest first: the first object that covers a position counts there.
+            order = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).argsort()
+            covers = self._covers(batch, image, rows, columns)[order]
+            labels = objects.labels[order][covers.to(torch.uint8).argmax(dim=0)]
+            target[image] = torch.where(covers.any(dim=0), labels, target[image])
         return target.masked_fill(quiet, IGNORED)
 
     def _covers(self, batch: DetectionBatch, image: int, rows: Tensor,
