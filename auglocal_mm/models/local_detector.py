@@ -15,6 +15,7 @@ from auglocal_mm.rules import build_rule
 from auglocal_mm.tasks.detection import DetectionTask, build_local_losses, plan_local_losses
 from auglocal_mm.validation import shown
 
+from .backbone_calls import require_one_call
 from .detector_fit import classes_of, require_own_backbone, require_plain_neck
 from .finished_backbone import finished_backbone
 from .image_statistics import image_statistics
@@ -79,6 +80,7 @@ class LocalDetector(LocalTraining):
         rule, losses = build_rule(local), build_local_losses(local_loss)
         kind, settings = _host(detector, kwargs)
         require_own_backbone(kind, settings)
+        require_one_call(kind, _detectors())
         super().__init__(**settings)
         classes = classes_of(self)
         mean, std = image_statistics(self.data_preprocessor, self.backbone)
@@ -120,6 +122,13 @@ def _local(host: type) -> type[LocalDetector]:
                 {'__module__': __name__, '__doc__': host.__doc__, 'host': host})
 
 
+def _detectors() -> type:
+    """Return the class of all of mmdet's detectors; mmdet is imported where one is needed."""
+    from mmdet.models.detectors import BaseDetector
+
+    return BaseDetector
+
+
 def _empty(host: type) -> LocalDetector:
     cls = _local(host)
     return cls.__new__(cls)
@@ -132,13 +141,11 @@ def _host(detector: Any, settings: Mapping[str, Any]) -> tuple[type, dict[str, A
         TypeError: It is no detector of mmdet.
         ValueError: A setting is given twice.
     """
-    from mmdet.models.detectors import BaseDetector
-
     inner = dict(detector) if isinstance(detector, Mapping) else {'type': detector}
     name = inner.pop('type', None)
     inner.pop('_scope_', None)
     found = class_of(name, ROOT_MODELS)
-    if not (isinstance(found, type) and issubclass(found, BaseDetector)):
+    if not (isinstance(found, type) and issubclass(found, _detectors())):
         raise TypeError(
             'model.detector must be the type of a detector of mmdet, or its whole config, got '
             f"{shown(name)}; for example detector='MaskRCNN'")

@@ -309,10 +309,33 @@ def test_a_detector_that_calls_its_backbone_twice_is_refused():
             self.backbone.layer1(batch_inputs)
             return super().extract_feat(batch_inputs)
 
-    for kind, said in ((Twice, 'twice'), (Inner, "reads 'layer1' of its backbone")):
-        cfg = {**detector_cfg('RetinaNet'), 'type': kind}
+    class Branches(RetinaNet):
+        def loss(self, batch_inputs, batch_data_samples):
+            both = self.extract_feat(batch_inputs), self.extract_feat(batch_inputs.flip(3))
+            return self.bbox_head.loss(both[0], batch_data_samples)
+
+    class Hidden(RetinaNet):
+        def loss(self, batch_inputs, batch_data_samples):
+            for _ in range(2):
+                x = self.extract_feat(batch_inputs)
+            return self.bbox_head.loss(x, batch_data_samples)
+
+    class HiddenInner(RetinaNet):
+        def extract_feat(self, batch_inputs):
+            return getattr(self, 'backbone').conv1(batch_inputs)  # noqa: B009
+
+    def made(kind):
+        return build({**detector_cfg('RetinaNet'), 'type': kind}, local=auglocal(3, modules=2))
+
+    # Twice: its base's function calls the backbone once more, which only a step can show.
+    for kind, said in ((Inner, r'extract_feat\(\) reads self.backbone.layer1'),
+                       (Branches, r'loss\(\) calls self.extract_feat twice')):
         with pytest.raises(TypeError, match=said):
-            local_step(build(cfg, local=auglocal(3, modules=2)), images())
+            made(kind)
+    for kind, said in ((Twice, 'twice'), (Hidden, 'twice'),
+                       (HiddenInner, "reads 'conv1' of its backbone")):
+        with pytest.raises(TypeError, match=said):
+            local_step(made(kind), images())
 
 
 def test_masks_that_are_asked_for_must_be_there():
