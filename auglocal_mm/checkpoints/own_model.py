@@ -9,7 +9,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from auglocal_mm.config.parts import parts_of
+from auglocal_mm.config.parts import parts_of, with_preprocessor
 
 from .errors import CheckpointError
 from .literal_config import read_literal_config
@@ -54,12 +54,8 @@ def _model(cfg: Mapping[str, Any], part: str | None, name: str) -> dict[str, Any
     model = cfg.get('model')
     if not isinstance(model, Mapping):
         raise CheckpointError(f'{name} holds no model; give --config')
-    model = dict(model)
     if part is None:
-        if model.get('data_preprocessor') is None:
-            # As mmengine's runner does.
-            model['data_preprocessor'] = cfg.get('data_preprocessor')
-        return model
+        return with_preprocessor(cfg)
     settings = parts_of(model).get(part)
     if not isinstance(settings, Mapping):
         raise CheckpointError(f'the model of {name} holds no {part}; give --config')
