@@ -22,6 +22,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--family', nargs='+', default=[], metavar='NAME',
                         help='families to try, as the table calls them (default: all)')
+    parser.add_argument('--local', action='store_true',
+                        help='train each backbone by AugLocal, a module for each stage')
     parser.add_argument('--jobs', type=int, default=1, metavar='N',
                         help='processes at a time (default: 1)')
     parser.add_argument('--limit', type=float, default=300.0, metavar='SECONDS',
@@ -44,7 +46,7 @@ def main() -> None:
     known = read_json(args.out) if args.go_on and args.out.is_file() else None
     found = {}
     for row, found in survey(choose(FAMILIES, args.family), jobs=args.jobs, limit=args.limit,
-                             known=known):
+                             training='local' if args.local else 'plain', known=known):
         print(line(row), file=sys.stderr, flush=True)
         if args.out:
             write_json(found, args.out)
