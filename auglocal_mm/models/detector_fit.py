@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-#: Parts of detectors whose classes are not those of objects: proposals, and stuff.
-OTHER_CLASSES = frozenset({'rpn_head', 'semantic_head'})
+#: Parts of detectors whose classes are not those of objects: proposals, stuff, things and stuff.
+OTHER_CLASSES = frozenset({'rpn_head', 'semantic_head', 'panoptic_fusion_head'})
 
 
 def require_own_backbone(detector: type, settings: Mapping[str, Any]) -> None:
@@ -20,10 +20,6 @@ def require_own_backbone(detector: type, settings: Mapping[str, Any]) -> None:
         raise TypeError(
             f'{detector.__name__} has no backbone of its own, so nothing can be trained locally; '
             'give model.backbone, or train the detector inside it')
-    if 'teacher_config' in settings:
-        raise TypeError(
-            f'{detector.__name__} reads the backbone of a teacher as well, which local learning '
-            'does not know how to follow; train it by its plain config')
 
 
 def require_plain_neck(model: Any) -> None:
