@@ -151,6 +151,9 @@ def _host(detector: Any, settings: Mapping[str, Any]) -> tuple[type, dict[str, A
             f"{shown(name)}; for example detector='MaskRCNN'")
     if issubclass(found, LocalDetector):
         raise TypeError('model.detector must be a plain detector, got LocalDetector')
+    if inner.get('data_preprocessor') is not None:
+        # mmengine's runner adds the config's own wherever a model has none beside its type.
+        settings = {key: value for key, value in settings.items() if key != 'data_preprocessor'}
     twice = sorted(set(inner) & set(settings))
     if twice:
         raise ValueError(f'model.{twice[0]} is given beside model.detector and inside it; keep one')

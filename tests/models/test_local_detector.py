@@ -210,6 +210,13 @@ def test_the_whole_config_may_stand_inside():
     assert type(flat) is type(nested)
     for name, value in flat.state_dict().items():
         assert torch.equal(value, nested.state_dict()[name]), name
+    outer = dict(cfg['data_preprocessor'], mean=[0.0, 0.0, 0.0])
+    runners = build({'type': 'auglocal_mm.LocalDetector', 'detector': cfg,
+                     'local': auglocal(3, modules=2), 'data_preprocessor': outer})
+    assert torch.equal(runners.data_preprocessor.mean, flat.data_preprocessor.mean)
+    with pytest.raises(ValueError, match='model.neck is given beside model.detector and inside'):
+        build({'type': 'auglocal_mm.LocalDetector', 'detector': cfg, 'neck': cfg['neck'],
+               'local': auglocal(3, modules=2)})
 
 
 def test_frozen_stages_have_no_networks_and_stay_as_they_are():
