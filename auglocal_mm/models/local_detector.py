@@ -22,8 +22,9 @@ from .image_statistics import image_statistics
 from .local_training import LocalTraining
 from .recomputed_heads import recomputed_heads
 
-#: The local loss of a detector whose config names none; docs/detection.md says why.
-DEFAULT_LOSS = 'detection'
+#: The local losses of a detector whose config names none: boxes need the first one, and masks
+#: suffer without the second (docs/detection.md).
+DEFAULT_LOSS = ('detection', 'reconstruction')
 
 
 @MODELS.register_module()
@@ -44,7 +45,7 @@ class LocalDetector(LocalTraining):
         detector: The detector's ``type``, beside its own settings; or its whole config.
         local_loss: ``'detection'``, ``'segmentation'``, ``'image_level'``,
             ``'reconstruction'`` or a registered loss of your own; a dict with ``type`` and
-            settings; or a list of several.
+            settings; or a list of several. By default detection and reconstruction.
         recompute: What is computed a second time in backward passes instead of being kept:
             ``True`` for everything, or a list of ``'modules'`` (the units of all modules),
             ``'last'`` (those of the last module, neck and heads) and ``'auxiliary'``.
