@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 
 import pytest
 import torch
@@ -197,7 +198,9 @@ def folder(tmp_path_factory):
         export_backbone(folder / 'trained.pth', files[0])
         files[1].parent.mkdir(parents=True)
         os.link(*files)
-    return folder
+    yield folder
+    # pytest would keep two gigabytes.
+    shutil.rmtree(folder)
 
 
 @pytest.mark.slow

@@ -22,8 +22,9 @@ from .image_statistics import image_statistics
 from .local_training import LocalTraining
 from .recomputed_heads import recomputed_heads
 
-#: The local loss of a detector whose config names none; docs/detection.md says why.
-DEFAULT_LOSS = 'detection'
+#: The local losses of a detector whose config names none: boxes need the first one, and masks
+#: suffer without the second (docs/detection.md).
+DEFAULT_LOSS = ('detection', 'reconstruction')
 
 
 @MODELS.register_module()
@@ -44,7 +45,7 @@ class LocalDetector(LocalTraining):
         detector: The detector's ``type``, beside its own settings; or its whole config.
         local_loss: ``'detection'``, ``'segmentation'``, ``'image_level'``,
             ``'reconstruction'`` or a registered loss of your own; a dict with ``type`` and
-            settings; or a list of several.
+            settings; or a list of several. By default detection and reconstruction.
         recompute: What is computed a second time in backward passes instead of being kept:
             ``True`` for everything, or a list of ``'modules'`` (the units of all modules),
             ``'last'`` (those of the last module, neck and heads) and ``'auxiliary'``.
@@ -151,6 +152,9 @@ def _host(detector: Any, settings: Mapping[str, Any]) -> tuple[type, dict[str, A
             f"{shown(name)}; for example detector='MaskRCNN'")
     if issubclass(found, LocalDetector):
         raise TypeError('model.detector must be a plain detector, got LocalDetector')
+    if inner.get('data_preprocessor') is not None:
+        # mmengine's runner adds the config's own wherever a model has none beside its type.
+        settings = {key: value for key, value in settings.items() if key != 'data_preprocessor'}
     twice = sorted(set(inner) & set(settings))
     if twice:
         raise ValueError(f'model.{twice[0]} is given beside model.detector and inside it; keep one')

@@ -210,12 +210,19 @@ def test_the_whole_config_may_stand_inside():
     assert type(flat) is type(nested)
     for name, value in flat.state_dict().items():
         assert torch.equal(value, nested.state_dict()[name]), name
+    outer = dict(cfg['data_preprocessor'], mean=[0.0, 0.0, 0.0])
+    runners = build({'type': 'auglocal_mm.LocalDetector', 'detector': cfg,
+                     'local': auglocal(3, modules=2), 'data_preprocessor': outer})
+    assert torch.equal(runners.data_preprocessor.mean, flat.data_preprocessor.mean)
+    with pytest.raises(ValueError, match='model.neck is given beside model.detector and inside'):
+        build({'type': 'auglocal_mm.LocalDetector', 'detector': cfg, 'neck': cfg['neck'],
+               'local': auglocal(3, modules=2)})
 
 
 def test_frozen_stages_have_no_networks_and_stay_as_they_are():
     model = build(detector_cfg(frozen_stages=2, norm_eval=True),
                   local=auglocal(3, modules='stages'))
-    assert [loss.unit for loss in model.plan.losses] == [6]  # layer3's last; the rest is frozen
+    assert {loss.unit for loss in model.plan.losses} == {6}  # layer3's last; the rest is frozen
     model.train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     seen = local_step(model, images())
@@ -226,7 +233,7 @@ def test_frozen_stages_have_no_networks_and_stay_as_they_are():
 
 
 def test_networks_keep_a_map_of_8_pixels_and_at_most_256_channels():
-    model = build(detector_cfg(), local=auglocal(3, modules='stages'))
+    model = build(detector_cfg(), local=auglocal(3, modules='stages'), local_loss='detection')
     drawn = [str(loss.auxiliary) for loss in model.plan.losses]
     assert drawn == ['16R-32R-detection@8', '16R-32R-detection@8', '32R-32R-detection@16']
     strides = [loss.auxiliary.strides for loss in model.plan.losses]
