@@ -14,7 +14,7 @@ def require_own_backbone(detector: type, settings: Mapping[str, Any]) -> None:
     """Refuse a detector without a backbone of its own.
 
     Raises:
-        TypeError: It wraps other detectors (teacher and student), or several backbones.
+        TypeError: It wraps other detectors, such as a teacher and a student.
     """
     if 'backbone' not in settings:
         raise TypeError(

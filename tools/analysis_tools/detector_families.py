@@ -9,6 +9,9 @@ family fails. To compare operators, keep the JSON of one run and give it to the 
 
     PYTHON-WITH-COMPILED-OPERATORS tools/analysis_tools/detector_families.py --out compiled.json
     PYTHON-WITHOUT tools/analysis_tools/detector_families.py --compare compiled.json
+
+With --local, each backbone is trained by local losses, and the table says which families
+train and why others do not.
 """
 import argparse
 import json
@@ -38,6 +41,8 @@ def main() -> None:
                         help='keep the families that the FILE of --out already holds')
     add_debug(parser)
     args = parser.parse_args()
+    if args.local and args.compare:
+        parser.error('--compare is of plain trainings; leave out --local')
     if args.go_on and not args.out:
         parser.error('--continue needs --out FILE')
     from auglocal_mm.files import read_json, write_json

@@ -78,7 +78,8 @@ def test_says_the_numbers_the_seed_and_the_conditions(text):
     for said in ('97.2', '96.4', '20.4 MiB', '0.762', '0.751', '−0.011', 'n = 1 (one seed, 0)',
                  'A &lt;fast&gt; processor, 2 cores', 'torch 2.11.0', 'tools/demo.py --seed 0',
                  'All 4 acceptance limits are met', '17.3', '12.2 MiB', '−0.020',
-                 'AugLocal, detector too − BP', 'keeps\n71 % of what', 'layer2.0 · 32 ch · ½', 'n = 360'):
+                 'AugLocal, detector too − BP', 'keeps\n71 % of what',
+                 'layer2.0 · 32 ch · ½', 'n = 360'):
         assert said in text, said
 
 

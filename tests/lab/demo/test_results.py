@@ -25,8 +25,8 @@ def test_all_faults_are_named_at_once(results):
                  'detection.auglocal.segm_mAP must be in [-1, 1], got 70.0',
                  'memory.bp.saved_activations_mb must be a number',
                  'detection.local.bbox_mAP must be a number, got None',
-                 'detection.local.saved_activations_mb must be a number', 'seed must be of type int',
-                 'versions must be an object'):
+                 'detection.local.saved_activations_mb must be a number',
+                 'seed must be of type int', 'versions must be an object'):
         assert part in str(caught.value)
 
 

@@ -46,7 +46,8 @@ def survey(families: Sequence[Family], *, jobs: int = 1, limit: float = 300.0,
     """
     if jobs < 1 or limit <= 0:
         raise ValueError(f'--jobs and --limit must be positive, got {jobs} and {limit:g}')
-    about = {'training': training, 'operators': in_use(), 'versions': versions(), 'hardware': hardware()}
+    about = {'training': training, 'operators': in_use(), 'versions': versions(),
+             'hardware': hardware()}
     rows = {row['name']: row for row in _rows(known, about)}
     os.environ['OMP_NUM_THREADS'] = '1'  # the trials' processes inherit it
     context = multiprocessing.get_context('forkserver')
