@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,17 @@ CONFIGS = ROOT / 'configs'
 RULES = {'bp': 'Backprop', 'auglocal': 'AugLocal', 'dgl': 'DGL', 'predsim': 'PredSim',
          'infopro': 'InfoPro'}
 CLASSIFIERS = sorted(path for folder in RULES for path in CONFIGS.glob(f'{folder}/*.py'))
-DETECTORS = sorted(CONFIGS.glob('mask_rcnn/*.py'))
+#: Folder of detectors' configs -> how their names begin, and their class in mmdet.
+DETECTOR_FOLDERS = {
+    'faster_rcnn': ('faster-rcnn', 'FasterRCNN'), 'mask_rcnn': ('mask-rcnn', 'MaskRCNN'),
+    'cascade_rcnn': ('cascade-mask-rcnn', 'CascadeRCNN'), 'retinanet': ('retinanet', 'RetinaNet'),
+    'fcos': ('fcos', 'FCOS')}
+DETECTORS = sorted(path for folder in DETECTOR_FOLDERS for path in CONFIGS.glob(f'{folder}/*.py'))
+LOCAL_DETECTORS = [path for path in DETECTORS if '-local-k' in path.stem]
+#: Those that inherit a config of mmdet's -> its name there.
+MMDETS_OWN = {path: found[1] for path in LOCAL_DETECTORS
+              if (found := re.search(r"^_base_ = '(mmdet::\S+)'$", path.read_text(encoding='utf-8'),
+                                     flags=re.MULTILINE))}
 #: Those whose training is mmpretrain's own, not the paper's.
 HOSTS_OWN = [path for path in CLASSIFIERS if path.stem.startswith(('deit', 'convnext'))]
 

@@ -1,13 +1,25 @@
 """Data and detection configs parse, build, and keep what they promise."""
-from copy import deepcopy
+import re
 from pathlib import Path
 
 import pytest
-from config_files import CONFIGS, parse
-from mmengine.registry import init_default_scope
+from config_files import (
+    CONFIGS,
+    DETECTOR_FOLDERS,
+    DETECTORS,
+    LOCAL_DETECTORS,
+    MMDETS_OWN,
+    parse,
+    relative,
+)
+from mmengine.registry import MODELS, DefaultScope
+
+from auglocal_mm.console.host_chatter import import_hosts
 
 DATASETS = sorted(CONFIGS.glob('_base_/datasets/*.py'))
-DETECTION = sorted([*CONFIGS.glob('mask_rcnn/*.py'), *CONFIGS.glob('demo/mask-rcnn_*.py')])
+DETECTION = [*DETECTORS, *sorted(CONFIGS.glob('demo/mask-rcnn_*.py'))]
+#: On a backbone that a config of ours trains.
+PRETRAINED = [path for path in DETECTION if path not in MMDETS_OWN]
 PAIRS = [(path, path.with_name(path.name.replace('auglocal', 'bp')))
          for path in DETECTION if 'auglocal' in path.name]
 
@@ -17,8 +29,9 @@ def name(path):
 
 
 def test_the_configs_are_found():
-    assert len(DATASETS) == 7
-    assert len(DETECTION) == 4
+    assert len(DATASETS) == 8
+    assert len(DETECTION) == 40
+    assert len(PAIRS) == 16
     assert all(other in DETECTION for _, other in PAIRS)
 
 
@@ -46,7 +59,7 @@ def test_pipelines_build(path):
 
 @pytest.mark.parametrize(('dataset', 'images'), [
     ('cifar10', 1024), ('svhn', 1024), ('stl10', 128), ('imagenet', 1024 // 8),
-    ('coco_instance', 16 // 8)])
+    ('coco_instance', 16 // 8), ('coco_detection', 16 // 8)])
 def test_batches_are_the_papers(dataset, images):
     assert parse(CONFIGS / f'_base_/datasets/{dataset}.py').train_dataloader.batch_size == images
 
@@ -68,20 +81,69 @@ def test_docstring_gives_the_command(path):
     assert f'configs/{path.relative_to(CONFIGS)}' in path.read_text(encoding='utf-8')
 
 
-@pytest.mark.parametrize('path', DETECTION, ids=name)
-def test_backbone_has_the_keys_of_mmpretrains_resnet34(path):
-    """What the exporter writes from a classifier is all that the detector's backbone reads."""
-    from mmdet.registry import MODELS
-    from mmpretrain.models import ResNet
-    init_default_scope('mmdet')
-    cfg = deepcopy(parse(path))
-    cfg.model.backbone.init_cfg = None
-    model = MODELS.build(cfg.model)
-    width = cfg.model.backbone.get('base_channels', 64)
-    classifier = ResNet(depth=34, base_channels=width, stem_channels=width)
-    shapes = {key: value.shape for key, value in classifier.state_dict().items()}
-    assert {key: value.shape for key, value in model.backbone.state_dict().items()} == shapes
+@pytest.fixture
+def unset_weights(monkeypatch):
+    """Weights are allocated, not drawn: a full-size detector is built in a tenth of a second."""
+    for drawn in ('kaiming_uniform_', 'kaiming_normal_', 'xavier_uniform_', 'uniform_', 'normal_',
+                  'trunc_normal_'):
+        monkeypatch.setattr(f'torch.nn.init.{drawn}', lambda tensor, *_, **__: tensor)
+
+
+@pytest.mark.parametrize('path', PRETRAINED, ids=name)
+def test_backbone_has_the_keys_of_the_exported_classifier(path, unset_weights):
+    """What the exporter writes is all that the detector's backbone reads."""
+    cfg = parse(path)
+    net, rule = re.fullmatch(r'work_dirs/(.*)_(auglocal|bp)/backbone\.pth',
+                             cfg.model.backbone.pop('init_cfg').checkpoint).groups()
+    found = [CONFIGS / f'{folder}.py' for folder in (f'{rule}/{net}', f'demo/{net}_{rule}')]
+    classifier = parse(next(each for each in found if each.is_file()))
+    assert classifier.work_dir == f'work_dirs/{net}_{rule}'
+    import_hosts('mmdet.models', 'mmpretrain.models')
+    shapes = []
+    for each in (cfg, classifier):
+        with DefaultScope.overwrite_default_scope(each.default_scope):
+            backbone = MODELS.build(each.model.backbone)
+        # A VGG that classifies has its linear layers there.
+        shapes.append({key: value.shape for key, value in backbone.state_dict().items()
+                       if not key.startswith('classifier.')})
+    assert shapes[0] == shapes[1]
     assert cfg.model.data_preprocessor == cfg.data_preprocessor
+
+
+@pytest.mark.parametrize('path', DETECTORS, ids=relative)
+def test_every_detector_is_built(path, unset_weights):
+    """Its levels fit together: the neck reads what the backbone outputs."""
+    cfg = parse(path)
+    import_hosts('mmdet.models')
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model = MODELS.build(cfg.model)
+    own = {base.__name__ for base in type(model).__mro__}
+    assert DETECTOR_FOLDERS[path.parent.name][1] in own
+    assert ('LocalTraining' in own) == (path in LOCAL_DETECTORS)
+    if path in LOCAL_DETECTORS:
+        assert model.plan.modules == cfg.model.local.modules
+        # What is frozen needs no auxiliary network.
+        assert 0 < len(model.auxiliary) < cfg.model.local.modules
+
+
+@pytest.mark.parametrize(('folder', 'names'), DETECTOR_FOLDERS.items())
+def test_a_fragment_is_mmdets_but_for_the_backbone(folder, names):
+    """So a difference in AP is one of backbones and schedules alone."""
+    import mmdet
+    theirs = {'fcos': 'fcos/fcos_r50_fpn_gn-head-center-normbbox-centeronreg-giou_'
+                      '8xb8-amp-lsj-200e_coco.py'}.get(
+        folder, f'_base_/models/{names[0]}_r50_fpn.py')
+    own, other = (parse(path).model.to_dict() for path in (
+        CONFIGS / f'_base_/models/{names[0]}_r34_fpn.py',
+        Path(mmdet.__file__).parent / '.mim' / 'configs' / theirs))
+    other.pop('data_preprocessor')
+    backbones = [model.pop('backbone') for model in (own, other)]
+    assert [model['neck'].pop('in_channels') for model in (own, other)] == [
+        [64, 128, 256, 512], [256, 512, 1024, 2048]]
+    other.get('bbox_head', {}).pop('dcn_on_last_conv', None)  # FCOS: False, as by default
+    assert own == other
+    assert all(backbones[1][key] == value for key, value in backbones[0].items()
+               if key not in ('depth', 'init_cfg'))
 
 
 @pytest.mark.parametrize(('auglocal', 'bp'), PAIRS, ids=name)

@@ -1,12 +1,16 @@
 """Names, first lines, batches, learning rates and epochs of the configs are the paper's."""
 import re
+from pathlib import Path
 
 import pytest
 from config_files import (
     CLASSIFIERS,
     CONFIGS,
+    DETECTOR_FOLDERS,
     DETECTORS,
     HOSTS_OWN,
+    LOCAL_DETECTORS,
+    MMDETS_OWN,
     RULES,
     dataset_of,
     docstring,
@@ -14,6 +18,8 @@ from config_files import (
     parse,
     relative,
 )
+
+from auglocal_mm.config.walk import dicts_in
 
 # Section 6: images a step on all GPUs, learning rate, epochs.
 BY_DATASET = {'cifar10': (1024, 0.8, 400), 'svhn': (1024, 0.8, 400), 'stl10': (128, 0.1, 400)}
@@ -62,8 +68,21 @@ def test_every_cell_of_the_appendix_has_its_config():
     beyond = {'auglocal/deit-small_imagenet', 'auglocal/convnext-tiny_imagenet'}
     assert {relative(path)[:-3] for path in CLASSIFIERS} == cells | VARIANTS | beyond
     assert {relative(path)[:-3] for path in HOSTS_OWN} == beyond
-    assert {path.stem for path in DETECTORS} == {
-        f'mask-rcnn_r34_{rule}_fpn_adamw_1x_coco' for rule in ('bp', 'auglocal')}
+
+
+def test_every_detector_has_its_configs():
+    """Five on each pretrained backbone; and Mask R-CNN trained in two and four modules."""
+    pretrained = {f'{folder}/{name}_{net}_{rule}_fpn_adamw_1x_coco.py'
+                  for folder, (name, _) in DETECTOR_FOLDERS.items()
+                  for net in ('r34', 'r101', 'vgg13') for rule in ('bp', 'auglocal')}
+    local = {f'mask_rcnn/mask-rcnn_{rest}_coco.py' for rest in (
+        *(f'{net}-local-k{modules}_fpn_{schedule}' for modules in (2, 4) for net, schedule in (
+            ('r34', 'adamw_1x'), ('r50', '1x'), ('r101', 'adamw_1x'))),
+        'swin-t-local-k4_fpn_1x', 'convnext-t-local-k4_fpn_amp-ms-crop-3x')}
+    assert set(map(relative, DETECTORS)) == pretrained | local
+    assert set(map(relative, LOCAL_DETECTORS)) == local
+    assert {path.stem.split('_')[1] for path in MMDETS_OWN} == {
+        'r50-local-k2', 'r50-local-k4', 'swin-t-local-k4', 'convnext-t-local-k4'}
 
 
 def gpus_of(path):
@@ -147,10 +166,44 @@ def test_the_images_are_prepared_as_the_paper_says(path):
 def test_detectors_are_trained_alike_for_12_epochs():
     for path in DETECTORS:
         cfg = parse(path)
+        assert cfg.work_dir == f'work_dirs/{path.stem}'
+        if path in MMDETS_OWN:
+            continue
+        wrapper = 'auglocal_mm.AugLocalOptimWrapper' if path in LOCAL_DETECTORS else 'OptimWrapper'
         assert cfg.optim_wrapper.to_dict() == dict(
-            type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05))
+            type=wrapper, optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05))
         assert cfg.train_cfg.max_epochs == 12
         assert cfg.param_scheduler[1].milestones == [8, 11]
+
+
+@pytest.mark.parametrize('path', LOCAL_DETECTORS, ids=relative)
+def test_three_settings_make_a_detector_local(path):
+    """Its twin is trained by back-propagation; all else is the same."""
+    twin = (mmdets_own(MMDETS_OWN[path]) if path in MMDETS_OWN else
+            parse(path.with_name(re.sub(r'-local-k\d', '_auglocal', path.name))))
+    ours, other = parse(path).to_dict(), twin.to_dict()
+    model = ours['model']
+    assert model.pop('local') == dict(
+        type='auglocal_mm.AugLocal', depth=3,
+        modules=int(re.search(r'-local-k(\d)_', path.name)[1]))
+    assert model.pop('type') == 'auglocal_mm.LocalDetector'
+    model['type'] = model.pop('detector')
+    assert ours.pop('model_wrapper_cfg') == dict(type='auglocal_mm.LocalDistributedDataParallel')
+    wrappers = [cfg.pop('optim_wrapper') for cfg in (ours, other)]
+    assert wrappers[0].pop('type') == 'auglocal_mm.AugLocalOptimWrapper'
+    precision = {'OptimWrapper': None, 'AmpOptimWrapper': 'float16'}[wrappers[1].pop('type')]
+    assert wrappers[0].pop('dtype', None) == precision
+    for cfg in (ours, other, *wrappers):
+        cfg.pop('work_dir', None)
+        for _, part in dicts_in(cfg):
+            part.pop('_scope_', None)  # mmengine's mark of what comes from another package
+    assert (ours, wrappers[0]) == (other, wrappers[1])
+    assert '_delete_' not in path.read_text()
+
+
+def mmdets_own(name):
+    import mmdet
+    return parse(Path(mmdet.__file__).parent / '.mim' / 'configs' / name.partition('::')[2])
 
 
 @pytest.mark.parametrize('path', [p for p in CLASSIFIERS if p not in HOSTS_OWN], ids=relative)
@@ -167,7 +220,23 @@ def test_the_expected_result_is_the_papers_or_none(path):
     assert text.endswith('Not yet run at this length by this project.')
 
 
-@pytest.mark.parametrize('path', [p for p in CLASSIFIERS if p not in HOSTS_OWN], ids=relative)
+@pytest.mark.parametrize('path', DETECTORS, ids=relative)
+def test_the_expected_result_of_a_detector_is_the_papers_or_none(path):
+    text = ' '.join(docstring(path).split())
+    figures = {'auglocal': '36.2 box AP and 33.4 mask AP', 'bp': '36.3 box AP and 33.8 mask AP'}
+    cell = re.fullmatch(r'mask-rcnn_r34_(bp|auglocal)_\S+', path.stem)
+    expected = f'{figures[cell[1]]} in the paper' if cell else 'no published figure available.'
+    assert f'Expected: {expected}' in text
+    assert 'Not yet run at this length by this project.' in text
+    if path not in MMDETS_OWN:
+        backbone = parse(path).model.backbone.init_cfg.checkpoint
+        folder, net = re.fullmatch(r'work_dirs/((?:resnet|vgg)\d+)_imagenet_(\w+)/backbone\.pth',
+                                   backbone).group(2, 1)
+        assert f'`configs/{folder}/{net}_imagenet.py`' in text
+
+
+@pytest.mark.parametrize('path', [p for p in [*CLASSIFIERS, *DETECTORS]
+                                  if p not in HOSTS_OWN and p not in MMDETS_OWN], ids=relative)
 def test_bases_are_at_most_two_levels_deep(path):
     """Ours inherit fragments, and a fragment inherits nothing."""
     import ast

@@ -1,16 +1,39 @@
-"""Every classification config builds, and trains one real step on made data.
+"""Every config builds, and trains one real step on made data.
 
 Configs whose models are equal, as those of one network on several data sets are,
-train one step for all of them.
+train one step for all of them. Of the detectors, one of each kind does so with a narrow
+backbone. The slow tests train every config at full size, by the tools:
+
+    make test-slow ARGS="tests/test_configs_steps.py -k full_size"
 """
 from __future__ import annotations
 
+import os
+import re
+
 import pytest
 import torch
-from config_files import CLASSIFIERS, CONFIGS, dataset_of, net_of, parse, relative
+from config_files import (
+    CLASSIFIERS,
+    CONFIGS,
+    DETECTORS,
+    LOCAL_DETECTORS,
+    MMDETS_OWN,
+    dataset_of,
+    net_of,
+    parse,
+    relative,
+)
+from made_data import make_coco
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from mmpretrain.structures import DataSample
+from small_detectors import scenes, slim
+from tool_runs import run_forked
+
+from auglocal_mm.checkpoints import export_backbone
+from auglocal_mm.config.walk import dicts_in
+from auglocal_mm.console.host_chatter import import_hosts
 
 #: Side of the images, where 16 pixels are too few for the network.
 SIDES = {'vgg19': 32, 'resnet34': 64, 'resnet101': 64, 'deit-small': 64, 'convnext-tiny': 64,
@@ -126,3 +149,84 @@ def test_every_config_has_a_model_that_trains(path):
 def test_images_of_96_pixels_train_as_well(rule):
     """Auxiliary networks of a fixed pooled size must fit STL-10's feature maps."""
     train_one_step(parse(CONFIGS / f'{rule}/resnet32_stl10.py'), side=96)
+
+
+ONE_OF_EACH = [path for path in DETECTORS if re.search(
+    r'_r34_auglocal_|_vgg13_auglocal_|_r34-local-k4_', path.name)
+    and ('vgg13' not in path.name or path.stem.startswith('retinanet'))]
+
+
+@pytest.mark.parametrize('path', ONE_OF_EACH, ids=relative)
+def test_one_step_of_a_detector(path):
+    """What is frozen stays; all else of the backbone and its auxiliary networks learns."""
+    cfg = parse(path)
+    slim(cfg.model).backbone.pop('init_cfg')
+    import_hosts('mmdet.models')
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model = MODELS.build(cfg.model)
+        wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+        model.train()
+        before = {name: value.detach().clone() for name, value in model.named_parameters()}
+        frozen = {name for name, value in before.items()
+                  if not model.get_parameter(name).requires_grad}
+        log = model.train_step(scenes(), wrapper)
+    assert all(torch.isfinite(torch.as_tensor(value)) for value in log.values())
+    assert ('local_loss' in log) == (path in LOCAL_DETECTORS)
+    still = {name for name, value in model.named_parameters() if torch.equal(value, before[name])}
+    assert all(value.isfinite().all() for value in model.parameters())
+    assert frozen and frozen <= still
+    # Elsewhere, a layer without a positive sample has no gradient in a step.
+    assert not {name for name in still - frozen if name.startswith(('backbone.', 'auxiliary.'))}
+    assert {name.split('.')[0] for name in set(before) - still} >= {'backbone', 'neck'}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """COCO's folders, and backbones with fresh weights as the exporter writes them."""
+    folder = tmp_path_factory.mktemp('detectors')
+    make_coco(folder)
+    for net in ('resnet34', 'resnet101', 'vgg13'):
+        cfg = parse(CONFIGS / f'bp/{net}_imagenet.py')
+        with DefaultScope.overwrite_default_scope('mmpretrain'):
+            model = MODELS.build(cfg.model)
+        torch.save({'state_dict': model.state_dict(), 'meta': {'cfg': cfg.pretty_text}},
+                   folder / 'trained.pth')
+        files = [folder / f'work_dirs/{net}_imagenet_{rule}/backbone.pth'
+                 for rule in ('bp', 'auglocal')]
+        export_backbone(folder / 'trained.pth', files[0])
+        files[1].parent.mkdir(parents=True)
+        os.link(*files)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', [path for path in DETECTORS if '_bp_' not in path.stem],
+                         ids=relative)
+def test_one_step_of_a_detector_at_full_size(folder, path):
+    """The documented command on one rank: a step on two small images, and an evaluation.
+
+    A config on a backbone by back-propagation differs from AugLocal's in the file alone, as
+    tests/test_configs_data.py proves.
+    """
+    options = ['train_cfg.max_epochs=1', 'train_dataloader.num_workers=0',
+               'val_dataloader.num_workers=0', 'default_hooks.logger.interval=1',
+               'default_hooks.checkpoint.interval=-1']
+    if path in MMDETS_OWN:
+        # Not downloaded; and torch keeps no workers where there are none.
+        options += ['model.backbone.init_cfg=None', 'train_dataloader.persistent_workers=False',
+                    'val_dataloader.persistent_workers=False']
+    if 'amp' in path.stem:
+        options.append('optim_wrapper.dtype=bfloat16')  # A CPU takes minutes in float16.
+    for split in ('train', 'val'):
+        key = f'{split}_dataloader.dataset.pipeline'
+        for place, step in dicts_in(parse(path)[f'{split}_dataloader'].dataset.pipeline, key):
+            options += [f'{place}.scale=(160,120)'] if 'scale' in step else []
+            options += [f'{place}.scales.{index}=(160,120)' for index in range(
+                len(step.get('scales', ())))]
+    import_hosts('mmdet.datasets', 'mmdet.models')  # here rather than in every fork
+    said = run_forked('tools/train.py', path, '--work-dir', path.stem, '--cfg-options', *options,
+                      folder=folder, seconds=900)
+    assert re.search(r'Epoch\(train\) +\[1\]\[1/1\].* loss: \d', said)
+    assert ('local_loss: ' in said) == (path in LOCAL_DETECTORS)
+    assert re.search(r'Epoch\(val\) +\[1\]\[1/1\]', said)

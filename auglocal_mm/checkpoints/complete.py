@@ -95,9 +95,12 @@ def _verify_initialisation(owner: str, module: nn.Module, init: Mapping[str, Any
         return
     prefix = init.get('prefix') or ''
     prefix = f'{prefix.rstrip(".")}.' if prefix else ''
-    state = read_checkpoint(checkpoint)['state_dict']
+    state = strip(read_checkpoint(checkpoint)['state_dict'], prefix)
+    if not hasattr(module, 'classifier'):
+        # A VGG has its linear layers in the backbone; where it feeds a neck, it ends before them.
+        state = {key: value for key, value in state.items() if not key.startswith('classifier.')}
     hint = f' under prefix {prefix!r}' if prefix else ' (no prefix is set)'
-    require_complete(module, strip(state, prefix), f'{checkpoint}{hint}', optional=OPTIONAL,
+    require_complete(module, state, f'{checkpoint}{hint}', optional=OPTIONAL,
                      exactly=bool(prefix), owner=owner)
 
 

@@ -9,6 +9,8 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+from auglocal_mm.config.parts import parts_of, with_preprocessor
+
 from .errors import CheckpointError
 from .literal_config import read_literal_config
 from .untrusted_model import build_untrusted
@@ -52,14 +54,11 @@ def _model(cfg: Mapping[str, Any], part: str | None, name: str) -> dict[str, Any
     model = cfg.get('model')
     if not isinstance(model, Mapping):
         raise CheckpointError(f'{name} holds no model; give --config')
-    model = dict(model)
     if part is None:
-        if model.get('data_preprocessor') is None:
-            # As mmengine's runner does.
-            model['data_preprocessor'] = cfg.get('data_preprocessor')
-        return model
-    if not isinstance(model.get(part), Mapping):
+        return with_preprocessor(cfg)
+    settings = parts_of(model).get(part)
+    if not isinstance(settings, Mapping):
         raise CheckpointError(f'the model of {name} holds no {part}; give --config')
-    own = dict(model[part])
+    own = dict(settings)
     own.pop('init_cfg', None)
     return own

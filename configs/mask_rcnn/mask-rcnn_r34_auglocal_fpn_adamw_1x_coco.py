@@ -1,19 +1,17 @@
 """Mask R-CNN on COCO, ResNet-34 FPN pretrained by AugLocal: 8 GPUs x 2 images, 12 epochs.
 
-First train the backbone (`configs/auglocal/resnet34_imagenet.py`) and export
-it, then:
+First train the backbone (`configs/auglocal/resnet34_imagenet.py`) and export it, then:
 
     tools/dist_train.sh configs/mask_rcnn/mask-rcnn_r34_auglocal_fpn_adamw_1x_coco.py 8
 
-Expected: 36.2 box AP and 33.4 mask AP in the paper (BP: 36.3 and 33.8). Not yet
-run at this length by this project. The paper gives no learning rate. 1e-4, the
-weight decay and the warm-up are this project's choice, and the same for both
-backbones.
+Expected: 36.2 box AP and 33.4 mask AP in the paper (BP: 36.3 and 33.8). Not yet run at
+this length by this project. The paper gives no learning rate. 1e-4, the weight decay
+and the warm-up are this project's choice, and the same for both backbones.
 """
 _base_ = [
     '../_base_/models/mask-rcnn_r34_fpn.py',
     '../_base_/datasets/coco_instance.py',
-    '../_base_/schedules/mask-rcnn_adamw_1x.py',
+    '../_base_/schedules/coco_adamw_1x.py',
     '../_base_/default_runtime_det.py',
 ]
 work_dir = 'work_dirs/mask-rcnn_r34_auglocal_fpn_adamw_1x_coco'

@@ -49,8 +49,9 @@ def require_local(cfg: Config, path: str) -> None:
     """
     kind = (cfg.get('model') or {}).get('type')
     if not means(kind, LocalTraining, MODELS, scope=cfg.get('default_scope')):
+        needed = 'Detector' if cfg.get('default_scope') == 'mmdet' else 'ImageClassifier'
         raise ValueError(f'{path} has model.type={kind!r}, which is not trained locally; '
-                         "a plan needs model.type='auglocal_mm.LocalImageClassifier'")
+                         f"a plan needs model.type='auglocal_mm.Local{needed}'")
 
 
 def image_shape(cfg: Config, given: Sequence[int] | None = None) -> tuple[int, int]:

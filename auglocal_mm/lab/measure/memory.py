@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from auglocal_mm.config.parts import with_preprocessor
 from auglocal_mm.files import write_text
 
 BYTES_PER_MIB = 2**20
@@ -153,8 +154,7 @@ def training_memory_mb(config: Any, *, batch_size: int | None = None) -> float:
     loader = dict(config.train_dataloader, num_workers=0, persistent_workers=False)
     if batch_size is not None:
         loader['batch_size'] = batch_size
-    preprocessor = config.model.get('data_preprocessor', config.get('data_preprocessor'))
-    model = MODELS.build(dict(config.model, data_preprocessor=preprocessor))
+    model = MODELS.build(with_preprocessor(config))
     model.init_weights()
     model.train()
     optim_wrapper = build_optim_wrapper(model, config.optim_wrapper)

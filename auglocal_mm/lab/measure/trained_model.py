@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from auglocal_mm.checkpoints import read_checkpoint, verify_complete
+from auglocal_mm.config.parts import with_preprocessor
 
 
 def build_classifier(config: Config, *, auxiliary: bool = True) -> Any:
@@ -21,8 +22,7 @@ def build_classifier(config: Config, *, auxiliary: bool = True) -> Any:
         auxiliary: Whether a local classifier is built with its auxiliary networks,
             or as the plain classifier that inference needs.
     """
-    preprocessor = config.model.get('data_preprocessor', config.get('data_preprocessor'))
-    cfg = copy.deepcopy(dict(config.model, data_preprocessor=preprocessor))
+    cfg = copy.deepcopy(with_preprocessor(config))
     if not auxiliary and cfg.pop('local', None) is not None:
         cfg['type'] = 'ImageClassifier'
     with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmpretrain')):
