@@ -14,7 +14,6 @@ from torch import Tensor
 
 from auglocal_mm.config.named import means
 from auglocal_mm.config.parts import parts_of, with_preprocessor
-from auglocal_mm.console.host_chatter import import_hosts
 from auglocal_mm.lab.measure.config_model import image_shape
 from auglocal_mm.models import LocalDetector
 from auglocal_mm.models.detector_fit import classes_of
@@ -37,11 +36,9 @@ class Detectors:
     def includes(self, cfg: Config) -> bool:
         """See :meth:`.model_kind.ModelKind.includes`."""
         try:
-            import_hosts('mmdet.models')
+            from mmdet.models.detectors import BaseDetector
         except ImportError:
             return False
-        from mmdet.models.detectors import BaseDetector
-
         return means(cfg.model.get('type'), (BaseDetector, LocalDetector), MODELS,
                      scope=cfg.get('default_scope'))
 

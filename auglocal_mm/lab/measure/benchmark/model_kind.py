@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from mmengine.config import Config
 
+from auglocal_mm.console.host_chatter import import_hosts
+
 from .classifiers import Classifiers
 from .costs import Costs
 from .detectors import Detectors
@@ -56,6 +58,9 @@ def kind_of(cfg: Config, path: str) -> ModelKind:
     Raises:
         ValueError: It is of no kind that can be benchmarked.
     """
+    if cfg.get('default_scope') == 'mmdet':
+        # Looking up the model's class would import it, and print more.
+        import_hosts('mmdet.models')
     for kind in KINDS:
         if kind.includes(cfg):
             return kind
