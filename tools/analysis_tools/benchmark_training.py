@@ -61,7 +61,8 @@ def main() -> None:
         device=args.device or bench.default_device(), rounds=args.rounds, warmup=args.warmup,
         apart=args.apart, options=args.cfg_options)
     only = None if args.only is None else [name for name in args.only.split(',') if name]
-    entries = (bench.preset_entries(args.preset, only) if args.preset else bench.config_entries(args.configs))
+    entries = (bench.preset_entries(args.preset, only) if args.preset
+               else bench.config_entries(args.configs))
     if args.out:
         bench.make_folder(args.out)
     with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result

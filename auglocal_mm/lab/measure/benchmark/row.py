@@ -28,9 +28,9 @@ class Row:
         reference: Name of the row that ratios compare with.
         ratios: ``time_ratio``, of medians, with the quartiles of its rounds'
             ratios; ``cpu_time_ratio``; ``memory_ratio``, of saved activations;
-            ``live_ratio``, of live memory; ``peak_ratio``, of peak memory minus what the process held before it
-            built the model; ``paper_time_ratio`` and ``paper_memory_ratio``, of the
-            paper's figures.
+            ``live_ratio``, of live memory; ``peak_ratio``, of peak memory minus what the
+            process held before it built the model; ``paper_time_ratio`` and
+            ``paper_memory_ratio``, of the paper's figures.
     """
     name: str
     method: str | None
@@ -60,8 +60,8 @@ class Row:
         """Return plain values for JSON, with the same keys for every row."""
         done = self.error is None
         first, third = quartiles(self.seconds) if done else (None, None)
-        keys = ('step_cpu_seconds', 'saved_activations_mb', 'live_peak_mb',
-                'peak_memory_mb', 'idle_memory_mb', 'params', 'backbone_params', 'auxiliary_params', 'flops',
+        keys = ('step_cpu_seconds', 'saved_activations_mb', 'live_peak_mb', 'peak_memory_mb',
+                'idle_memory_mb', 'params', 'backbone_params', 'auxiliary_params', 'flops',
                 'backbone_flops', 'batch_size', 'image', 'threads', 'precision', 'device', 'torch')
         return {
             'name': self.name, 'method': self.method, 'error': self.error,

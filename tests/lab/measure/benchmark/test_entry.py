@@ -60,22 +60,25 @@ def test_shipped_configs():
 
 @pytest.mark.parametrize('preset', ['mask-rcnn', 'mask-rcnn-r34'])
 def test_every_way_of_training_mask_rcnn(preset):
-    rows = {entry.name: config_of(entry, Settings()) for entry in preset_entries(preset)}
-    models = {name: cfg.model for name, cfg in rows.items()}
-    assert [method_of(models[name]) for name in ('bp', 'checkpoint', 'k2')] == [
-        'bp', 'checkpoint', 'auglocal']
-    assert [models[name].local.modules for name in ('k2', 'k3', 'k4')] == [2, 3, 4]
-    local = [model for name, model in models.items() if name.startswith('k4')]
-    losses = {str(model.get('local_loss', DEFAULT_LOSS)) for model in local}
-    assert losses == {'detection', 'segmentation', 'image_level', 'reconstruction',
-                      "['detection', 'reconstruction']"}
-    assert {str(model.get('recompute', [])) for model in local} == {
-        '[]', "['last']", "['auxiliary']", "['last', 'auxiliary']", 'True'}
-    for cfg in rows.values():
-        assert kind_of(cfg, '').shape(cfg, None) == (800, 1344)
-        assert not any(isinstance(part.get('init_cfg'), dict)
-                       and part['init_cfg'].get('type') == 'Pretrained'
-                       for _, part in dicts_in(cfg.model))
+    entries = {entry.name: entry for entry in preset_entries(preset)}
+    options = [entry.options for name, entry in entries.items() if name.startswith('k')]
+    assert [entries[f'k{modules}'].options['model.local.modules'] for modules in (2, 3, 4)] == [
+        2, 3, 4]
+    assert [each.get('model.local_loss', DEFAULT_LOSS) for each in options[2:7]] == [
+        'detection', 'segmentation', 'image_level', 'reconstruction',
+        ['detection', 'reconstruction']]
+    assert [each['model.recompute'] for each in options if 'model.recompute' in each] == [
+        ['last'], ['auxiliary'], ['last', 'auxiliary'], True]
+
+
+@pytest.mark.parametrize(('preset', 'name', 'method'), [
+    ('mask-rcnn', 'checkpoint', 'checkpoint'), ('mask-rcnn', 'k4', 'auglocal'),
+    ('mask-rcnn-r34', 'bp', 'bp'), ('mask-rcnn-r34', 'k2', 'auglocal')])
+def test_mask_rcnn_starts_from_no_file_and_sees_images_of_cocos_size(preset, name, method):
+    cfg = config_of(preset_entries(preset, [name])[0], Settings())
+    assert method_of(cfg.model) == method
+    assert kind_of(cfg, name).shape(cfg, None) == (800, 1344)
+    assert 'Pretrained' not in {part.get('type') for _, part in dicts_in(cfg.model)}
 
 
 @pytest.mark.parametrize(('model', 'method'), [

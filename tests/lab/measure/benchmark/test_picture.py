@@ -6,8 +6,8 @@ from bench_subjects import MEASURED
 from matplotlib.text import Annotation
 
 from auglocal_mm.lab.measure.benchmark.entry import METHODS
-from auglocal_mm.lab.measure.benchmark.presets import TABLE2
 from auglocal_mm.lab.measure.benchmark.picture import memory_time, text_box
+from auglocal_mm.lab.measure.benchmark.presets import TABLE2
 from auglocal_mm.lab.measure.benchmark.row import Row
 
 #: Time and saved activations of Table 2's rows on a CPU, of about this size.
