@@ -14,9 +14,9 @@ PAPER_COLUMNS = ('paper: time', 'paper: GB', 'paper: memory', 'paper: GFLOPs')
 LEGEND = """\
 Median of the timed steps, with quartiles in brackets. Data is synthetic, so times exclude loading.
 `CPU time` is the processor time of the process; other processes do not affect it.
-`saved`: what autograd keeps for backward passes, each storage once. What non-reentrant checkpointing
-(`recompute`) computes a second time is not part of it. `live`: all that a step's operations make and
-hold, gradients included, weights and optimizer state not. `peak`: {peak}.
+`saved`: what autograd keeps for backward passes, each storage once. What non-reentrant
+checkpointing (`recompute`) computes a second time is not part of it. `live`: all that a step's
+operations make and hold, gradients included, weights and optimizer state not. `peak`: {peak}.
 Ratios (columns without a unit) are relative to {reference}; that of `peak` excludes what the
 process held before it built the model."""
 PEAKS = {True: "the process's resident memory", False: "CUDA's largest allocation"}
