@@ -41,13 +41,15 @@ TABLE2 = {
 }
 
 
-def _mask_rcnn(plain: str, local: str, **cuts: Sequence[str]) -> dict[str, PresetRow]:
+def _mask_rcnn(plain: str, local: str, *, frozen: Sequence[str],
+               unfrozen: Sequence[str]) -> dict[str, PresetRow]:
     """Return the rows of a Mask R-CNN.
 
     Args:
         plain: The config trained by back-propagation.
         local: The config trained in 4 local modules.
-        **cuts: Names of further rows, and where their modules end.
+        frozen: Where 4 modules end that keep about equally much if a stage is frozen.
+        unfrozen: The same if nothing is frozen.
     """
     def ours(**options: Any) -> PresetRow:
         return PresetRow(local, {f'model.{key}': value for key, value in options.items()})
@@ -63,18 +65,24 @@ def _mask_rcnn(plain: str, local: str, **cuts: Sequence[str]) -> dict[str, Prese
         'k4-recompute-auxiliary': ours(recompute=['auxiliary']),
         'k4-recompute-last-auxiliary': ours(recompute=['last', 'auxiliary']),
         'k4-recompute-all': ours(recompute=True),
-        **{name: ours(**{'local.modules': list(ends)}) for name, ends in cuts.items()},
+        'k4-even-memory': ours(**{'local.modules': list(frozen)}),
+        'k4-even-memory-unfrozen': ours(**{'local.modules': list(unfrozen)}),
     }
 
 
 #: Preset -> its rows by name; the first is what ratios are to.
 PRESETS: dict[str, dict[str, PresetRow]] = {
     'table2': TABLE2,
-    'mask-rcnn': _mask_rcnn('mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
-                            'auglocal_mm::mask_rcnn/mask-rcnn_r50-local-k4_fpn_1x_coco.py'),
+    'mask-rcnn': _mask_rcnn(
+        'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
+        'auglocal_mm::mask_rcnn/mask-rcnn_r50-local-k4_fpn_1x_coco.py',
+        frozen=('layer2.1', 'layer3.0', 'layer3.5'),
+        unfrozen=('layer1.1', 'layer2.1', 'layer3.1')),
     'mask-rcnn-r34': _mask_rcnn(
         'auglocal_mm::mask_rcnn/mask-rcnn_r34_auglocal_fpn_adamw_1x_coco.py',
-        'auglocal_mm::mask_rcnn/mask-rcnn_r34-local-k4_fpn_adamw_1x_coco.py'),
+        'auglocal_mm::mask_rcnn/mask-rcnn_r34-local-k4_fpn_adamw_1x_coco.py',
+        frozen=('layer2.3', 'layer3.5', 'layer4.1'),
+        unfrozen=('layer1.2', 'layer3.1', 'layer4.0')),
 }
 
 
