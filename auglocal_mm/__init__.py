@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # The table below, for tools that read code without running i
         ResNetCIFAR,
     )
     from .rules import DGL, AugLocal, Backprop, InfoPro, LocalRule, PredSim
+    from .tasks.detection import DetectionLoss
 
 _install_config_scope()
 _install_operators()
@@ -55,6 +56,7 @@ _HOME = {
     'LocalRule': '.rules',
     'PredSim': '.rules',
     'FeatureLoss': '.losses',
+    'DetectionLoss': '.tasks.detection',
     'EfficientNetCIFAR': '.models',
     'LocalDetector': '.models',
     'LocalImageClassifier': '.models',
@@ -87,7 +89,7 @@ _HOME = {
 # Written out: type checkers and editors read a list, but not an expression.
 __all__ = [
     'AugLocal', 'AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'Backprop', 'ChannelsLastHook',
-    'CheckpointHook', 'DGL', 'DigitScenes', 'Digits', 'EfficientNetCIFAR',
+    'CheckpointHook', 'DGL', 'DetectionLoss', 'DigitScenes', 'Digits', 'EfficientNetCIFAR',
     'EpochBasedTrainLoop', 'FeatureLoss', 'ImageFolder', 'InfoPro', 'IterBasedTrainLoop',
     'LocalDetector', 'LocalDistributedDataParallel', 'LocalImageClassifier', 'LocalRule',
     'MobileNetV2CIFAR', 'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR', 'STL10', 'SVHN',

@@ -13,7 +13,8 @@ from auglocal_mm import registry
 
 SOURCE = Path(auglocal_mm.__file__)
 REGISTRIES = [each for each in vars(registry).values() if isinstance(each, registry.Registry)
-              and each.scope == registry.SCOPE and each is not registry.LOCAL_LOSSES]
+              and each.scope == registry.SCOPE
+              and each not in (registry.LOCAL_LOSSES, registry.DETECTION_LOSSES)]
 
 SCRIPT = '''
 from torch import nn

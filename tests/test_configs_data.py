@@ -30,7 +30,7 @@ def name(path):
 
 def test_the_configs_are_found():
     assert len(DATASETS) == 8
-    assert len(DETECTION) == 40
+    assert len(DETECTION) == 41
     assert len(PAIRS) == 16
     assert all(other in DETECTION for _, other in PAIRS)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 
 import pytest
 import torch
@@ -197,7 +198,9 @@ def folder(tmp_path_factory):
         export_backbone(folder / 'trained.pth', files[0])
         files[1].parent.mkdir(parents=True)
         os.link(*files)
-    return folder
+    yield folder
+    # pytest would keep two gigabytes.
+    shutil.rmtree(folder)
 
 
 @pytest.mark.slow
@@ -221,9 +224,8 @@ def test_one_step_of_a_detector_at_full_size(folder, path):
     for split in ('train', 'val'):
         key = f'{split}_dataloader.dataset.pipeline'
         for place, step in dicts_in(parse(path)[f'{split}_dataloader'].dataset.pipeline, key):
-            options += [f'{place}.scale=(160,120)'] if 'scale' in step else []
-            options += [f'{place}.scales.{index}=(160,120)' for index in range(
-                len(step.get('scales', ())))]
+            options += [f'{place}.{name}={small}' for name, small in (
+                ('scale', '(160,120)'), ('scales', '[(160,120)]')) if name in step]
     import_hosts('mmdet.datasets', 'mmdet.models')  # here rather than in every fork
     said = run_forked('tools/train.py', path, '--work-dir', path.stem, '--cfg-options', *options,
                       folder=folder, seconds=900)

@@ -8,14 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from detectors import build, detector_cfg, images
 from mmengine.config import Config
-from mmengine.registry import HOOKS, DefaultScope
+from mmengine.registry import HOOKS, MODELS, DefaultScope
 from small import CLASSES, KeepGradients, auglocal, batch, classifier, gradients
 
 import auglocal_mm
 from auglocal_mm import AugLocalOptimWrapper, LocalImageClassifier
 from auglocal_mm.partition import join, partition
-from auglocal_mm.registry import LOCAL_LOSSES, LOCAL_RULES
+from auglocal_mm.registry import DETECTION_LOSSES, LOCAL_LOSSES, LOCAL_RULES
 from auglocal_mm.rules import build_rule
 
 DOCS = Path(__file__).resolve().parent.parent / 'docs'
@@ -34,7 +35,7 @@ def examples(page):
 @pytest.fixture
 def my_project(tmp_path, monkeypatch):
     """The package that the pages have a reader write."""
-    for page in ('rules.md', 'backbones.md', 'extending.md'):
+    for page in ('rules.md', 'backbones.md', 'extending.md', 'detection.md'):
         for name, block in examples(page).items():
             if isinstance(name, str):
                 path = tmp_path / name
@@ -48,6 +49,7 @@ def my_project(tmp_path, monkeypatch):
         LOCAL_RULES.module_dict.pop(rule, None)
     HOOKS.module_dict.pop('GradientNormHook', None)
     LOCAL_LOSSES.module_dict.pop('smoothness', None)
+    DETECTION_LOSSES.module_dict.pop('objectness', None)
 
 
 def train(model):
@@ -143,6 +145,27 @@ def test_a_model_of_ones_own():
             data_preprocessor={'type': 'ClsDataPreprocessor', 'num_classes': CLASSES})
     train(mine)
     assert mine.state_dict().keys() == model.state_dict().keys()
+
+
+def test_a_detection_loss_of_ones_own(my_project):
+    importlib.import_module('my_project.objectness')
+    model = build(detector_cfg(), local=auglocal(3, modules=2), local_loss='objectness')
+    assert str(model.plan.losses[0].auxiliary) == '64C3-objectness@8'
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model.train_step(images(), AugLocalOptimWrapper(KeepGradients(model)))
+
+
+def test_the_configs_of_the_detection_page(tmp_path):
+    blocks = examples('detection.md')
+    written = {block.splitlines()[0].split('/')[-1]: block for block in blocks.values()
+               if block.startswith('# configs/')}
+    for name, block in written.items():
+        (tmp_path / name).write_text(block)
+    cfg = Config.fromfile(tmp_path / 'mask-rcnn_local_two.py')
+    assert cfg.optim_wrapper.type == 'auglocal_mm.AugLocalOptimWrapper'
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        model = MODELS.build(cfg.model)
+    assert len(model.plan.losses) == 4 and model.plan.modules == 4
 
 
 def test_the_transformers_config_builds():

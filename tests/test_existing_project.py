@@ -111,6 +111,10 @@ seen['detector'] = loaded.keys() == detector.keys() and equal(loaded, detector, 
 named, fragment = Config.fromfile('by_name.py'), Config.fromfile('by_fragment.py')
 fragment.pop('local')
 seen['both ways'] = without_scope(named.to_dict()) == without_scope(fragment.to_dict())
+modules = state('work_dirs/mask-rcnn_r34_wildlife_modules/epoch_1.pth')
+kept = {key: value.cpu() for key, value in plain_detect.model.state_dict().items()}
+seen['modules'] = (equal(kept, modules, kept),
+                   sorted({key.split('.')[0] for key in modules.keys() - kept.keys()}))
 for name in ('averaged', 'bfloat16'):
     cfg = Config.fromfile(config % ('_' + name))
     seen[name] = [cfg.model.type, cfg.optim_wrapper.type]
@@ -185,6 +189,7 @@ def test_the_page_from_a_wheel_in_another_folder(root, wheel_site, project):
         'type': 'ImageClassifier', 'missing': [], 'unexpected': ['auxiliary'], 'untrained': [],
         'published': True, 'exported': True, 'frozen': True, 'frozen_local': True, 'tuned': True,
         'tuned_local': True, 'one answer': True, 'detector': True, 'both ways': True,
+        'modules': [True, ['auxiliary']],
         'averaged': local, 'bfloat16': local}
     said = done.stdout
     assert 'does not cover' not in said and 'randomly initialized' not in said

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from mmengine.model import BaseModule, Sequential
@@ -85,7 +86,7 @@ class AuxiliaryNetwork(BaseModule):
         for planned, layer in zip(self.plan.layers, self.layers, strict=True):
             # Other layers make small things of large ones; there is little to save.
             if self.recompute and isinstance(planned, (Block, Conv)):
-                output = recomputed(layer, output, modules=lambda layer=layer: [layer])
+                output = recomputed(layer, output, modules=partial(_only, layer))
             else:
                 # A head reads a map; the block before it may return tokens.
                 output = layer(feature_map(output) if isinstance(planned, TaskHead) else output)
@@ -116,6 +117,10 @@ class AuxiliaryNetwork(BaseModule):
             loss = self.second(feature_map(x), getattr(batch, self.second.target))
             losses[f'loss_{self.plan.second.name}'] = self.plan.second.weight * loss
         return losses, output
+
+
+def _only(layer: nn.Module) -> list[nn.Module]:
+    return [layer]
 
 
 def _weighted(loss: Any, weight: float) -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-#: Children of detectors whose heads tell objects from background, whatever the classes are.
-CLASS_AGNOSTIC = ('rpn_head',)
+#: Parts of detectors whose classes are not those of objects: proposals, and stuff.
+OTHER_CLASSES = frozenset({'rpn_head', 'semantic_head'})
 
 
 def require_own_backbone(detector: type, settings: Mapping[str, Any]) -> None:
@@ -50,7 +50,8 @@ def classes_of(model: nn.Module) -> int:
     """
     stated: dict[int, str] = {}
     for name, module in model.named_modules():
-        own = name.split('.')[0] not in ('backbone', 'neck', 'data_preprocessor', *CLASS_AGNOSTIC)
+        own = not OTHER_CLASSES.union(('backbone', 'neck', 'data_preprocessor')).intersection(
+            name.split('.'))
         number = getattr(module, 'num_classes', None)
         if own and name and isinstance(number, int) and number > 0:
             stated.setdefault(number, name)

@@ -56,7 +56,7 @@ def finished_backbone(model: nn.Module, outputs: tuple[Any, ...]) -> Iterator[No
     A detector reaches its backbone in functions of its own, such as ``extract_feat``, which
     may do more than mmdet's. They run unchanged.
     """
-    backbone = model.backbone
+    backbone: Any = model.backbone
     model._modules['backbone'] = FinishedBackbone(outputs, backbone)
     try:
         yield

@@ -33,6 +33,9 @@ class LocalImageClassifier(LocalTraining, InferenceClassifier):
         head: As for ``ImageClassifier``. It computes its loss from logits alone, as
             ``ClsHead`` and ``MultiLabelClsHead`` do. Every auxiliary network uses the
             same loss.
+        recompute: What is computed a second time in backward passes instead of being kept:
+            ``True`` for everything, or a list of ``'modules'`` (the units of all modules),
+            ``'last'`` (those of the last module) and ``'auxiliary'``.
         **kwargs: As for ``ImageClassifier``.
 
     Attributes:
@@ -49,10 +52,10 @@ class LocalImageClassifier(LocalTraining, InferenceClassifier):
     task: ClassificationTask
 
     def __init__(self, backbone: dict | nn.Module, local: Any, neck: dict | None = None,
-                 head: dict | None = None, **kwargs: Any) -> None:
+                 head: dict | None = None, recompute: Any = (), **kwargs: Any) -> None:
         rule = build_rule(local)  # first, because a mistake in it costs no time then
         super().__init__(backbone=backbone, neck=neck, head=head, **kwargs)
-        self.learn_locally(rule, partial(ClassificationTask.of, self))
+        self.learn_locally(rule, partial(ClassificationTask.of, self), recompute=recompute)
 
     @property
     def num_classes(self) -> int:

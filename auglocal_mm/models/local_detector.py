@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 from mmengine.registry import MODELS as ROOT_MODELS
 from torch import Tensor
@@ -15,14 +15,16 @@ from auglocal_mm.rules import build_rule
 from auglocal_mm.tasks.detection import DetectionTask, build_local_losses, plan_local_losses
 from auglocal_mm.validation import shown
 
+from .backbone_calls import require_one_call
 from .detector_fit import classes_of, require_own_backbone, require_plain_neck
 from .finished_backbone import finished_backbone
 from .image_statistics import image_statistics
 from .local_training import LocalTraining
 from .recomputed_heads import recomputed_heads
 
-#: The local loss of a detector whose config names none; docs/detection.md says why.
-DEFAULT_LOSS = 'detection'
+#: The local losses of a detector whose config names none: boxes need the first one, and masks
+#: suffer without the second (docs/detection.md).
+DEFAULT_LOSS = ('detection', 'reconstruction')
 
 
 @MODELS.register_module()
@@ -43,7 +45,7 @@ class LocalDetector(LocalTraining):
         detector: The detector's ``type``, beside its own settings; or its whole config.
         local_loss: ``'detection'``, ``'segmentation'``, ``'image_level'``,
             ``'reconstruction'`` or a registered loss of your own; a dict with ``type`` and
-            settings; or a list of several.
+            settings; or a list of several. By default detection and reconstruction.
         recompute: What is computed a second time in backward passes instead of being kept:
             ``True`` for everything, or a list of ``'modules'`` (the units of all modules),
             ``'last'`` (those of the last module, neck and heads) and ``'auxiliary'``.
@@ -63,6 +65,8 @@ class LocalDetector(LocalTraining):
     """
 
     task: DetectionTask
+    #: The plain detector's class.
+    host: ClassVar[type]
 
     def __new__(cls, *args: Any, detector: Any = None, **kwargs: Any) -> Any:
         """Make an object of a class that is a ``LocalDetector`` and a detector."""
@@ -77,6 +81,7 @@ class LocalDetector(LocalTraining):
         rule, losses = build_rule(local), build_local_losses(local_loss)
         kind, settings = _host(detector, kwargs)
         require_own_backbone(kind, settings)
+        require_one_call(kind, _detectors())
         super().__init__(**settings)
         classes = classes_of(self)
         mean, std = image_statistics(self.data_preprocessor, self.backbone)
@@ -118,6 +123,13 @@ def _local(host: type) -> type[LocalDetector]:
                 {'__module__': __name__, '__doc__': host.__doc__, 'host': host})
 
 
+def _detectors() -> type:
+    """Return the class of all of mmdet's detectors; mmdet is imported where one is needed."""
+    from mmdet.models.detectors import BaseDetector
+
+    return BaseDetector
+
+
 def _empty(host: type) -> LocalDetector:
     cls = _local(host)
     return cls.__new__(cls)
@@ -130,18 +142,19 @@ def _host(detector: Any, settings: Mapping[str, Any]) -> tuple[type, dict[str, A
         TypeError: It is no detector of mmdet.
         ValueError: A setting is given twice.
     """
-    from mmdet.models.detectors import BaseDetector
-
     inner = dict(detector) if isinstance(detector, Mapping) else {'type': detector}
     name = inner.pop('type', None)
     inner.pop('_scope_', None)
     found = class_of(name, ROOT_MODELS)
-    if not (isinstance(found, type) and issubclass(found, BaseDetector)):
+    if not (isinstance(found, type) and issubclass(found, _detectors())):
         raise TypeError(
             'model.detector must be the type of a detector of mmdet, or its whole config, got '
             f"{shown(name)}; for example detector='MaskRCNN'")
     if issubclass(found, LocalDetector):
         raise TypeError('model.detector must be a plain detector, got LocalDetector')
+    if inner.get('data_preprocessor') is not None:
+        # mmengine's runner adds the config's own wherever a model has none beside its type.
+        settings = {key: value for key, value in settings.items() if key != 'data_preprocessor'}
     twice = sorted(set(inner) & set(settings))
     if twice:
         raise ValueError(f'model.{twice[0]} is given beside model.detector and inside it; keep one')

@@ -112,8 +112,8 @@ class LocalTraining(HiddenAuxiliary):
         self._require_all_parameters_owned()
         if plan.modules > 1 and getattr(self.backbone, 'with_cp', False):
             print_log('with_cp=True has no effect on the first unit after a boundary, because its '
-                      'input needs no gradient; local learning saves that memory by itself, so '
-                      'leave it out.', logger='current', level=logging.WARNING)
+                      "input needs no gradient; model.recompute=['modules'] has no such gap.",
+                      logger='current', level=logging.WARNING)
 
     def _build_auxiliaries(self, *, group_norms: bool) -> ModuleDict:
         mean, std = image_statistics(self.data_preprocessor, self.backbone)

@@ -12,6 +12,7 @@ from . import (  # noqa: F401  (each registers its family)
     vision_transformer,
 )
 from .base import (
+    OPTIONAL_FAMILIES,
     BlockFactory,
     InOrder,
     PoolingFactory,
@@ -33,6 +34,10 @@ __all__ = [
     'feature_map', 'forward_units', 'fresh_like', 'global_pooling', 'image_channels', 'join',
     'partition', 'require_forward', 'requires_grad', 'submodule',
 ]
+
+OPTIONAL_FAMILIES['mmdet'] = f'{__name__}.mmdet', (
+    'CSPDarknet', 'CSPNeXt', 'MobileNetV2', 'PyramidVisionTransformer', 'RegNet', 'ResNet',
+    'SwinTransformer')
 
 #: Former names, for partitions of your own that were written before units had their name.
 _FORMER = {'LocalLayer': Unit, 'Chain': InOrder, 'forward_layers': forward_units}

@@ -19,9 +19,9 @@ from auglocal_mm.plan import UnitSpec
 
 from .features import Features
 
-#: Classes that :mod:`auglocal_mm.partition.mmdet` registers, to be named without importing it.
-MMDET_FAMILIES = ('CSPDarknet', 'CSPNeXt', 'MobileNetV2', 'PyramidVisionTransformer', 'RegNet',
-                  'ResNet', 'SwinTransformer')
+#: Packages that are options: the module that registers their families when one of their
+#: backbones is met, and the names of these.
+OPTIONAL_FAMILIES: dict[str, tuple[str, tuple[str, ...]]] = {}
 
 
 class BlockFactory(Protocol):
@@ -179,9 +179,9 @@ def partition(backbone: nn.Module) -> tuple[Unit, ...]:
         TypeError: No function is registered for the backbone's class, or the
             class has a forward pass of its own that the function does not know.
     """
-    # mmdet is an option, so its families register when one of its backbones is met.
-    if any(cls.__module__.split('.')[0] == 'mmdet' for cls in type(backbone).__mro__):
-        import_module('auglocal_mm.partition.mmdet')
+    for package in {cls.__module__.split('.')[0] for cls in type(backbone).__mro__}:
+        if package in OPTIONAL_FAMILIES:
+            import_module(OPTIONAL_FAMILIES[package][0])
     cut = partition.dispatch(type(backbone))
     if cut is partition.dispatch(object):
         raise unsupported(backbone)
@@ -201,9 +201,10 @@ def require_forward(backbone: nn.Module, *known: type[nn.Module]) -> None:
 
 def unsupported(backbone: nn.Module) -> TypeError:
     """Return the error for a backbone that cannot be cut."""
-    classes = {cls.__name__ for cls in partition.registry
-               if cls is not object and not cls.__module__.startswith('mmdet.')}
-    names = [*sorted(classes), *(f'mmdet.{name}' for name in MMDET_FAMILIES)]
+    classes = {cls.__name__ for cls in partition.registry if cls is not object
+               and cls.__module__.split('.')[0] not in OPTIONAL_FAMILIES}
+    names = [*sorted(classes), *(f'{package}.{name}' for package, (_, families) in
+                                 OPTIONAL_FAMILIES.items() for name in families)]
     return TypeError(
         f'local learning does not know how to cut {type(backbone).__name__} into units; '
         f'supported are {", ".join(names)} and what inherits their stages and forward. Write a '

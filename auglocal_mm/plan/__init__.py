@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from .auxiliary_plan import AuxiliaryPlan, SecondLoss
-from .dense import dense_layers, strides_after
+from .dense import DENSE_CHANNELS, DENSE_STRIDE, dense_layers, strides_after
 from .layers import (
     AuxiliaryLayer,
     BatchNorm,
@@ -53,7 +53,8 @@ from .unit import UnitSpec
 from .weights import linear_weights
 
 __all__ = [
-    'AuxiliaryLayer', 'AuxiliaryPlan', 'BatchNorm', 'Block', 'Classifier', 'Conv', 'Embedding',
+    'DENSE_CHANNELS', 'DENSE_STRIDE', 'AuxiliaryLayer', 'AuxiliaryPlan', 'BatchNorm', 'Block',
+    'Classifier', 'Conv', 'Embedding',
     'FixedPooling', 'FlatPooling', 'GlobalPooling', 'HalvingPooling', 'Linear', 'LocalLoss',
     'LocalPlan', 'ModulePlan', 'OwnPooling', 'QuarterPooling', 'SecondLoss', 'TaskHead',
     'UnitRow', 'UnitShape', 'UnitSpec', 'auxiliary_key', 'block_strides', 'dense_layers',

@@ -210,12 +210,19 @@ def test_the_whole_config_may_stand_inside():
     assert type(flat) is type(nested)
     for name, value in flat.state_dict().items():
         assert torch.equal(value, nested.state_dict()[name]), name
+    outer = dict(cfg['data_preprocessor'], mean=[0.0, 0.0, 0.0])
+    runners = build({'type': 'auglocal_mm.LocalDetector', 'detector': cfg,
+                     'local': auglocal(3, modules=2), 'data_preprocessor': outer})
+    assert torch.equal(runners.data_preprocessor.mean, flat.data_preprocessor.mean)
+    with pytest.raises(ValueError, match='model.neck is given beside model.detector and inside'):
+        build({'type': 'auglocal_mm.LocalDetector', 'detector': cfg, 'neck': cfg['neck'],
+               'local': auglocal(3, modules=2)})
 
 
 def test_frozen_stages_have_no_networks_and_stay_as_they_are():
     model = build(detector_cfg(frozen_stages=2, norm_eval=True),
                   local=auglocal(3, modules='stages'))
-    assert [loss.unit for loss in model.plan.losses] == [6]  # layer3's last; the rest is frozen
+    assert {loss.unit for loss in model.plan.losses} == {6}  # layer3's last; the rest is frozen
     model.train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     seen = local_step(model, images())
@@ -226,7 +233,7 @@ def test_frozen_stages_have_no_networks_and_stay_as_they_are():
 
 
 def test_networks_keep_a_map_of_8_pixels_and_at_most_256_channels():
-    model = build(detector_cfg(), local=auglocal(3, modules='stages'))
+    model = build(detector_cfg(), local=auglocal(3, modules='stages'), local_loss='detection')
     drawn = [str(loss.auxiliary) for loss in model.plan.losses]
     assert drawn == ['16R-32R-detection@8', '16R-32R-detection@8', '32R-32R-detection@16']
     strides = [loss.auxiliary.strides for loss in model.plan.losses]
@@ -309,10 +316,33 @@ def test_a_detector_that_calls_its_backbone_twice_is_refused():
             self.backbone.layer1(batch_inputs)
             return super().extract_feat(batch_inputs)
 
-    for kind, said in ((Twice, 'twice'), (Inner, "reads 'layer1' of its backbone")):
-        cfg = {**detector_cfg('RetinaNet'), 'type': kind}
+    class Branches(RetinaNet):
+        def loss(self, batch_inputs, batch_data_samples):
+            both = self.extract_feat(batch_inputs), self.extract_feat(batch_inputs.flip(3))
+            return self.bbox_head.loss(both[0], batch_data_samples)
+
+    class Hidden(RetinaNet):
+        def loss(self, batch_inputs, batch_data_samples):
+            for _ in range(2):
+                x = self.extract_feat(batch_inputs)
+            return self.bbox_head.loss(x, batch_data_samples)
+
+    class HiddenInner(RetinaNet):
+        def extract_feat(self, batch_inputs):
+            return getattr(self, 'backbone').conv1(batch_inputs)  # noqa: B009
+
+    def made(kind):
+        return build({**detector_cfg('RetinaNet'), 'type': kind}, local=auglocal(3, modules=2))
+
+    # Twice: its base's function calls the backbone once more, which only a step can show.
+    for kind, said in ((Inner, r'extract_feat\(\) reads self.backbone.layer1'),
+                       (Branches, r'loss\(\) calls self.extract_feat twice')):
         with pytest.raises(TypeError, match=said):
-            local_step(build(cfg, local=auglocal(3, modules=2)), images())
+            made(kind)
+    for kind, said in ((Twice, 'twice'), (Hidden, 'twice'),
+                       (HiddenInner, "reads 'conv1' of its backbone")):
+        with pytest.raises(TypeError, match=said):
+            local_step(made(kind), images())
 
 
 def test_masks_that_are_asked_for_must_be_there():

@@ -1,9 +1,11 @@
 """What the mixin promises to any model, beside the classifier's own tests."""
 import copy
+from collections import Counter
 
 import pytest
 import torch
-from small import KeepGradients, auglocal, batch, classifier
+from networks import NETWORKS
+from small import KeepGradients, auglocal, batch, classifier, network_classifier
 
 from auglocal_mm import AugLocalOptimWrapper, LocalImageClassifier
 from auglocal_mm.auxiliary import BuildContext, build_auxiliary
@@ -90,3 +92,31 @@ def test_networks_may_end_in_anything_and_lists_of_losses_are_weighted():
     torch.testing.assert_close(losses['loss_cls'], [output.sum() / 2, output.mean() / 2])
     assert losses['accuracy'] == 40 and set(dense.layers._modules) == {'0', '1'}
     assert build(GlobalPooling(), Embedding()).contrastive is not None
+
+
+@pytest.mark.parametrize('name', ['CIFAR ResNet-20', 'VisionTransformer', 'ConvNeXt'])
+def test_recomputing_changes_neither_gradients_nor_statistics_nor_random_numbers(name):
+    network, rule = NETWORKS[name], auglocal(3, downsample='Vision' not in name, modules=3)
+    plain = network_classifier(network, rule)
+    for part in plain.modules():
+        if 'drop_prob' in vars(part):
+            part.drop_prob = 0.4  # a second forward pass must draw the same numbers
+    model, data = copy.deepcopy(plain), batch(side=network.side)
+    again = network_classifier(network, rule, recompute=True)
+    model.chain, calls = again.chain, Counter()
+    for each in model.auxiliary.values():
+        each.recompute = True
+    for where, part in model.backbone.named_modules():
+        part.register_forward_pre_hook(lambda *_, where=where: calls.update([where]))
+    seen = []
+    for each in (plain, model):
+        optimizer = KeepGradients(each.train())
+        torch.manual_seed(7)
+        each.train_step(data, AugLocalOptimWrapper(optimizer))
+        seen.append(optimizer.seen[0])
+    assert seen[0].keys() == seen[1].keys() == dict(plain.named_parameters()).keys()
+    for key in seen[0]:
+        assert torch.equal(seen[0][key], seen[1][key]), key
+    for key, value in plain.state_dict().items():
+        assert torch.equal(value, model.state_dict()[key]), key
+    assert all(calls[unit.paths[0]] >= 2 for unit in model.chain.units[1:]), 'really twice'

@@ -8,7 +8,7 @@ import torch
 from mmpretrain.models import backbones as classifiers
 
 from auglocal_mm.partition import Tokens, feature_map, forward_units, join, partition
-from auglocal_mm.partition.base import MMDET_FAMILIES
+from auglocal_mm.partition.base import OPTIONAL_FAMILIES
 from auglocal_mm.partition.grid import GridSteps
 
 # isort: split
@@ -186,7 +186,7 @@ def test_what_mmdet_registers_is_named_without_importing_it():
     partition(build('ResNet-18'))
     registered = {cls.__name__ for cls in partition.registry
                   if cls.__module__.startswith('mmdet.')}
-    assert registered == set(MMDET_FAMILIES)
+    assert registered == set(OPTIONAL_FAMILIES['mmdet'][1])
     with pytest.raises(TypeError, match=r'cut HRNet into units.*mmdet\.ResNet'):
         partition(object.__new__(backbones.HRNet))
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmpretrain.models import ImageClassifier
+
 from auglocal_mm.engine.launch import load_config
 from auglocal_mm.lab.pages.text_table import plain_table
 from auglocal_mm.plan import LocalPlan, UnitRow
@@ -90,8 +92,10 @@ def _mega(flops: int) -> str:
 
 
 def counted_plan_of_config(path: str, cfg_options: dict | None = None,
-                           shape: Sequence[int] | None = None) -> CountedPlan:
+                           shape: Sequence[int] | None = None) -> CountedPlan | LocalPlan:
     """Build a config's model and count the cost of its plan, without touching a data set.
+
+    A detector's plan is returned without costs: they depend on the regions that it proposes.
 
     Args:
         path: The config.
@@ -108,4 +112,6 @@ def counted_plan_of_config(path: str, cfg_options: dict | None = None,
     require_local(cfg, path)
     size = image_shape(cfg, shape)
     model = build_model(cfg, path)
+    if not isinstance(model, ImageClassifier):
+        return model.plan
     return CountedPlan(model.plan, complexity(model, size), model.num_classes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
+from .scenes_table import scenes
 from .table import (
     BOX_AP,
     FLOPS,
@@ -215,7 +216,7 @@ def _small() -> Table:
 
 
 TABLES = {'2': _table_2, '3': _table_3, '4': _table_4, '5': _table_5, '6': _table_6,
-          '7': _table_7, '8': _table_8, 'figure1': _figure_1, 'small': _small}
+          '7': _table_7, '8': _table_8, 'figure1': _figure_1, 'small': _small, 'scenes': scenes}
 
 
 def find_table(name: str) -> Table:

@@ -3,10 +3,10 @@ from .batch import DetectionBatch
 from .dense_detection import DenseDetection
 from .dense_segmentation import DenseSegmentation
 from .image_level import ImageLevelClasses
-from .local_loss import DetectionLoss, build_local_losses, plan_local_losses
+from .local_loss import DenseLoss, DetectionLoss, build_local_losses, plan_local_losses
 from .map_reconstruction import MapReconstruction
 from .task import DetectionTask
 
-__all__ = ['DenseDetection', 'DenseSegmentation', 'DetectionBatch', 'DetectionLoss',
+__all__ = ['DenseDetection', 'DenseLoss', 'DenseSegmentation', 'DetectionBatch', 'DetectionLoss',
            'DetectionTask', 'ImageLevelClasses', 'MapReconstruction', 'build_local_losses',
            'plan_local_losses']

@@ -68,9 +68,9 @@ class DetectionBatch:
 
         The map covers the padded images; its scale follows from their sizes.
         """
-        like = dict(device=self.images.device, dtype=torch.float32)
-        rows = (torch.arange(height, **like) + 0.5) * (self.images.shape[-2] / height)
-        columns = (torch.arange(width, **like) + 0.5) * (self.images.shape[-1] / width)
+        rows, columns = (
+            (torch.arange(count, device=self.images.device) + 0.5) * (side / count)
+            for count, side in zip((height, width), self.images.shape[-2:], strict=True))
         return rows, columns
 
     def inside(self, height: int, width: int) -> Tensor:
@@ -86,10 +86,11 @@ class DetectionBatch:
 
     def uncertain(self, height: int, width: int) -> Tensor:
         """Tell which positions say nothing: padding, and crowds where no object is [B, h, w]."""
-        crowd = self.covered(self.ignored, height, width)
-        if crowd.any():
-            crowd &= ~self.covered([each.bboxes for each in self.objects], height, width)
-        return ~self.inside(height, width) | crowd
+        padding = ~self.inside(height, width)
+        if not any(len(boxes) for boxes in self.ignored):
+            return padding
+        objects = self.covered([each.bboxes for each in self.objects], height, width)
+        return padding | (self.covered(self.ignored, height, width) & ~objects)
 
     def _slim(self, instances: Any) -> InstanceData:
         labels = instances.labels

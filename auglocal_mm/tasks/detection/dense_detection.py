@@ -1,6 +1,7 @@
 """Dense detection: a light head of mmdet's own kind finds the objects at every depth."""
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -8,12 +9,12 @@ from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from auglocal_mm.auxiliary import Losses
+from auglocal_mm.auxiliary import GROUPS, Losses
 from auglocal_mm.registry import DETECTION_LOSSES
 from auglocal_mm.validation import Faults, check_int
 
 from .batch import DetectionBatch
-from .local_loss import DetectionLoss
+from .local_loss import DenseLoss
 
 MAX_CONVS = 8
 #: Logit of a class that is ruled out: its focal loss and gradient are 0.
@@ -21,7 +22,7 @@ RULED_OUT = -100.0
 
 
 @DETECTION_LOSSES.register_module(name='detection')
-class DenseDetection(DetectionLoss):
+class DenseDetection(DenseLoss):
     """FCOS on one map: a class, a box and a centerness at each position.
 
     Positions in padding and in crowds do not count as background.
@@ -30,7 +31,7 @@ class DenseDetection(DetectionLoss):
         convs: Convolutions of the head before its predictions; the auxiliary network's blocks
             come before it.
         class_agnostic: Whether it only tells objects from background.
-        weight: See :class:`DetectionLoss`.
+        stride, max_channels, weight: See :class:`DenseLoss`.
     """
 
     name = 'detection'
@@ -50,11 +51,12 @@ class DenseDetection(DetectionLoss):
         head = MODELS.build(dict(
             type='mmdet.FCOSHead', num_classes=1 if self.class_agnostic else classes,
             in_channels=channels, feat_channels=channels, stacked_convs=self.convs,
+            norm_cfg=dict(type='GN', num_groups=math.gcd(GROUPS, channels)),
             strides=[stride], regress_ranges=((-1, 1e8),), center_sampling=True,
             loss_bbox=dict(type='mmdet.GIoULoss', loss_weight=1.0)))
         return OneLevel(head)
 
-    def losses(self, head: nn.Module, predictions: Any, batch: DetectionBatch) -> Losses:
+    def losses(self, head: Any, predictions: Any, batch: DetectionBatch) -> Losses:
         """See :meth:`DetectionLoss.losses`."""
         scores, *others = predictions
         objects = batch.objects
@@ -74,9 +76,9 @@ class OneLevel(BaseModule):
         dense: The head, built for one level.
     """
 
-    def __init__(self, dense: nn.Module) -> None:
+    def __init__(self, dense: Any) -> None:
         super().__init__()
-        self.dense = dense
+        self.dense: Any = dense
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return what the head predicts from [B, C, H, W], without the lists of levels."""

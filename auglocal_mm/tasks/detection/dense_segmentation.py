@@ -13,14 +13,14 @@ from auglocal_mm.registry import DETECTION_LOSSES
 from auglocal_mm.validation import Faults, check_choice
 
 from .batch import DetectionBatch, within
-from .local_loss import DetectionLoss
+from .local_loss import DenseLoss
 
 IGNORED = -1
 SOURCES = ('auto', 'masks', 'boxes')
 
 
 @DETECTION_LOSSES.register_module(name='segmentation')
-class DenseSegmentation(DetectionLoss):
+class DenseSegmentation(DenseLoss):
     """Cross entropy at each position between its classes and that of the object there.
 
     A position that no object covers is background, a class of its own. Where objects overlap,
@@ -29,7 +29,7 @@ class DenseSegmentation(DetectionLoss):
     Args:
         source: Where an object is: ``'masks'``, ``'boxes'``, or ``'auto'``, its mask if the
             data has masks and its box otherwise.
-        weight: See :class:`DetectionLoss`.
+        stride, max_channels, weight: See :class:`DenseLoss`.
     """
 
     name = 'segmentation'
@@ -63,12 +63,14 @@ class DenseSegmentation(DetectionLoss):
         rows, columns = batch.positions(height, width)
         target = torch.full(quiet.shape, batch.num_classes, device=quiet.device)
         for image, objects in enumerate(batch.objects):
-            covers = self._covers(batch, image, rows, columns)
+            if not len(objects):
+                continue
             boxes = objects.bboxes
-            areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
-            # Large ones first, so that small ones lie on top of them.
-            for index in areas.argsort(descending=True):
-                target[image][covers[index]] = objects.labels[index]
+            # The smallest first: the first object that covers a position counts there.
+            order = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).argsort()
+            covers = self._covers(batch, image, rows, columns)[order]
+            labels = objects.labels[order][covers.to(torch.uint8).argmax(dim=0)]
+            target[image] = torch.where(covers.any(dim=0), labels, target[image])
         return target.masked_fill(quiet, IGNORED)
 
     def _covers(self, batch: DetectionBatch, image: int, rows: Tensor,

@@ -10,6 +10,8 @@ from torch import nn
 
 from auglocal_mm.auxiliary import Losses
 from auglocal_mm.plan import (
+    DENSE_CHANNELS,
+    DENSE_STRIDE,
     AuxiliaryLayer,
     AuxiliaryPlan,
     LocalLoss,
@@ -22,11 +24,11 @@ from auglocal_mm.plan import (
     strides_after,
 )
 from auglocal_mm.registry import DETECTION_LOSSES
-from auglocal_mm.validation import Faults, check_keys, check_number, settings_of, shown
+from auglocal_mm.validation import Faults, check_int, check_keys, check_number, settings_of, shown
 
 from .batch import DetectionBatch
 
-MAX_WEIGHT = 1e6
+MAX_WEIGHT, MAX_STRIDE, MAX_CHANNELS = 1e6, 1024, 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +74,9 @@ class DetectionLoss(ABC):
         faults.raise_if_any()
         self.weight = (float(ends[0]), float(ends[-1]))
 
+    @abstractmethod
     def layers(self, site: Site) -> tuple[AuxiliaryLayer, ...]:
-        """Plan the auxiliary network: the rule's blocks, on a map, and a head of this loss."""
-        blocks, stride = dense_layers(site.network, site.units, stride=site.stride)
-        return (*blocks, TaskHead(self.name, stride))
+        """Plan the auxiliary network, which ends in a ``TaskHead`` of this loss."""
 
     @abstractmethod
     def build_head(self, *, channels: int, stride: int, classes: int) -> nn.Module:
@@ -90,6 +91,32 @@ class DetectionLoss(ABC):
     @abstractmethod
     def losses(self, head: nn.Module, predictions: Any, batch: DetectionBatch) -> Losses:
         """Return a loss dict of the head's predictions."""
+
+
+class DenseLoss(DetectionLoss):
+    """A local loss of predictions at every position: the rule's blocks on a map, and a head.
+
+    Args:
+        stride: Pixels between two positions at which the blocks stop to halve the map.
+        max_channels: Largest width of the blocks.
+        weight: See :class:`DetectionLoss`.
+    """
+
+    def __init__(self, *, stride: int = DENSE_STRIDE, max_channels: int = DENSE_CHANNELS,
+                 **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        faults = Faults(f'local_loss {self.name!r}')
+        check_int(faults, 'stride', stride, 1, MAX_STRIDE)
+        check_int(faults, 'max_channels', max_channels, 1, MAX_CHANNELS)
+        faults.raise_if_any()
+        self.stride = stride
+        self.max_channels = max_channels
+
+    def layers(self, site: Site) -> tuple[AuxiliaryLayer, ...]:
+        """See :meth:`DetectionLoss.layers`."""
+        blocks, stride = dense_layers(site.network, site.units, stride=site.stride,
+                                      until=self.stride, max_channels=self.max_channels)
+        return (*blocks, TaskHead(self.name, stride))
 
 
 def build_local_losses(cfg: Any) -> dict[str, DetectionLoss]:
@@ -126,7 +153,8 @@ def _build(cfg: Any) -> DetectionLoss:
     if not (isinstance(found, type) and issubclass(found, DetectionLoss)):
         raise ValueError(f'model.local_loss must name a local loss, got {shown(kind)}; '
                          f'registered are {", ".join(map(repr, known))}')
-    given = {key: value for key, value in settings.items() if key not in ('type', '_scope_')}
+    given: dict[str, Any] = {str(key): value for key, value in settings.items()
+                             if key not in ('type', '_scope_')}
     faults = Faults(f'model.local_loss {found.name!r}')
     check_keys(faults, given, settings_of(found))
     faults.raise_if_any()

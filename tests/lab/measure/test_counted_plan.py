@@ -121,10 +121,19 @@ def test_what_the_hosts_say_is_kept_out_of_the_result(tool, root, monkeypatch):
     assert 'mmengine - INFO' in err
 
 
+def test_a_detectors_plan_is_printed_without_costs(tool, root):
+    status, out, _ = tool(root / 'configs/demo/mask-rcnn_digit-scenes_local.py')
+    assert status == 0 and out.startswith('17 units in 4 local modules\n')
+    assert 'FLOPs' not in out
+
+
 @pytest.mark.parametrize(('config', 'options', 'said'), [
     (CONFIG, ['--shape', '0'], 'at least 1 pixel each, got 0'),
     (CONFIG, ['--cfg-options', 'model.type=ImageClassifier'], 'which is not trained locally'),
     ('configs/_base_/datasets/cifar10.py', [], 'which is not trained locally'),
+    ('configs/fcos/fcos_r34_bp_fpn_adamw_1x_coco.py', [],
+     "model.type='FCOS', which is not trained locally; a plan needs "
+     "model.type='auglocal_mm.LocalDetector'"),
 ])
 def test_faults_are_told_in_a_line(tool, root, config, options, said):
     status, _, err = tool(root / config, *options)
