@@ -3,11 +3,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.checkpoint import checkpoint
+
+from auglocal_mm.partition import Tokens
 
 T = TypeVar('T')
 
@@ -21,14 +25,25 @@ def recomputed(run: Callable[..., T], *inputs: Any,
 
     Args:
         run: The part; what it computes depends on `inputs` and on weights alone.
-        inputs: Its inputs. None of them needs a history: a part that comes first after a
-            boundary is recomputed as well. (OpenMMLab's ``with_cp`` leaves it out.)
+        inputs: Its inputs; their tensors may be inside tuples or tokens. None of them needs a
+            history: a part that comes first after a boundary is recomputed as well.
+            (OpenMMLab's ``with_cp`` leaves it out.)
         modules: Returns the modules that the part consists of.
     """
     if not torch.is_grad_enabled():
         return run(*inputs)
+    parts, form = tree_flatten(inputs)
+
+    def run_parts(*tensors: Any) -> T:
+        return run(*tree_unflatten([
+            replace(part, values=tensor) if isinstance(part, Tokens) else tensor
+            for part, tensor in zip(parts, tensors, strict=True)], form))
+
+    # Tensors inside others would be kept past autograd, which knows nothing of them then: nor do
+    # hooks that count what it saves, or move it to another device.
+    tensors = [part.values if isinstance(part, Tokens) else part for part in parts]
     # Reentrant checkpointing trains nothing where no input needs a gradient.
-    return checkpoint(run, *inputs, use_reentrant=False,
+    return checkpoint(run_parts, *tensors, use_reentrant=False,
                       context_fn=lambda: (nullcontext(), _statistics_kept(modules)))
 
 

@@ -4,6 +4,7 @@
     tools/analysis_tools/benchmark_training.py --preset table2 --batch-size 16 --out DIR
     tools/analysis_tools/benchmark_training.py configs/bp/resnet34_imagenet.py \\
         configs/auglocal/resnet34_imagenet.py --batch-size 8
+    tools/analysis_tools/benchmark_training.py --preset mask-rcnn --batch-size 1 --apart --out DIR
 
 Each config runs in a process of its own. The processes take turns, one step each, so that
 other load on the machine affects all alike. The exit status is 1 if a config failed.
@@ -21,9 +22,11 @@ def parse_arguments() -> argparse.Namespace:
     from auglocal_mm.console.tool import add_debug
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='*', metavar='CONFIG', help='classification configs')
-    parser.add_argument('--preset', choices=['table2'],
-                        help='instead of configs: the rows of the paper\'s Table 2')
+    parser.add_argument('configs', nargs='*', metavar='CONFIG',
+                        help='configs of classifiers or detectors')
+    parser.add_argument('--preset', choices=['table2', 'mask-rcnn', 'mask-rcnn-r34'],
+                        help='instead of configs: the rows of the paper\'s Table 2, or Mask R-CNN '
+                             'R-50 or R-34 FPN by BP and trained locally')
     parser.add_argument('--only', metavar='NAME,…', help='only these rows of the preset')
     parser.add_argument('--batch-size', type=int, help="images per step (each config's own)")
     parser.add_argument('--shape', '--input-size', nargs='+', type=int, metavar='PIXELS',
@@ -43,7 +46,7 @@ def parse_arguments() -> argparse.Namespace:
     add_debug(parser)
     args = parser.parse_args()
     if bool(args.configs) == bool(args.preset):
-        parser.error('give either configs or --preset table2')
+        parser.error('give either configs or --preset')
     if args.only is not None and not args.preset:
         parser.error('--only chooses rows of --preset; to measure fewer configs, list fewer')
     return args
@@ -58,7 +61,8 @@ def main() -> None:
         device=args.device or bench.default_device(), rounds=args.rounds, warmup=args.warmup,
         apart=args.apart, options=args.cfg_options)
     only = None if args.only is None else [name for name in args.only.split(',') if name]
-    entries = (bench.table2_entries(only) if args.preset else bench.config_entries(args.configs))
+    entries = (bench.preset_entries(args.preset, only) if args.preset
+               else bench.config_entries(args.configs))
     if args.out:
         bench.make_folder(args.out)
     with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result

@@ -1,4 +1,4 @@
-"""What is benchmarked: named configs, and the rows of the paper's Table 2."""
+"""What is benchmarked: configs, each with a name."""
 from __future__ import annotations
 
 from collections import Counter
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from auglocal_mm.config.named import class_of
-from auglocal_mm.config.shipped import shipped
+from auglocal_mm.config.parts import parts_of
 from auglocal_mm.registry import LOCAL_RULES
 
 #: Rule of a config -> method, as named in charts.
@@ -52,40 +52,6 @@ class Entry:
     paper: PaperCost | None = None
 
 
-#: Row -> folder of the config, settings, the paper's figures.
-TABLE2: dict[str, tuple[str, dict[str, Any], PaperCost]] = {
-    'bp': ('bp', {}, PaperCost(9.27, 0.0, 0.25)),
-    'checkpoint': ('bp', {'model.backbone.with_cp': True}, PaperCost(3.03, 34.1, 0.25)),
-    'predsim': ('predsim', {}, PaperCost(1.54, 65.9, 0.25)),
-    'dgl': ('dgl', {}, PaperCost(1.61, 76.2, 0.26)),
-    'infopro': ('infopro', {}, PaperCost(3.98, 292.3, 0.34)),
-    'auglocal-d2': ('auglocal', {'model.local.depth': 2}, PaperCost(1.71, 87.2, 0.63)),
-    'auglocal-d3': ('auglocal', {'model.local.depth': 3}, PaperCost(1.62, 115.9, 0.69)),
-    'auglocal-d4': ('auglocal', {'model.local.depth': 4}, PaperCost(1.70, 135.6, 0.80)),
-    'auglocal-d5': ('auglocal', {'model.local.depth': 5}, PaperCost(1.71, 180.8, 0.98)),
-    'auglocal-d6': ('auglocal', {'model.local.depth': 6}, PaperCost(1.72, 214.6, 1.13)),
-}
-
-
-def table2_entries(only: Sequence[str] | None = None) -> tuple[Entry, ...]:
-    """Return the rows of Table 2, in its order.
-
-    Args:
-        only: Names of the wanted rows; ``None`` for all.
-
-    Raises:
-        ValueError: A name is not a row, or there is no name.
-        FileNotFoundError: The configs are not installed with the package.
-    """
-    unknown = sorted(set(only or ()) - set(TABLE2))
-    if unknown or (only is not None and not only):
-        raise ValueError(f'--only must name rows of table2, got {", ".join(unknown) or "none"}; '
-                         f'there are {", ".join(TABLE2)}')
-    return tuple(
-        Entry(name, str(shipped(f'configs/{folder}/resnet110_cifar10.py')), dict(options), paper)
-        for name, (folder, options, paper) in TABLE2.items() if only is None or name in only)
-
-
 def config_entries(paths: Sequence[str]) -> tuple[Entry, ...]:
     """Return one entry per config, named by folder and file, or by path if two agree.
 
@@ -106,13 +72,13 @@ def method_of(model: dict[str, Any]) -> str | None:
     """Return the method that a model's config trains by, a key of ``chart.COLORS``.
 
     Args:
-        model: ``cfg.model`` of a classification config.
+        model: ``cfg.model``.
 
     Returns:
         ``None`` for a custom rule.
     """
     kind = (model.get('local') or {}).get('type', 'auglocal_mm.Backprop')
     method = METHODS.get(getattr(class_of(kind, LOCAL_RULES), '__name__', ''))
-    if method == 'bp' and (model.get('backbone') or {}).get('with_cp'):
+    if method == 'bp' and (parts_of(model).get('backbone') or {}).get('with_cp'):
         return 'checkpoint'
     return method

@@ -1,6 +1,7 @@
 """A measured subject: a model, its optimizer and one synthetic batch in its own process."""
 from __future__ import annotations
 
+import copy
 import statistics
 import time
 from contextlib import AbstractContextManager, suppress
@@ -11,18 +12,19 @@ import torch
 from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper, build_optim_wrapper
 from mmengine.registry import DefaultScope
-from mmpretrain.models import ImageClassifier
-from mmpretrain.structures import DataSample
+from mmengine.runner import set_random_seed
 
+from auglocal_mm.config.parts import with_preprocessor
+from auglocal_mm.config.walk import dicts_in
 from auglocal_mm.engine.launch import load_config, use_mixed_precision
-from auglocal_mm.lab.measure.complexity import complexity
-from auglocal_mm.lab.measure.config_model import build_model, image_shape
+from auglocal_mm.lab.measure.config_model import build_model
+from auglocal_mm.lab.measure.live_memory import live_peak_mb
 from auglocal_mm.lab.measure.memory import BYTES_PER_MIB, saved_activations_mb
 from auglocal_mm.models import LocalTraining
 from auglocal_mm.partition import image_channels
-from auglocal_mm.tasks.classification_heads import classes_of
 
 from .entry import Entry
+from .model_kind import kind_of
 from .settings import Settings
 
 
@@ -31,23 +33,31 @@ def config_of(entry: Entry, settings: Settings) -> Config:
 
     Raises:
         FileNotFoundError: There is no such config.
-        ValueError: It is not a classification config, or does not state the size of its
-            batch or images.
+        ValueError: It is neither a classifier's nor a detector's, or does not state the size of
+            its batch or images.
     """
     cfg = load_config(entry.config, cfg_options={**settings.options, **entry.options})
     for key in ('model', 'optim_wrapper', 'train_dataloader'):
         if cfg.get(key) is None:
             raise ValueError(f'{entry.config} has no {key}; give a whole training config')
-    if cfg.model.get('head') is None or cfg.model.get('roi_head') is not None:
-        raise ValueError(f'{entry.config} is not a classification config (model.type='
-                         f'{cfg.model.get("type")!r}); only these can be benchmarked')
+    kind = kind_of(cfg, entry.config)
     if settings.batch_size is None and cfg.train_dataloader.get('batch_size') is None:
         raise ValueError(f'{entry.config} sets no train_dataloader.batch_size; '
                          'pass --batch-size')
-    image_shape(cfg, settings.shape)
-    if cfg.get('data_preprocessor') is not None:
-        cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
+    kind.shape(cfg, settings.shape)
+    cfg.model = without_pretrained(with_preprocessor(cfg))
     return cfg
+
+
+def without_pretrained(model: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a model's config that reads no weights; their values cost nothing."""
+    model = copy.deepcopy(model)
+    for _, part in dicts_in(model):
+        init = part.get('init_cfg')
+        inits = init if isinstance(init, (list, tuple)) else [init or {}]
+        if any(each.get('type') == 'Pretrained' for each in inits):
+            del part['init_cfg']  # type: ignore[attr-defined]
+    return model
 
 
 class TrainingSubject:
@@ -72,13 +82,13 @@ class TrainingSubject:
             torch.set_num_threads(settings.threads)
         if settings.device.startswith('cuda:'):
             torch.cuda.set_device(settings.device)
-        torch.manual_seed(0)
         cfg = config_of(entry, settings)
         # As mmengine's runner sets it.
         torch.backends.cudnn.benchmark = bool(cfg.get('env_cfg', {}).get('cudnn_benchmark'))
         if settings.amp:
             use_mixed_precision(cfg)
-        self._shape = image_shape(cfg, settings.shape)
+        self._kind = kind_of(cfg, entry.config)
+        self._shape = self._kind.shape(cfg, settings.shape)
         self._batch_size = settings.batch_size or cfg.train_dataloader.batch_size
         self._scope = cfg.get('default_scope', 'mmpretrain')
         with self._in_scope():
@@ -86,46 +96,46 @@ class TrainingSubject:
             self._optim_wrapper = build_optim_wrapper(self._model, cfg.optim_wrapper)
         for group in self._optim_wrapper.param_groups:
             group['lr'] = 0.0
-        self._batch = self._make_batch()
+        self._batch = self._kind.batch(self._model, size=self._batch_size, shape=self._shape)
         self._cpu_seconds: list[float] = []
 
     def _in_scope(self) -> AbstractContextManager:
         return DefaultScope.overwrite_default_scope(self._scope)
 
-    def _build(self, cfg: Config, entry: Entry) -> ImageClassifier:
+    def _build(self, cfg: Config, entry: Entry) -> Any:
+        torch.manual_seed(0)
         model = build_model(cfg, entry.config)
-        if not isinstance(model, ImageClassifier):
-            raise ValueError(f'{entry.config} builds a {type(model).__name__}; only classifiers '
-                             'can be benchmarked')
         if isinstance(model, LocalTraining):
             model.check_batch_size(self._batch_size)
+        # A second time, so that auxiliary networks do not change the weights of the others:
+        # a detector's proposals depend on them, and its memory on the proposals.
+        torch.manual_seed(0)
         model.init_weights()
         model.to(self._settings.device)
         model.train()
         return model
 
-    def _make_batch(self) -> dict[str, Any]:
-        """Make images [B, C, H, W] of bytes, as data pipelines do, and labels."""
-        model, size = self._model, self._batch_size
-        channels = image_channels(model.backbone)
-        classes = classes_of(model.head, model.backbone, model.data_preprocessor)
-        generator = torch.Generator().manual_seed(0)
-        labels = torch.randint(classes, (size,), generator=generator)
-        images = torch.randint(256, (size, channels, *self._shape), generator=generator,
-                               dtype=torch.uint8)
-        return {'inputs': images,
-                'data_samples': [DataSample().set_gt_label(int(label)) for label in labels]}
+    def _new_batch(self) -> dict[str, Any]:
+        # Preprocessors change the dict and the samples, but not the images.
+        return {'inputs': self._batch['inputs'],
+                'data_samples': copy.deepcopy(self._batch['data_samples'])}
 
-    def _train_step(self) -> None:
-        # The preprocessor may change the batch's dict, not its tensors.
+    def _train_step(self, batch: dict[str, Any]) -> None:
+        # Heads of detectors sample regions, on which the memory of a step depends.
+        set_random_seed(0)
         with self._in_scope():
-            self._model.train_step(dict(self._batch), self._optim_wrapper)
+            self._model.train_step(batch, self._optim_wrapper)
+
+    def whole_step(self) -> None:
+        """Run one training step that nobody times."""
+        self._train_step(self._new_batch())
 
     def step(self) -> float:
         """Run one training step and return its wall-clock seconds, including device work."""
+        batch = self._new_batch()
         self._wait()
         start, cpu_start = time.perf_counter(), time.process_time()
-        self._train_step()
+        self._train_step(batch)
         self._wait()
         seconds = time.perf_counter() - start
         self._cpu_seconds.append(time.process_time() - cpu_start)
@@ -144,20 +154,22 @@ class TrainingSubject:
             torch.cuda.reset_peak_memory_stats(self._settings.device)
 
     def measure(self) -> dict[str, Any]:
-        """Measure the timed steps, then the saved activations of one more step, then complexity."""
+        """Measure the timed steps, then the memory of one more step of each kind, then costs."""
         # First, because the other measurements need memory of their own.
         peak = resident_mb('VmHWM') if self._settings.on_cpu else (
             torch.cuda.max_memory_allocated(self._settings.device) / BYTES_PER_MIB)
-        saved = saved_activations_mb(self._train_step, exclude=self._model)
-        counts = complexity(self._model, self._shape)
+        saved = saved_activations_mb(self.whole_step, exclude=self._model)
+        live = live_peak_mb(self.whole_step)
+        costs = self._kind.costs(self._model, self._shape)
         return dict(
             step_cpu_seconds=statistics.median(self._cpu_seconds),
-            saved_activations_mb=saved, peak_memory_mb=peak, idle_memory_mb=self._idle_mb,
-            params=counts.params, backbone_params=counts.backbone_params,
-            auxiliary_params=counts.auxiliary_params, flops=counts.flops,
-            backbone_flops=counts.backbone_flops, batch_size=self._batch_size,
-            image=list(counts.input_shape), threads=torch.get_num_threads(),
-            precision=self._precision(), device=self._settings.device, torch=torch.__version__)
+            saved_activations_mb=saved, live_peak_mb=live, peak_memory_mb=peak,
+            idle_memory_mb=self._idle_mb, params=costs.params,
+            backbone_params=costs.backbone_params, auxiliary_params=costs.auxiliary_params,
+            flops=costs.flops, backbone_flops=costs.backbone_flops, batch_size=self._batch_size,
+            image=[image_channels(self._model.backbone), *self._shape],
+            threads=torch.get_num_threads(), precision=self._precision(),
+            device=self._settings.device, torch=torch.__version__)
 
     def _precision(self) -> str:
         wrapper = self._optim_wrapper

@@ -2,19 +2,21 @@
 import pytest
 
 from auglocal_mm.config.shipped import shipped
+from auglocal_mm.config.walk import dicts_in
 from auglocal_mm.lab.measure.benchmark import (
-    TABLE2,
     Entry,
     Settings,
     config_entries,
-    table2_entries,
+    preset_entries,
 )
 from auglocal_mm.lab.measure.benchmark.entry import method_of
+from auglocal_mm.lab.measure.benchmark.model_kind import kind_of
 from auglocal_mm.lab.measure.benchmark.subject import config_of
+from auglocal_mm.models.local_detector import DEFAULT_LOSS
 
 
 def test_the_preset_is_table_2():
-    entries = table2_entries()
+    entries = preset_entries('table2')
     assert [entry.name for entry in entries] == [
         'bp', 'checkpoint', 'predsim', 'dgl', 'infopro',
         'auglocal-d2', 'auglocal-d3', 'auglocal-d4', 'auglocal-d5', 'auglocal-d6']
@@ -30,7 +32,7 @@ def test_the_preset_is_table_2():
 
 def test_a_rows_own_settings_win_over_the_users():
     settings = Settings(options={'model.local.depth': 5, 'model.local.tau': 0.0})
-    local = config_of(table2_entries(['auglocal-d3'])[0], settings).model.local
+    local = config_of(preset_entries('table2', ['auglocal-d3'])[0], settings).model.local
     assert (local.depth, local.tau) == (3, 0.0)
 
 
@@ -38,8 +40,8 @@ def test_a_rows_own_settings_win_over_the_users():
                                             ([], 'got none')])
 def test_only_rows_that_there_are(only, said):
     with pytest.raises(ValueError, match=said):
-        table2_entries(only)
-    assert [entry.name for entry in table2_entries(['dgl', 'bp'])] == ['bp', 'dgl']
+        preset_entries('table2', only)
+    assert [entry.name for entry in preset_entries('table2', ['dgl', 'bp'])] == ['bp', 'dgl']
 
 
 def test_names_of_configs(tmp_path):
@@ -52,15 +54,37 @@ def test_names_of_configs(tmp_path):
 
 
 def test_shipped_configs():
-    assert all(shipped(f'configs/{folder}/resnet110_cifar10.py').is_file()
-               for folder, _, _ in TABLE2.values())
     with pytest.raises(FileNotFoundError, match=r'no configs/bp/absent.py in .*\.mim or '):
         shipped('configs/bp/absent.py')
+
+
+@pytest.mark.parametrize('preset', ['mask-rcnn', 'mask-rcnn-r34'])
+def test_every_way_of_training_mask_rcnn(preset):
+    entries = {entry.name: entry for entry in preset_entries(preset)}
+    options = [entry.options for name, entry in entries.items() if name.startswith('k')]
+    assert [entries[f'k{modules}'].options['model.local.modules'] for modules in (2, 3, 4)] == [
+        2, 3, 4]
+    assert [each.get('model.local_loss', DEFAULT_LOSS) for each in options[2:7]] == [
+        'detection', 'segmentation', 'image_level', 'reconstruction',
+        ['detection', 'reconstruction']]
+    assert [each['model.recompute'] for each in options if 'model.recompute' in each] == [
+        ['last'], ['auxiliary'], ['last', 'auxiliary'], True]
+
+
+@pytest.mark.parametrize(('preset', 'name', 'method'), [
+    ('mask-rcnn', 'checkpoint', 'checkpoint'), ('mask-rcnn', 'k4', 'auglocal'),
+    ('mask-rcnn-r34', 'bp', 'bp'), ('mask-rcnn-r34', 'k2', 'auglocal')])
+def test_mask_rcnn_starts_from_no_file_and_sees_images_of_cocos_size(preset, name, method):
+    cfg = config_of(preset_entries(preset, [name])[0], Settings())
+    assert method_of(cfg.model) == method
+    assert kind_of(cfg, name).shape(cfg, None) == (800, 1344)
+    assert 'Pretrained' not in {part.get('type') for _, part in dicts_in(cfg.model)}
 
 
 @pytest.mark.parametrize(('model', 'method'), [
     ({'type': 'ImageClassifier'}, 'bp'),
     ({'type': 'ImageClassifier', 'backbone': {'with_cp': True}}, 'checkpoint'),
+    ({'detector': {'type': 'MaskRCNN', 'backbone': {'with_cp': True}}}, 'checkpoint'),
     ({'local': {'type': 'auglocal_mm.InfoPro'}, 'backbone': {'with_cp': True}}, 'infopro'),
     ({'local': {'type': 'my_project.Rule'}}, None)])
 def test_methods(model, method):
@@ -68,11 +92,11 @@ def test_methods(model, method):
 
 
 @pytest.mark.parametrize(('config', 'said'), [
-    ('configs/mask_rcnn/mask-rcnn_r34_bp_fpn_adamw_1x_coco.py', "model.type='MaskRCNN'"),
+    ('configs/bp/resnet32_cifar10.py', "a classifier or a detector to be .* got model.type='X'"),
     ('configs/_base_/models/resnet110_cifar.py', 'has no optim_wrapper')])
 def test_configs_that_cannot_be_measured(root, config, said):
     with pytest.raises(ValueError, match=said):
-        config_of(Entry('x', str(root / config)), Settings())
+        config_of(Entry('x', str(root / config), {'model.type': 'X'}), Settings())
 
 
 def test_impossible_settings_are_told_at_once():

@@ -5,8 +5,9 @@ import pytest
 from bench_subjects import MEASURED
 from matplotlib.text import Annotation
 
-from auglocal_mm.lab.measure.benchmark.entry import METHODS, TABLE2
+from auglocal_mm.lab.measure.benchmark.entry import METHODS
 from auglocal_mm.lab.measure.benchmark.picture import memory_time, text_box
+from auglocal_mm.lab.measure.benchmark.presets import TABLE2
 from auglocal_mm.lab.measure.benchmark.row import Row
 
 #: Time and saved activations of Table 2's rows on a CPU, of about this size.
@@ -16,14 +17,14 @@ FIGURES = [(1, 1), (1.3, 0.265), (1.7, 0.047), (1.3, 0.042), (3.7, 0.069), (2.1,
 
 def row(name, point, *, method=None, paper=None):
     time, memory = point
-    theirs = paper.ratios(TABLE2['bp'][2]) if paper else (None, None)
+    theirs = paper.ratios(TABLE2['bp'].paper) if paper else (None, None)
     seconds = tuple(3 * time * spread for spread in (0.9, 1, 1.2))
     return Row(name, method, None, paper, seconds, MEASURED, 'bp', {
         'time_ratio': time, 'memory_ratio': memory, 'peak_ratio': memory,
         'paper_time_ratio': theirs[0], 'paper_memory_ratio': theirs[1]})
 
 
-TABLE = [row(name, point, paper=TABLE2[name][2],
+TABLE = [row(name, point, paper=TABLE2[name].paper,
              method=name if name == 'checkpoint' else METHODS.get(name, name.split('-')[0]))
          for name, point in zip(TABLE2, FIGURES)]
 CROWD = [row('bp', (1, 1), method='bp')] + [

@@ -5,18 +5,18 @@ import pytest
 from bench_subjects import MEASURED
 
 from auglocal_mm.lab.measure.benchmark import Entry, markdown, to_json
-from auglocal_mm.lab.measure.benchmark.entry import TABLE2
+from auglocal_mm.lab.measure.benchmark.presets import TABLE2
 from auglocal_mm.lab.measure.benchmark.row import quartiles, rows_of
 from auglocal_mm.lab.measure.benchmark.turns import Outcome
 
-PAPER = TABLE2['auglocal-d2'][2]
+PAPER = TABLE2['auglocal-d2'].paper
 STEPS = {'fast': [2.0, 1.0, 3.0], 'slow': [4.0, 3.0, 9.0]}
 
 
 def rows(**errors):
     """A local config of half the saved and a quarter of the added memory; BP second."""
     entries = [Entry('slow', 'slow.py', paper=PAPER),
-               Entry('fast', 'fast.py', paper=TABLE2['bp'][2])]
+               Entry('fast', 'fast.py', paper=TABLE2['bp'].paper)]
     measured = {'fast': MEASURED, 'slow': {**MEASURED, 'saved_activations_mb': 50.0,
                                            'peak_memory_mb': 550.0, 'step_cpu_seconds': 0.75}}
     outcomes = {name: Outcome(STEPS[name], measured[name], errors.get(name)) for name in STEPS}

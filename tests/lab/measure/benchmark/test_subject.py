@@ -6,7 +6,7 @@ import torch
 from small import CLASSES, KeepGradients, batch, classifier, in_float64
 
 from auglocal_mm import AugLocalOptimWrapper
-from auglocal_mm.lab.measure.benchmark import Entry, Settings, table2_entries
+from auglocal_mm.lab.measure.benchmark import Entry, Settings, preset_entries
 from auglocal_mm.lab.measure.benchmark.subject import (
     TrainingSubject,
     forget_peak_resident,
@@ -24,9 +24,9 @@ def saved():
     """Saved activations in MiB of ResNet-110 at batch 16, by row."""
     def measure(entry):
         subject = TrainingSubject(entry, Settings(batch_size=16))
-        return saved_activations_mb(subject._train_step, exclude=subject._model)
+        return saved_activations_mb(subject.whole_step, exclude=subject._model)
     return {entry.name: measure(entry)
-            for entry in table2_entries(['bp', 'checkpoint', 'auglocal-d2'])}
+            for entry in preset_entries('table2', ['bp', 'checkpoint', 'auglocal-d2'])}
 
 
 def test_auglocal_saves_what_the_paper_claims(saved):

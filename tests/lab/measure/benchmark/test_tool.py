@@ -7,6 +7,8 @@ from pathlib import Path
 import bench_subjects
 import pytest
 
+from auglocal_mm.lab.measure.benchmark import PRESETS
+
 TOOL = Path(__file__).resolve().parents[4] / 'tools/analysis_tools/benchmark_training.py'
 
 CONFIG = '''
@@ -89,3 +91,8 @@ def test_one_that_dies(tool, tmp_path, monkeypatch, apart):
 def test_faults_are_told_in_a_line(tool, words, said):
     status, out, err = tool(*words)
     assert status == 2 and out == '' and said in err and 'Traceback' not in err
+
+
+def test_every_preset_is_offered(tool):
+    _, _, err = tool('--preset', 'none')
+    assert all(preset in err for preset in PRESETS)

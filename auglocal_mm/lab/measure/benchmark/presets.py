@@ -1,0 +1,105 @@
+"""Rows that are measured together: those of the paper's Table 2, and a detector's."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .entry import Entry, PaperCost
+
+
+@dataclass(frozen=True)
+class PresetRow:
+    """A row of a preset.
+
+    Attributes:
+        config: Name of a config that comes with the package, or ``package::name``.
+        options: Settings that override it.
+        paper: What the paper reports for it.
+    """
+    config: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    paper: PaperCost | None = None
+
+
+def _resnet110(folder: str, paper: PaperCost, **options: Any) -> PresetRow:
+    return PresetRow(f'auglocal_mm::{folder}/resnet110_cifar10.py',
+                     {f'model.{key}': value for key, value in options.items()}, paper)
+
+
+TABLE2 = {
+    'bp': _resnet110('bp', PaperCost(9.27, 0.0, 0.25)),
+    'checkpoint': _resnet110('bp', PaperCost(3.03, 34.1, 0.25), **{'backbone.with_cp': True}),
+    'predsim': _resnet110('predsim', PaperCost(1.54, 65.9, 0.25)),
+    'dgl': _resnet110('dgl', PaperCost(1.61, 76.2, 0.26)),
+    'infopro': _resnet110('infopro', PaperCost(3.98, 292.3, 0.34)),
+    **{f'auglocal-d{depth}': _resnet110('auglocal', paper, **{'local.depth': depth})
+       for depth, paper in (
+           (2, PaperCost(1.71, 87.2, 0.63)), (3, PaperCost(1.62, 115.9, 0.69)),
+           (4, PaperCost(1.70, 135.6, 0.80)), (5, PaperCost(1.71, 180.8, 0.98)),
+           (6, PaperCost(1.72, 214.6, 1.13)))},
+}
+
+
+def _mask_rcnn(plain: str, local: str, *, frozen: Sequence[str],
+               unfrozen: Sequence[str]) -> dict[str, PresetRow]:
+    """Return the rows of a Mask R-CNN.
+
+    Args:
+        plain: The config trained by back-propagation.
+        local: The config trained in 4 local modules.
+        frozen: Where 4 modules end that keep about equally much if a stage is frozen.
+        unfrozen: The same if nothing is frozen.
+    """
+    def ours(**options: Any) -> PresetRow:
+        return PresetRow(local, {f'model.{key}': value for key, value in options.items()})
+
+    losses = ('segmentation', 'image_level', 'reconstruction')
+    return {
+        'bp': PresetRow(plain),
+        'checkpoint': PresetRow(plain, {'model.backbone.with_cp': True}),
+        **{f'k{modules}': ours(**{'local.modules': modules}) for modules in (2, 3, 4)},
+        **{f'k4-{loss}': ours(local_loss=loss) for loss in losses},
+        'k4-detection-reconstruction': ours(local_loss=['detection', 'reconstruction']),
+        'k4-recompute-last': ours(recompute=['last']),
+        'k4-recompute-auxiliary': ours(recompute=['auxiliary']),
+        'k4-recompute-last-auxiliary': ours(recompute=['last', 'auxiliary']),
+        'k4-recompute-all': ours(recompute=True),
+        'k4-even-memory': ours(**{'local.modules': list(frozen)}),
+        'k4-even-memory-unfrozen': ours(**{'local.modules': list(unfrozen)}),
+    }
+
+
+#: Preset -> its rows by name; the first is what ratios are to.
+PRESETS: dict[str, dict[str, PresetRow]] = {
+    'table2': TABLE2,
+    'mask-rcnn': _mask_rcnn(
+        'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
+        'auglocal_mm::mask_rcnn/mask-rcnn_r50-local-k4_fpn_1x_coco.py',
+        frozen=('layer2.1', 'layer3.0', 'layer3.5'),
+        unfrozen=('layer1.1', 'layer2.1', 'layer3.1')),
+    'mask-rcnn-r34': _mask_rcnn(
+        'auglocal_mm::mask_rcnn/mask-rcnn_r34_auglocal_fpn_adamw_1x_coco.py',
+        'auglocal_mm::mask_rcnn/mask-rcnn_r34-local-k4_fpn_adamw_1x_coco.py',
+        frozen=('layer2.3', 'layer3.5', 'layer4.1'),
+        unfrozen=('layer1.2', 'layer3.1', 'layer4.0')),
+}
+
+
+def preset_entries(preset: str, only: Sequence[str] | None = None) -> tuple[Entry, ...]:
+    """Return the rows of a preset, in its order.
+
+    Args:
+        preset: A key of :data:`PRESETS`.
+        only: Names of the wanted rows; ``None`` for all.
+
+    Raises:
+        ValueError: A name is not a row, or there is no name.
+    """
+    rows = PRESETS[preset]
+    unknown = sorted(set(only or ()) - set(rows))
+    if unknown or (only is not None and not only):
+        raise ValueError(f'--only must name rows of {preset}, got {", ".join(unknown) or "none"}; '
+                         f'there are {", ".join(rows)}')
+    return tuple(Entry(name, row.config, dict(row.options), row.paper)
+                 for name, row in rows.items() if only is None or name in only)
