@@ -37,7 +37,7 @@ MOVED = {
     'analysis.report': 'lab.demo.report',
     'analysis.results': 'lab.demo.results',
     'analysis.run_curves': 'lab.curves.run_curves',
-    'analysis.scene_view': 'lab.demo.scene_view',
+    'analysis.scene_view': 'lab.scenes.scene_view',
     'analysis.similarity': 'lab.depth.similarity',
     'analysis.similarity_chart': 'lab.depth.similarity_chart',
     'analysis.similarity_study': 'lab.depth.similarity_study',

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from auglocal_mm.lab.demo.scene_view import mask_outline
+from auglocal_mm.lab.scenes.scene_view import mask_outline
 
 UNITS = ('stem', 'layer1.0', 'layer1.1', 'layer2.0')
 

@@ -8,10 +8,10 @@ from auglocal_mm.files import read_json, read_json_list
 from auglocal_mm.lab.curves.curves import read_curves
 from auglocal_mm.lab.demo.results import DETECTION_KEYS, METHODS, check_results
 from auglocal_mm.lab.measure.system import hardware, versions
+from auglocal_mm.lab.scenes.scenes import collect_scenes
 
 from .commands import load_config
 from .run_folder import RunFolder
-from .scenes import collect_scenes
 
 TASKS = ('classification', 'detection')
 SCENES_SHOWN = 6

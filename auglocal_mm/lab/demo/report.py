@@ -10,10 +10,10 @@ from typing import Any
 from auglocal_mm.lab.curves.curves import Curves, Series
 from auglocal_mm.lab.drawing.chart import NAMES, Chart
 from auglocal_mm.lab.pages.page import render_page
+from auglocal_mm.lab.scenes.scene_view import panel_of
 
 from .plots import accuracy_by_depth, curves_chart, memory_bars
 from .results import DETECTION_KEYS, METHODS, judge
-from .scene_view import panel_of
 
 _STEP_NAMES = {
     'data': 'Data', 'classification': 'Training both classifiers',

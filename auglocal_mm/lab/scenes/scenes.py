@@ -1,4 +1,4 @@
-"""Scenes for the report: images, ground truth and predictions."""
+"""Scenes for a report: images, ground truth and predictions."""
 import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from auglocal_mm.lab.demo.scene_view import mask_outline
+from auglocal_mm.lab.scenes.scene_view import mask_outline
 
 #: Predictions below this score are not drawn.
 SCORE_THRESHOLD = 0.5
