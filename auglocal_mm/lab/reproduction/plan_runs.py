@@ -8,9 +8,9 @@ from pathlib import Path
 from mmengine.config import Config
 
 from auglocal_mm.lab.runs.run import Run
+from auglocal_mm.lab.runs.schedule import scale_batch, scale_schedule, scaled_epochs
 from auglocal_mm.lab.runs.step import Step
 
-from .schedule import scale_batch, scale_schedule, scaled_epochs
 from .settings import Settings
 from .steps import Benchmark, Count, Export, Train
 from .table import FLOPS, Row, Table
