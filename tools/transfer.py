@@ -22,5 +22,5 @@ def run() -> int:
 if __name__ == '__main__':
     sys.path.insert(0, str(ROOT))
     from auglocal_mm.console.tool import tool
-    with tool(hosts=('mmdet.datasets', 'mmdet.models')):
+    with tool():
         sys.exit(run())

@@ -6,15 +6,16 @@ from typing import Any
 
 import matplotlib
 
-from auglocal_mm.lab.curves.curves import Curves
-from auglocal_mm.lab.curves.run_curves import run_curves_chart
+from auglocal_mm.lab.curves.curves import Series
+from auglocal_mm.lab.curves.learning_curves import learning_curves_chart
 from auglocal_mm.lab.drawing.chart import MUTED, STYLE, Chart, new_row
 from auglocal_mm.lab.drawing.line_styles import line_styles
 from auglocal_mm.lab.runs.run import Run
 
 from .average_precision import FIGURES
+from .collect import PERCENT
 from .error_types import KINDS
-from .plan import training_of
+from .plan import score_of, training_of
 from .truth import NAMES
 
 _HEIGHT, _PANEL_WIDTH = 1.4, 5.6
@@ -22,21 +23,49 @@ _HEIGHT, _PANEL_WIDTH = 1.4, 5.6
 
 def draw_charts(result: Mapping[str, Any], runs: Sequence[Run]) -> list[Chart]:
     """Draw every chart that there is something for."""
-    charts = []
+    charts = _curves(result, runs)
     if any(row['kinds'] for row in result['rows']):
-        charts = [_rows_chart('ap', 'AP (%)', result, list(FIGURES), lambda row, kind, name: (
+        charts += [_rows_chart('ap', 'AP (%)', result, list(FIGURES), lambda row, kind, name: (
                       row['kinds'].get(kind, {}).get('figures', {}).get(name))),
-                  _rows_chart('errors', 'AP50 lost by errors (points)', result, list(KINDS),
+                   _rows_chart('errors', 'AP50 lost by errors (points)', result, list(KINDS),
                               lambda row, kind, name: row['kinds'].get(kind, {}).get(
                                   'errors', {}).get(name, {}).get('cost'))]
-    curves: dict[str, list[Curves]] = {}
-    for run in runs:
-        read = training_of(run).curves
-        if read.train.get('loss'):
-            curves.setdefault(run.row.label, []).append(read)
-    if curves:
-        charts.insert(1, run_curves_chart(curves))
     return charts
+
+
+def _curves(result: Mapping[str, Any], runs: Sequence[Run]) -> list[Chart]:
+    """Draw the training loss, and AP on the validation data."""
+    losses: dict[str, list[Series]] = {}
+    values: dict[str, dict[str, list[Series]]] = {kind: {} for kind in result['kinds']}
+    for run in runs:
+        curves = training_of(run).curves
+        loss = curves.train.get('loss', Series()).every(curves.iterations_per_epoch)
+        if len(loss):
+            losses.setdefault(run.row.label, []).append(loss)
+        for kind, found in values.items():
+            series = _validated(run, kind, result['epochs'])
+            if len(series):
+                found.setdefault(run.row.label, []).append(series)
+    xlabel = 'epoch' if result['epochs'] else 'iteration'
+    charts = [learning_curves_chart('loss', losses, title='Training loss', formatted='{:.2f}',
+                                    log=True, xlabel=xlabel)] if losses else []
+    return charts + [
+        learning_curves_chart(f'{NAMES[kind]}-ap', found,
+                              title=f'{NAMES[kind].capitalize()} AP (%)',
+                              formatted='{:.1f}', xlabel=xlabel)
+        for kind, found in values.items() if found]
+
+
+def _validated(run: Run, kind: str, epochs: int | None) -> Series:
+    """Return AP in percent by epoch, the last one as the tables have it."""
+    logged = training_of(run).curves.val
+    series = next((each for name, each in logged.items() if name.endswith(f'{kind}_mAP')), Series())
+    series = Series(series.steps, tuple(PERCENT * value for value in series.values))
+    final = score_of(run).scores.get(kind, {}).get('AP') if run.state == 'done' else None
+    if epochs is None or final is None:
+        return series
+    # A training need not validate after its last epoch, and logs only three digits.
+    return series.then(Series((float(epochs),), (PERCENT * final,)))
 
 
 def _rows_chart(name: str, title: str, result: Mapping[str, Any], quantities: Sequence[str],

@@ -14,6 +14,7 @@ from torch import nn
 from auglocal_mm.checkpoints.complete import require_complete, strip
 from auglocal_mm.config.named import means
 from auglocal_mm.config.walk import datasets_in, dicts_in
+from auglocal_mm.console.host_chatter import import_hosts
 from auglocal_mm.engine.options import load_config
 from auglocal_mm.validation import shown
 
@@ -111,6 +112,7 @@ def read_detector(name: str, options: Sequence[str], *, frozen: bool) -> Detecto
         ValueError: It is no config of a detector, or something in it would replace the
             backbone's weights.
     """
+    import_hosts('mmdet.datasets', 'mmdet.models')
     every = (*options, *((FREEZE,) if frozen else ()))
     cfg = load_config(name, cfg_options=_parsed(every))
     place = _place(cfg, name)

@@ -25,25 +25,29 @@ from auglocal_mm.lab.scenes.small_scene import SmallScene, small_scene
 from .steps import predictions_file
 from .validation_set import ValidationSet
 
-#: Predictions below this score are not drawn.
-SCORE_THRESHOLD = 0.3
 TRUTH = 'Ground truth'
 _PANEL_INCHES = 2.4
 
 
 def compared_images(validation: ValidationSet, runs: Sequence[Run]) -> list[SmallScene]:
-    """Return the images with the ground truth and what the first seed of each backbone found."""
+    """Return the images with the ground truth and what the first seed of each backbone found.
+
+    Of each detector, an image shows as many of the surest predictions as it has objects: a
+    threshold on scores would favour the detector that is surer of itself.
+    """
     kind = 'segm' if 'segm' in validation.kinds else 'bbox'
     wanted = {number for number, _ in validation.images}
     content = read_json(validation.annotations)
     names = {each['id']: each['name'] for each in content['categories']}
-    entries = {TRUTH: _by_image([each for each in content['annotations'] if names.get(
-        each['category_id']) in set(validation.classes)], wanted, kind)}
+    there = _by_image([each for each in content['annotations'] if not each.get('iscrowd')
+                       and names.get(each['category_id']) in set(validation.classes)], wanted, kind)
+    entries = {TRUTH: there}
     for run in runs:
         if run.state == 'done' and run.row.label not in entries:
-            found = read_json_list(predictions_file(run.folder, kind))
-            entries[run.row.label] = _by_image(
-                [each for each in found if each['score'] >= SCORE_THRESHOLD], wanted, kind)
+            found = _by_image(read_json_list(predictions_file(run.folder, kind)), wanted, kind)
+            entries[run.row.label] = {
+                number: sorted(each, key=lambda entry: -entry['score'])[:len(there[number])]
+                for number, each in found.items()}
     return [small_scene(Path(path), {who: found[number] for who, found in entries.items()},
                         names=names) for number, path in validation.images]
 

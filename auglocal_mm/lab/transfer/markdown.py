@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from auglocal_mm.lab.pages.machine import machine
@@ -18,7 +19,8 @@ _FROZEN = ('The backbone was frozen: only neck and heads were trained, so AP mea
 def title(result: Mapping[str, Any]) -> str:
     """Return the title of a comparison."""
     count = len(result['rows'])
-    return f'{result["detector"]} on {count} backbone{"" if count == 1 else "s"}'
+    config = Path(result['detector'].rpartition('::')[2]).stem
+    return f'{config} on {count} backbone{"" if count == 1 else "s"}'
 
 
 def notes(result: Mapping[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from mmengine.config import DictAction
     from mmengine.dist import is_main_process
 
+    from auglocal_mm.console.host_chatter import import_hosts
     from auglocal_mm.engine import launch
 
     from .validation_set import coco_metric
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--launcher', choices=['none', 'pytorch'], default='none')
     options = parser.parse_args(arguments)
     os.environ.setdefault('LOCAL_RANK', '0')
+    import_hosts('mmdet.datasets', 'mmdet.models')
     cfg = launch.load_config(options.config, work_dir=str(options.out / 'predict'),
                              cfg_options=options.cfg_options, launcher=options.launcher)
     launch.set_timeout(cfg, None)
@@ -47,5 +49,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 if __name__ == '__main__':
     from auglocal_mm.console.tool import tool
-    with tool(hosts=('mmdet.datasets', 'mmdet.models')):
+    with tool():
         main()

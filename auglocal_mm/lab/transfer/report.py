@@ -13,7 +13,7 @@ from auglocal_mm.lab.scenes.small_scene import SmallScene
 
 from .average_precision import FIGURES
 from .error_types import KINDS
-from .images import SCORE_THRESHOLD, panels_of
+from .images import panels_of
 from .markdown import facts, notes, title
 from .plan import training_of
 from .tables import classes_table, differences_table, errors_table, figures_table
@@ -31,11 +31,12 @@ def render_report(result: Mapping[str, Any], charts: Sequence[Chart],
     return render_page(
         'comparison.html', room=__package__, result=result, title=title(result),
         facts=facts(result), notes=notes(result), charts={each.name: each for each in charts},
+        curves=[each for each in charts if each.name not in ('ap', 'errors')],
         figures=[figures_table(result, kind) for kind in by_kind.values()],
         meanings=FIGURES, differences=differences_table(result),
         classes={name: classes_table(result, kind) for name, kind in by_kind.items()},
         errors={name: errors_table(result, kind) for name, kind in by_kind.items()},
-        kinds=KINDS, threshold=SCORE_THRESHOLD,
+        kinds=KINDS,
         scenes=[{'image': scene.image, 'panels': panels_of(scene)} for scene in scenes],
         runs=[[run.label, run.state, duration(run.seconds) if run.seconds else '–']
               for run in runs],

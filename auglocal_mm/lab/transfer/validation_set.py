@@ -14,7 +14,7 @@ from auglocal_mm.files import read_json
 from auglocal_mm.validation import shown
 
 from .detector import Detector, require_classes
-from .truth import NAMES
+from .truth import NAMES, quiet
 
 #: Images of which a report shows what each detector finds.
 IMAGES_SHOWN = 6
@@ -52,7 +52,7 @@ def read_validation_set(detector: Detector) -> ValidationSet:
     check_data(cfg, splits=('train', 'val'))
     _, metric = coco_metric(cfg)
     kinds = _kinds(metric)
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+    with quiet(), DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
         dataset = DATASETS.build(cfg.val_dataloader.dataset)
     classes = tuple(dataset.metainfo['classes'])
     file = metric.get('ann_file') or getattr(dataset, 'ann_file', None)
