@@ -60,7 +60,10 @@ def _validated(run: Run, kind: str, epochs: int | None) -> Series:
     """Return AP in percent by epoch, the last one as the tables have it."""
     logged = training_of(run).curves.val
     series = next((each for name, each in logged.items() if name.endswith(f'{kind}_mAP')), Series())
-    series = Series(series.steps, tuple(PERCENT * value for value in series.values))
+    # pycocotools says -1 where there is nothing to find.
+    known = [(step, PERCENT * value) for step, value in zip(series.steps, series.values,
+                                                            strict=True) if value >= 0]
+    series = Series(tuple(step for step, _ in known), tuple(value for _, value in known))
     final = score_of(run).scores.get(kind, {}).get('AP') if run.state == 'done' else None
     if epochs is None or final is None:
         return series

@@ -68,7 +68,7 @@ class Detector:
     @property
     def last_checkpoint(self) -> str:
         """Name of the file that a complete run has written."""
-        hook = self.cfg.default_hooks.checkpoint
+        hook = _checkpoint_hook(self.cfg)
         number = self.cfg.train_cfg.max_iters if self._by_iteration else self.epochs
         kind = 'epoch' if hook.get('by_epoch', True) else 'iter'
         return str(hook.get('filename_tmpl') or kind + '_{}.pth').format(number)
@@ -126,10 +126,15 @@ def read_detector(name: str, options: Sequence[str], *, frozen: bool) -> Detecto
     if frozen and 'local' in cfg.model:
         raise ValueError(f'--frozen needs a detector that is trained as a whole: {name} trains its '
                          'backbone locally, and a frozen one has nothing to learn')
-    if not isinstance((cfg.get('default_hooks') or {}).get('checkpoint'), Mapping):
-        raise ValueError(f'{name} saves no checkpoint, so there would be nothing to compare; set '
-                         'default_hooks.checkpoint')
+    if _checkpoint_hook(cfg) is None:
+        raise ValueError(f'{name} saves no checkpoint, so there would be nothing to compare; '
+                         'default_hooks.checkpoint must not be None')
     return detector
+
+
+def _checkpoint_hook(cfg: Config) -> Any:
+    # mmengine adds its own to a config that does not mention it; None removes that.
+    return (cfg.get('default_hooks') or {}).get('checkpoint', {})
 
 
 def _parsed(options: Sequence[str]) -> dict[str, Any]:

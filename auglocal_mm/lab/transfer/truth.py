@@ -16,7 +16,7 @@ def truth_of(annotations: Mapping[str, Any], classes: Sequence[str]) -> COCO:
     """Index the annotations of the classes that a detector knows.
 
     Annotations are numbered from 1, because pycocotools takes a match with number 0 for no
-    match. Those without ``iscrowd`` are no crowds, and those without ``area`` have their box's.
+    match.
 
     Args:
         annotations: COCO's JSON object. It is not changed.
@@ -27,8 +27,7 @@ def truth_of(annotations: Mapping[str, Any], classes: Sequence[str]) -> COCO:
     kept = [each for each in annotations['annotations'] if each['category_id'] in known]
     return _indexed({
         'info': {}, 'images': list(annotations['images']), 'categories': categories,
-        'annotations': [{'iscrowd': 0, 'area': each['bbox'][2] * each['bbox'][3], **each,
-                         'id': number} for number, each in enumerate(kept, start=1)]})
+        'annotations': [{**each, 'id': number} for number, each in enumerate(kept, start=1)]})
 
 
 def found_in(truth: COCO, predictions: Sequence[Mapping[str, Any]], kind: str) -> COCO:

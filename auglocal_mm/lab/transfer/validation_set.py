@@ -18,6 +18,8 @@ from .truth import NAMES, quiet
 
 #: Images of which a report shows what each detector finds.
 IMAGES_SHOWN = 6
+#: What mmdet's CocoMetric reads of every annotation.
+_REQUIRED = ('image_id', 'category_id', 'bbox', 'area', 'iscrowd')
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,11 @@ def _counted(content: Mapping[str, Any], classes: Sequence[str], file: str | Pat
     if wrong:
         raise ValueError(f'{file} must be annotations in COCO\'s format, but has no list of '
                          f'{", ".join(wrong)}')
+    lacking = [(number, key) for number, each in enumerate(content['annotations'])
+               for key in _REQUIRED if key not in each]
+    if lacking:
+        raise ValueError(f'annotation {lacking[0][0]} in {file} has no {lacking[0][1]}, which COCO\'s '
+                         f'evaluation needs; every annotation must have {", ".join(_REQUIRED)}')
     names = {each['id']: each['name'] for each in content['categories']}
     missing = [name for name in classes if name not in names.values()]
     if missing:

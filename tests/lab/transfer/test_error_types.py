@@ -37,6 +37,7 @@ def made(seed, *, images=3, crowds=False):
     for image in truth['images']:
         for _ in range(random.integers(0, 4)):
             own = {'id': len(truth['annotations']), 'image_id': image['id'], 'bbox': box(),
+                   'area': 100.0,
                    'category_id': int(random.choice([*CLASSES])),
                    'iscrowd': int(crowds and random.random() < 0.3)}
             truth['annotations'].append(own)
@@ -172,6 +173,7 @@ def test_masks_are_judged_by_their_pixels():
     truth = {'images': [{'id': 1, 'width': 40, 'height': 40}],
              'categories': [{'id': 3, 'name': 'cat'}],
              'annotations': [{'id': 0, 'image_id': 1, 'category_id': 3, 'bbox': [0, 0, 20, 20],
+                              'area': 120.0, 'iscrowd': 0,
                               'segmentation': rectangle(0, 0, 20, 6)}]}
     found = [{'image_id': 1, 'category_id': 3, 'score': 0.9, 'bbox': [0, 0, 20, 20],
               'segmentation': rle(rectangle(0, 0, 20, 20))}]
