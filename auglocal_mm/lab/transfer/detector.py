@@ -1,6 +1,7 @@
 """The detector that is trained on every backbone, checked before anything is started."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from .backbones import PREFIX, Backbone
 
 FREEZE = 'default_hooks.frozen_backbone.type=auglocal_mm.FrozenBackboneHook'
 #: Keys of a config that this tool sets for each run.
-_OWN = ('randomness.seed', 'work_dir', 'resume')
+_OWN = re.compile(r'(randomness\.seed|work_dir|resume)$|model\.(detector\.)?backbone\.init_cfg')
 #: Heads whose classes are not those of the data set.
 _OTHER_HEADS = ('rpn_head', 'semantic_head')
 
@@ -56,8 +57,10 @@ class Detector:
     def start_from(self, backbone: Backbone) -> list[str]:
         """Return the options that make a run start from an exported backbone."""
         init = f'{self.place}.init_cfg'
+        # What the config starts from: a dict, a list of them or None, which no key would fit.
+        before = [f'{init}._delete_=True'] if 'init_cfg' in self.backbone else []
         other = [f'{self.place}.pretrained=None'] if 'pretrained' in self.backbone else []
-        return [f'{init}._delete_=True', f'{init}.type=Pretrained', f'{init}.prefix={PREFIX}',
+        return [*before, f'{init}.type=Pretrained', f'{init}.prefix={PREFIX}',
                 f'{init}.checkpoint={backbone.file}', *other]
 
     @property
@@ -112,16 +115,14 @@ def read_detector(name: str, options: Sequence[str], *, frozen: bool) -> Detecto
         ValueError: It is no config of a detector, or something in it would replace the
             backbone's weights.
     """
-    import_hosts('mmdet.datasets', 'mmdet.models')
-    every = (*options, *((FREEZE,) if frozen else ()))
-    cfg = load_config(name, cfg_options=_parsed(every))
-    place = _place(cfg, name)
-    taken = [key for key, _, _ in (each.partition('=') for each in options)
-             if key in _OWN or key.startswith(f'{place}.init_cfg')]
+    taken = [key for key, _, _ in (each.partition('=') for each in options) if _OWN.match(key)]
     if taken:
         raise ValueError(f'--cfg-options must leave {", ".join(taken)} to this tool, which sets '
                          'them for each run')
-    detector = Detector(name, every, cfg, place, frozen)
+    import_hosts('mmdet.datasets', 'mmdet.models')
+    every = (*options, *((FREEZE,) if frozen else ()))
+    cfg = load_config(name, cfg_options=_parsed(every))
+    detector = Detector(name, every, cfg, _place(cfg, name), frozen)
     _require_backbones_weights(detector)
     if frozen and 'local' in cfg.model:
         raise ValueError(f'--frozen needs a detector that is trained as a whole: {name} trains its '

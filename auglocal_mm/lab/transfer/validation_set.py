@@ -113,8 +113,8 @@ def _counted(content: Mapping[str, Any], classes: Sequence[str], file: str | Pat
     lacking = [(number, key) for number, each in enumerate(content['annotations'])
                for key in _REQUIRED if key not in each]
     if lacking:
-        raise ValueError(f'annotation {lacking[0][0]} in {file} has no {lacking[0][1]}, which COCO\'s '
-                         f'evaluation needs; every annotation must have {", ".join(_REQUIRED)}')
+        raise ValueError(f'annotation {lacking[0][0]} in {file} has no {lacking[0][1]}, which is '
+                         f'needed to evaluate; every one must have {", ".join(_REQUIRED)}')
     names = {each['id']: each['name'] for each in content['categories']}
     missing = [name for name in classes if name not in names.values()]
     if missing:
