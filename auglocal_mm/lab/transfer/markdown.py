@@ -8,6 +8,7 @@ from typing import Any
 from auglocal_mm.lab.pages.machine import machine
 from auglocal_mm.lab.pages.text_table import markdown_table
 
+from .detector import FREEZE
 from .error_types import KINDS
 from .tables import Table, classes_table, differences_table, errors_table, figures_table
 from .truth import NAMES
@@ -26,8 +27,9 @@ def title(result: Mapping[str, Any]) -> str:
 def notes(result: Mapping[str, Any]) -> list[str]:
     """Return what a reader must know before any figure, a sentence each."""
     found = [_FROZEN] if result['frozen'] else []
-    if result['options']:
-        found.append(f'Settings besides the config: {" ".join(result["options"])}')
+    chosen = [each for each in result['options'] if each != FREEZE]
+    if chosen:
+        found.append(f'Settings besides the config: {" ".join(chosen)}')
     if not result['complete']:
         found.append('Some runs are not done yet; start the same command again.')
     return found
@@ -40,7 +42,8 @@ def facts(result: Mapping[str, Any]) -> dict[str, str]:
     runs = (f'n = {shown} per backbone, mean ± standard deviation' if counts[-1] > 1 else
             f'n = {shown} per backbone, so there is no spread to show')
     hardware, *rest = machine(result)
-    length = f', {result["epochs"]} epochs each' if result['epochs'] else ''
+    length = (f', {result["epochs"]} epoch{"" if result["epochs"] == 1 else "s"} each'
+              if result['epochs'] else '')
     return {'Runs': runs + length,
             'Judged on': f'{result["images"]:,} images with {result["objects"]:,} objects; AP in '
                          'percent, at most 100 predictions of a class in an image',

@@ -31,7 +31,7 @@ def truth_of(annotations: Mapping[str, Any], classes: Sequence[str]) -> COCO:
 
 
 def found_in(truth: COCO, predictions: Sequence[Mapping[str, Any]], kind: str) -> COCO:
-    """Index predictions, which are COCO results, for :class:`pycocotools.cocoeval.COCOeval`.
+    """Index predictions, which are COCO results, for pycocotools' evaluation.
 
     Args:
         truth: What :func:`truth_of` returned.
