@@ -1,6 +1,7 @@
 """Average precision is what pycocotools itself sums up."""
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 from pycocotools.cocoeval import COCOeval
 from transfer_set import annotations
 
@@ -58,12 +59,14 @@ def test_classes_that_a_detector_does_not_know_are_not_asked_for():
 
 
 def test_a_mask_is_sized_by_its_pixels():
-    """A thin diagonal of a large box is small."""
+    """A thin mask in a large box is small, so a wrong one costs AP of small objects."""
+    lines = [[[0, 0, 3, 0, 60, 60, 57, 60]], [[60, 0, 57, 0, 0, 60, 3, 60]]]
     content = annotations([[(90, (0, 0, 60, 60))]])
-    content['annotations'][0].update(area=200.0, segmentation=[[0, 0, 3, 0, 60, 60, 57, 60]])
-    from pycocotools import mask
-    encoded = mask.frPyObjects(content['annotations'][0]['segmentation'], 96, 96)[0]
-    found = [{'image_id': 10, 'category_id': 90, 'bbox': [0, 0, 60, 60], 'score': 0.9,
-              'segmentation': {'size': encoded['size'], 'counts': encoded['counts'].decode()}}]
+    content['annotations'][0].update(area=200.0, segmentation=lines[0])
+    found = []
+    for line, score in zip(lines, (0.5, 0.9)):
+        encoded = coco_mask.frPyObjects(line, 96, 96)[0]
+        found.append({'image_id': 10, 'category_id': 90, 'bbox': [0, 0, 60, 60], 'score': score,
+                      'segmentation': {**encoded, 'counts': encoded['counts'].decode()}})
     scores = scores_of(content, {'segm': found}, ('cat',))['segm']
-    assert (scores['APs'], scores['APm']) == (pytest.approx(1.0), None)
+    assert (scores['APs'], scores['APm']) == (pytest.approx(0.5), None)
