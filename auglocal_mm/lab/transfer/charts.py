@@ -43,7 +43,7 @@ def _curves(result: Mapping[str, Any], runs: Sequence[Run]) -> list[Chart]:
         if len(loss):
             losses.setdefault(run.row.label, []).append(loss)
         for kind, found in values.items():
-            series = _validated(run, kind, result['epochs'])
+            series = validated(run, kind, result['epochs'])
             if len(series):
                 found.setdefault(run.row.label, []).append(series)
     xlabel = 'epoch' if result['epochs'] else 'iteration'
@@ -56,7 +56,7 @@ def _curves(result: Mapping[str, Any], runs: Sequence[Run]) -> list[Chart]:
         for kind, found in values.items() if found]
 
 
-def _validated(run: Run, kind: str, epochs: int | None) -> Series:
+def validated(run: Run, kind: str, epochs: int | None) -> Series:
     """Return AP in percent by epoch, the last one as the tables have it."""
     logged = training_of(run).curves.val
     series = next((each for name, each in logged.items() if name.endswith(f'{kind}_mAP')), Series())

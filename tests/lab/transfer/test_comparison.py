@@ -1,9 +1,12 @@
 """From runs to results.json, results.md and report.html: nothing invented, all of it there."""
 import json
 import re
+import statistics
 
 import pytest
+from transfer_set import finish
 
+from auglocal_mm.lab.transfer.charts import draw_charts, validated
 from auglocal_mm.lab.transfer.collect import collect
 from auglocal_mm.lab.transfer.error_types import KINDS
 from auglocal_mm.lab.transfer.images import TRUTH, compared_images
@@ -80,6 +83,30 @@ def test_an_image_shows_as_many_predictions_as_it_has_objects(finished):
     assert found[-1]['box'] == [90.0, 90.0, 4.0, 4.0]
     assert {each['label'] for each in truth} <= {'cat', 'dog', 'cow'}
     assert all(not each['outline'] for each in truth)
+
+
+def test_a_difference_has_the_spread_of_both(finished):
+    finish(finished.runs[3], shift=6.0)
+    result = collect(finished.backbones, finished.detector, finished.validation, finished.runs)
+    bp, other = ([score_of(run).scores['bbox']['AP'] * 100 for run in finished.runs[first::2]]
+                 for first in (0, 1))
+    difference = result['differences'][0]['AP']['box']
+    assert difference['std'] == pytest.approx(
+        (statistics.variance(bp) + statistics.variance(other)) ** 0.5)
+    assert result['complete']
+
+
+def test_the_curve_of_ap_ends_with_the_tables_value(finished, result):
+    bp = {'rows': result['rows'][:1]}
+    charts = {chart.name: chart.alt for chart in draw_charts({**result, **bp},
+                                                             finished.runs[:1])}
+    value = 100 * score_of(finished.runs[0]).scores['bbox']['AP']
+    assert f'at the end BP {value:.1f}.' in charts['box-ap']
+    # What was logged is a fraction; -1 stands for nothing to find.
+    assert validated(finished.runs[0], 'bbox', None).values == (10.0, 20.0)
+    scalars = next(finished.runs[0].folder.rglob('scalars.json'))
+    scalars.write_text(scalars.read_text().replace('"coco/bbox_mAP": 0.1', '"coco/bbox_mAP": -1.0'))
+    assert validated(finished.runs[0], 'bbox', None).values == (20.0,)
 
 
 def test_a_frozen_backbone_is_said_first(finished, result):
