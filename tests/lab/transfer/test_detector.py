@@ -1,5 +1,6 @@
 """The detector's config: where its backbone is, and what would spoil a comparison."""
 import argparse
+import json
 from dataclasses import replace
 
 import pytest
@@ -118,11 +119,21 @@ def test_a_backbone_of_another_architecture_is_refused(here, tmp_path):
     (('val_evaluator.metric=proposal',), "must contain bbox or segm, got 'proposal'"),
     (('val_evaluator.metric=[bbox,segm]',), r'asks for segm, but 8 of 8 objects in set/val.json '
      'have no mask; set val_evaluator.metric=bbox'),
-    (('val_evaluator.ann_file=retinanet.json',), "must be annotations in COCO's format, but has no "
-     'list of images, annotations, categories'),
-], ids=['head', 'training', 'categories', 'voc', 'lvis', 'none', 'proposals', 'masks', 'format'])
+], ids=['head', 'training', 'categories', 'voc', 'lvis', 'none', 'proposals', 'masks'])
 def test_what_cannot_be_judged_is_refused(here, options, told):
-    (here / 'retinanet.json').write_text('{}')
+    with pytest.raises(ValueError, match=told):
+        read_validation_set(read_detector('retinanet.py', options, frozen=False))
+
+
+@pytest.mark.parametrize(('content', 'told'), [
+    ({}, "must be annotations in COCO's format, but has no list of images, annotations, categ"),
+    ({'images': [], 'categories': [], 'annotations': [{'image_id': 1, 'category_id': 1,
+                                                       'bbox': [0, 0, 1, 1], 'iscrowd': 0}]},
+     'annotation 0 in .* has no area, which is needed to evaluate'),
+], ids=['empty', 'no area'])
+def test_annotations_must_be_complete(here, tmp_path, content, told):
+    (tmp_path / 'x.json').write_text(json.dumps(content))
+    options = (f'val_evaluator.ann_file={tmp_path}/x.json',)
     with pytest.raises(ValueError, match=told):
         read_validation_set(read_detector('retinanet.py', options, frozen=False))
 
@@ -134,8 +145,7 @@ def test_a_validation_set_knows_what_is_compared(here):
     assert [number for number, _ in validation.images] == [10, 11, 12, 13]
 
 
-def test_several_evaluators(here):
+def test_several_evaluators(here, tmp_path):
     text = DETECTOR.replace("r = dict(type='CocoMetric'", "r = [dict(type='VOCMetric'), "
                             "dict(type='CocoMetric'").replace("val.json')\n", "val.json')]\n")
-    (here / 'several.py').write_text(text)
-    assert read_validation_set(read_detector('several.py', (), frozen=False)).objects == 8
+    assert read_validation_set(read(tmp_path, text)).objects == 8
