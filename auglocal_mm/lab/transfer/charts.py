@@ -105,5 +105,7 @@ def _rows_chart(name: str, title: str, result: Mapping[str, Any], quantities: Se
             axes.set_ylim(len(quantities) - 0.4, -0.6)
             axes.margins(x=0.06)
             axes.set_title(f'{NAMES[kind].capitalize()}: {title}')
-        panels[0].legend(loc='best', frameon=False, fontsize=10)
+        named = next((axes for axes in panels if axes.get_legend_handles_labels()[0]), None)
+        if named is not None:
+            named.legend(loc='best', frameon=False, fontsize=10)
     return Chart(name, f'{title}. {"; ".join(said)}.', figure)
