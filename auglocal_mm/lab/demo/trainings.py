@@ -46,7 +46,7 @@ TRAININGS = (
              'configs/demo/mask-rcnn_digit-scenes_auglocal.py', COLORS['auglocal'], 1.9, 182,
              backbone='auglocal'),
     Training('detection', 'local', 'AugLocal, detector too', 'AugLocal too',
-             'configs/demo/mask-rcnn_digit-scenes_local.py', LOCAL_DETECTOR, 1.9, 230,
+             'configs/demo/mask-rcnn_digit-scenes_local.py', LOCAL_DETECTOR, 1.9, 280,
              backbone='auglocal'),
 )
 

@@ -1,6 +1,7 @@
 """A survey of local trainings as Markdown: who trains, by backbone, and why others do not."""
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,7 +39,7 @@ def _trained(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         groups.setdefault(row['backbone'].rpartition('.')[2], []).append(row)
     ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
-    return markdown_table(['backbone', 'modules', 'families', ''], [
+    return markdown_table(['backbone', 'modules', 'families', 'names'], [
         [f'`{backbone}`', _modules(members), str(len(members)), _names(members)]
         for backbone, members in ordered])
 
@@ -83,4 +84,5 @@ def _refused(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _short(cause: str) -> str:
     """Return the first clause of an error, without its type."""
-    return cause.partition(': ')[2].partition(';')[0].partition(', but ')[0] or cause
+    clause = cause.partition(';')[0].removesuffix('.')
+    return re.sub(r'^\w+(Error|Exception): ', '', clause)

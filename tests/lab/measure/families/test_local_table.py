@@ -25,7 +25,7 @@ def test_families_stand_with_their_backbone_and_the_most_come_first():
     table = lines_of(row('Swin', backbone='mmdet.SwinTransformer'), row('FCOS'),
                      row('Faster R-CNN'), row('Faster R-CNN, C4', modules=3), row('DCN, v2'))
     assert table == [
-        ['backbone', 'modules', 'families', ''],
+        ['backbone', 'modules', 'families', 'names'],
         ['`ResNet`', '3, 4', '4', 'FCOS, Faster R-CNN (also: C4), DCN (v2)'],
         ['`SwinTransformer`', '4', '1', 'Swin']]
 
