@@ -9,6 +9,7 @@ from auglocal_mm.lab.curves.curves import read_curves
 from auglocal_mm.lab.demo.results import DETECTION_KEYS, MEMORY_KEY, check_results
 from auglocal_mm.lab.measure.system import hardware, versions
 from auglocal_mm.lab.scenes.scenes import collect_scenes
+from auglocal_mm.rules import build_rule
 
 from .commands import load_config
 from .run_folder import RunFolder
@@ -92,8 +93,9 @@ def _settings(trainings: Sequence[Training]) -> str:
         local = own.model.get('local', {})
         if 'depth' in local:
             modules = f', {local.modules} modules' if 'modules' in local else ''
+            tau = build_rule(local).tau  # a config may leave it out
             facts.append(f'{each.name}: auxiliary depth d = {local.depth}, '
-                         f'pyramidal coefficient τ = {local.get("tau", 0)}{modules}.')
+                         f'pyramidal coefficient τ = {tau}{modules}.')
     return ' '.join(facts)
 
 

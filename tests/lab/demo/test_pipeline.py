@@ -159,6 +159,14 @@ def test_each_detector_starts_from_the_exported_backbone_of_its_classifier(compl
     assert [each.backbone for each in DETECTORS] == ['bp', 'auglocal', 'auglocal']
 
 
+def test_settings_name_the_rule_of_what_is_trained_locally(complete):
+    settings = json.loads((complete.demo.work_dir / 'evidence.json').read_text())['settings']
+    assert 'AugLocal: auxiliary depth d = 3, pyramidal coefficient τ = 0.5.' \
+        in settings['classification']
+    assert settings['detection'].endswith(
+        'AugLocal, detector too: auxiliary depth d = 3, pyramidal coefficient τ = 0.5, 4 modules.')
+
+
 def test_memory_is_that_of_the_configs_that_the_trainings_left(complete):
     command = complete.jobs['measure_detectors'].command
     for each in DETECTORS:

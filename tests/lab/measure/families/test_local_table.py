@@ -40,7 +40,7 @@ def test_one_cause_stands_once_in_its_first_clause():
 
 @pytest.mark.parametrize('stage', PASSED)
 def test_a_family_passes_in_all_three_stages_or_not_at_all(stage):
-    text = lines_of(row('A', **{stage: 'E: why'}))
+    text = lines_of(row('A', **{stage: 'OSError: why'}))
     assert text[-1] == ['A', 'why']
 
 
