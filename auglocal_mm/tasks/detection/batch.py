@@ -84,13 +84,15 @@ class DetectionBatch:
         rows, columns = self.positions(height, width)
         return torch.stack([within(each, rows, columns).any(0) for each in boxes])
 
-    def uncertain(self, height: int, width: int) -> Tensor:
-        """Tell which positions say nothing: padding, and crowds where no object is [B, h, w]."""
+    def not_background(self, height: int, width: int) -> Tensor:
+        """Tell which positions cannot be taken for background: padding and crowds [B, h, w].
+
+        Where an object is, a position of a crowd counts nevertheless.
+        """
         padding = ~self.inside(height, width)
         if not any(len(boxes) for boxes in self.ignored):
             return padding
-        objects = self.covered([each.bboxes for each in self.objects], height, width)
-        return padding | (self.covered(self.ignored, height, width) & ~objects)
+        return padding | self.covered(self.ignored, height, width)
 
     def _slim(self, instances: Any) -> InstanceData:
         labels = instances.labels
