@@ -8,8 +8,8 @@ from torch import nn
 
 from auglocal_mm.validation import near, settings_of
 
-#: Parts of detectors whose classes are not those of objects: proposals, and stuff.
-OTHER_CLASSES = frozenset({'rpn_head', 'semantic_head'})
+#: Parts of detectors whose classes are not those of objects: proposals, stuff, things and stuff.
+OTHER_CLASSES = frozenset({'rpn_head', 'semantic_head', 'panoptic_fusion_head'})
 
 
 def require_known(detector: type, settings: Mapping[str, Any], *, own: Sequence[str]) -> None:
@@ -34,16 +34,12 @@ def require_own_backbone(detector: type, settings: Mapping[str, Any]) -> None:
     """Refuse a detector without a backbone of its own.
 
     Raises:
-        TypeError: It wraps other detectors (teacher and student), or several backbones.
+        TypeError: It wraps other detectors, such as a teacher and a student.
     """
     if settings.get('backbone') is None:
         raise TypeError(
             f'{detector.__name__} has no backbone of its own, so nothing can be trained locally; '
             'give model.backbone, or train the detector inside it')
-    if 'teacher_config' in settings:
-        raise TypeError(
-            f'{detector.__name__} reads the backbone of a teacher as well, which local learning '
-            'does not know how to follow; train it by its plain config')
 
 
 def require_plain_neck(model: Any) -> None:
