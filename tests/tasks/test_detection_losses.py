@@ -193,6 +193,13 @@ def test_reconstruction_is_the_cross_entropy_of_patches(detail):
     assert ours.item() == pytest.approx(total / count, rel=1e-4)
 
 
+def test_labels_that_no_head_has_are_refused():
+    one = batch()
+    one.data_samples[0].gt_instances.labels[0] = CLASSES
+    with pytest.raises(ValueError, match=f'labels must be 0 … {CLASSES - 1}, as the heads have'):
+        _ = one.objects
+
+
 def test_class_agnostic_detection_sees_one_class():
     loss = DenseDetection(class_agnostic=True, convs=1)
     head = loss.build_head(channels=8, stride=8, classes=CLASSES)

@@ -96,6 +96,13 @@ class DetectionBatch:
 
     def _slim(self, instances: Any) -> InstanceData:
         labels = instances.labels
+        # Elsewhere the look would wait for the device, which refuses such labels by itself.
+        if labels.device.type == 'cpu' and self.num_classes > 1 and len(labels) and (
+                int(labels.max()) >= self.num_classes or int(labels.min()) < 0):
+            raise ValueError(
+                f'labels must be 0 … {self.num_classes - 1}, as the heads have {self.num_classes} '
+                f'classes, got {int(labels.min())} … {int(labels.max())}; set num_classes of every '
+                'head to the number of the data set\'s classes')
         # A detector of a single class, such as mmdet's RPN, is trained on any labels.
         return InstanceData(bboxes=_boxes(instances), labels=(
             labels if self.num_classes > 1 else torch.zeros_like(labels)))
