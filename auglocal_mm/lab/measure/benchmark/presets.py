@@ -81,7 +81,7 @@ PRESETS: dict[str, dict[str, PresetRow]] = {
         'auglocal_mm::mask_rcnn/mask-rcnn_r34_auglocal_fpn_adamw_1x_coco.py',
         'auglocal_mm::mask_rcnn/mask-rcnn_r34-local-k4_fpn_adamw_1x_coco.py',
         frozen=('layer2.3', 'layer3.5', 'layer4.1'),
-        unfrozen=('layer1.2', 'layer3.1', 'layer4.0')),
+        unfrozen=('stem', 'layer1.2', 'layer3.1')),
 }
 
 
