@@ -93,7 +93,7 @@ setup(
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
     package_data={PACKAGE: ['py.typed'], **{
         f'{PACKAGE}.lab.{room}': ['templates/*.html', 'templates/*.css']
-        for room in ('pages', 'demo', 'reproduction')}},
+        for room in ('pages', 'demo', 'reproduction', 'transfer')}},
     install_requires=['fvcore', 'numpy', 'rich', 'torch>=2.6', 'torchvision>=0.21'],
     extras_require={
         'onedl': ONEDL,

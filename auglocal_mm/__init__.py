@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # The table below, for tools that read code without running i
         ChannelsLastHook,
         CheckpointHook,
         EpochBasedTrainLoop,
+        FrozenBackboneHook,
         IterBasedTrainLoop,
         LocalDistributedDataParallel,
         RandomStateHook,
@@ -68,6 +69,7 @@ _HOME = {
     'ChannelsLastHook': '.engine',
     'CheckpointHook': '.engine',
     'EpochBasedTrainLoop': '.engine',
+    'FrozenBackboneHook': '.engine',
     'IterBasedTrainLoop': '.engine',
     'LocalDistributedDataParallel': '.engine',
     'RandomStateHook': '.engine',
@@ -90,11 +92,11 @@ _HOME = {
 __all__ = [
     'AugLocal', 'AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'Backprop', 'ChannelsLastHook',
     'CheckpointHook', 'DGL', 'DetectionLoss', 'DigitScenes', 'Digits', 'EfficientNetCIFAR',
-    'EpochBasedTrainLoop', 'FeatureLoss', 'ImageFolder', 'InfoPro', 'IterBasedTrainLoop',
-    'LocalDetector', 'LocalDistributedDataParallel', 'LocalImageClassifier', 'LocalRule',
-    'MobileNetV2CIFAR', 'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR', 'STL10', 'SVHN',
-    'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', '__version__', 'export_backbone',
-    'partition', 'plan', 'read_checkpoint', 'seed_worker',
+    'EpochBasedTrainLoop', 'FeatureLoss', 'FrozenBackboneHook', 'ImageFolder', 'InfoPro',
+    'IterBasedTrainLoop', 'LocalDetector', 'LocalDistributedDataParallel', 'LocalImageClassifier',
+    'LocalRule', 'MobileNetV2CIFAR', 'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR',
+    'STL10', 'SVHN', 'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', '__version__',
+    'export_backbone', 'partition', 'plan', 'read_checkpoint', 'seed_worker',
 ]
 
 if not TYPE_CHECKING:  # Otherwise type checkers would take every misspelt name for an Any.

@@ -39,7 +39,8 @@ def test_the_wheel_holds_everything_and_leaves_torch_alone(root, wheel, tmp_path
     assert {'auglocal_mm/.mim/configs/_base_/default_runtime_cls.py',
             'auglocal_mm/lab/pages/templates/style.css',
             'auglocal_mm/lab/demo/templates/report.html',
-            'auglocal_mm/lab/reproduction/templates/table.html'} <= expected
+            'auglocal_mm/lab/reproduction/templates/table.html',
+            'auglocal_mm/lab/transfer/templates/comparison.html'} <= expected
     wheel = zipfile.ZipFile(wheel)
     names = set(wheel.namelist())
     assert not expected - names

@@ -86,7 +86,7 @@ class AuxiliaryNetwork(BaseModule):
         for planned, layer in zip(self.plan.layers, self.layers, strict=True):
             # Other layers make small things of large ones; there is little to save.
             if self.recompute and isinstance(planned, (Block, Conv)):
-                output = recomputed(layer, output, modules=partial(_only, layer))
+                output = recomputed(layer, (output,), modules=partial(_only, layer))
             else:
                 # A head reads a map; the block before it may return tokens.
                 output = layer(feature_map(output) if isinstance(planned, TaskHead) else output)

@@ -1,7 +1,7 @@
 """Parts of a network whose activations are computed a second time instead of being kept."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -16,7 +16,8 @@ from auglocal_mm.partition import Tokens
 T = TypeVar('T')
 
 
-def recomputed(run: Callable[..., T], *inputs: Any,
+def recomputed(run: Callable[..., T], inputs: tuple[Any, ...],
+               named: Mapping[str, Any] | None = None, *,
                modules: Callable[[], Iterable[nn.Module]]) -> T:
     """Run a part of a network; keep its inputs alone for the backward pass.
 
@@ -25,22 +26,24 @@ def recomputed(run: Callable[..., T], *inputs: Any,
 
     Args:
         run: The part; what it computes depends on `inputs` and on weights alone.
-        inputs: Its inputs; their tensors may be inside tuples or tokens. None of them needs a
-            history: a part that comes first after a boundary is recomputed as well.
-            (OpenMMLab's ``with_cp`` leaves it out.)
+        inputs: Its inputs; their tensors may be inside tuples, lists, dicts or tokens. None of
+            them needs a history: a part that comes first after a boundary is recomputed as
+            well. (OpenMMLab's ``with_cp`` leaves it out.)
+        named: Its inputs by name.
         modules: Returns the modules that the part consists of.
     """
     if not torch.is_grad_enabled():
-        return run(*inputs)
-    parts, form = tree_flatten(inputs)
+        return run(*inputs, **(named or {}))
+    parts, form = tree_flatten((inputs, dict(named or {})))
 
     def run_parts(*tensors: Any) -> T:
-        return run(*tree_unflatten([
+        again, by_name = tree_unflatten([
             replace(part, values=tensor) if isinstance(part, Tokens) else tensor
-            for part, tensor in zip(parts, tensors, strict=True)], form))
+            for part, tensor in zip(parts, tensors, strict=True)], form)
+        return run(*again, **by_name)
 
-    # Tensors inside others would be kept past autograd, which knows nothing of them then: nor do
-    # hooks that count what it saves, or move it to another device.
+    # Every tensor by itself: torch looks at no others, so it would save neither the random
+    # state of their device nor, where hooks could see it, what it keeps for the backward pass.
     tensors = [part.values if isinstance(part, Tokens) else part for part in parts]
     # Reentrant checkpointing trains nothing where no input needs a gradient.
     return checkpoint(run_parts, *tensors, use_reentrant=False,

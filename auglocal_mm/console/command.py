@@ -19,6 +19,7 @@ TOOLS = {
     'export': 'model_converters/export_backbone.py',
     'publish': 'model_converters/publish_model.py',
     'reproduce': 'reproduce.py',
+    'transfer': 'transfer.py',
     'benchmark': 'analysis_tools/benchmark_training.py',
     'prepare': 'dataset_converters/prepare.py',
     'doctor': 'doctor.py',

@@ -4,6 +4,7 @@ from .hooks import (
     AuxiliaryHeadHook,
     ChannelsLastHook,
     CheckpointHook,
+    FrozenBackboneHook,
     RandomStateHook,
     VerifyPretrainedHook,
 )
@@ -14,6 +15,6 @@ from .warmup_cosine import WarmupCosineLR
 from .whole_files import WholeFiles
 
 __all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'ChannelsLastHook',
-           'CheckpointHook', 'EpochBasedTrainLoop', 'IterBasedTrainLoop',
+           'CheckpointHook', 'EpochBasedTrainLoop', 'FrozenBackboneHook', 'IterBasedTrainLoop',
            'LocalDistributedDataParallel', 'RandomStateHook', 'VerifyPretrainedHook',
            'WarmupCosineLR', 'WholeFiles', 'seed_worker']

@@ -160,7 +160,7 @@ class GradientAverage(Listener):
         if not self._updates:
             return
         # What was frozen while gradients accumulated is still stepped with those it got.
-        self._reduce(self._model.trainability.left_over())
+        self._reduce(self._model.trainability.take_left_over())
         for bucket in self._buckets:
             bucket.finish(dist.get_world_size())
         self._buckets.clear()

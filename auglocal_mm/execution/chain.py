@@ -82,7 +82,7 @@ class Chain:
         for index in range(span.start, span.stop):
             unit = self.units[index]
             if module in self.recomputed:
-                x = recomputed(partial(unit.forward, backbone), x,
+                x = recomputed(partial(unit.forward, backbone), (x,),
                                modules=partial(unit.modules, backbone))
             else:
                 x = unit.forward(backbone, x)

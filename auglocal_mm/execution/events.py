@@ -59,8 +59,8 @@ class ModuleDone:
         name: What errors call it.
         loss: The sum of its losses, a scalar.
         scores: Values for the log by name.
-        trained: Indices of the modules whose gradients are final now; empty if no backward pass
-            was run for the loss (everything is frozen, or execution is joint).
+        trained: Indices of the modules whose gradients are final now; empty if all of them are
+            frozen, or execution is joint. A gradient may be missing.
         flag: A scalar that is nan if this rank must not update its weights: set by a listener
             that watches, read by those that come after it.
     """

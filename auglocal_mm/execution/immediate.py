@@ -78,9 +78,12 @@ def _learn(model: LocalModel, step: LocalStep, optim_wrapper: LocalOptimizer,
            listeners: Listeners) -> dict[str, Tensor]:
     """Run a module's backward pass, tell the listeners, return its values for the log."""
     loss, log = model.parse_losses(step.losses)
-    trains = loss.requires_grad  # not so under a frozen head, whose loss is logged all the same
-    if trains:
+    if loss.requires_grad:  # not so under a frozen head, whose loss is logged all the same
         optim_wrapper.backward_local(loss)
+    # By what could be trained, and not by the loss: a batch may give one rank nothing to learn
+    # from, and ranks must agree on whose gradients they average.
+    trains = any(each.requires_grad for module in step.trained
+                 for each in model.module_parameters(module))
     listeners.after_module(ModuleDone(
         module=step.module, name=module_name(model, step.module), loss=loss.detach(),
         scores=step.scores, trained=step.trained if trains else range(0)))

@@ -30,6 +30,10 @@ class LocalModel(Protocol):
     listeners: Listeners
     local_metrics: LocalMetrics
 
+    def module_parameters(self, module: int) -> list[nn.Parameter]:
+        """Return the trainable parameters whose gradients are final after a module."""
+        ...
+
     def parse_losses(self, losses: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """Turn a loss dict into the loss to train by and values for the log."""
         ...

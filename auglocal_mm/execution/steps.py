@@ -94,6 +94,8 @@ def _outcome(model: LocalModel, module: int, passage: Passage, batch: Any) -> Ou
 def _merged(outcomes: Mapping[str, Outcome]) -> Outcome:
     """Merge the outcomes of one module; the first keeps its names, the others add their key.
 
+    Scores add it only where two have the same name.
+
     What can be read from the output is the first one's.
     """
     if len(outcomes) < 2:
@@ -102,5 +104,6 @@ def _merged(outcomes: Mapping[str, Outcome]) -> Outcome:
     losses, scores = dict(first.losses), dict(first.scores)
     for key, outcome in others:
         losses |= {f'{key}_{name}': value for name, value in outcome.losses.items()}
-        scores |= {f'{key}_{name}': value for name, value in outcome.scores.items()}
+        scores |= {name if name not in scores else f'{key}_{name}': value
+                   for name, value in outcome.scores.items()}
     return Outcome(losses=losses, scores=scores, output=first.output)

@@ -38,6 +38,7 @@ class Trainability:
         self._frozen = frozenset(frozen)
         self._parameters: list[nn.Parameter] = []
         self._flags: list[bool] = []
+        self._lately_frozen: list[nn.Parameter] = []
         self.partner = 0
         self.averaged: set[int] = set()
 
@@ -48,9 +49,11 @@ class Trainability:
         """Forget the list of parameters, which may have been replaced."""
         self._parameters = []
 
-    def left_over(self) -> list[nn.Parameter]:
-        """Return the parameters that were frozen after they got a gradient."""
-        return [p for p in self._parameters if not p.requires_grad and p.grad is not None]
+    def take_left_over(self) -> list[nn.Parameter]:
+        """Return the parameters that were frozen since the last call; they may hold gradients."""
+        # Not by their gradients, which need not be there on every rank.
+        left, self._lately_frozen = self._lately_frozen, []
+        return [parameter for parameter in left if not parameter.requires_grad]
 
     def follow(self, model: nn.Module, trained: Callable[[], set[int]], *, partner: object,
                owner: str, fix: str) -> bool:
@@ -90,6 +93,8 @@ class Trainability:
         if unknown:
             raise TrainabilityError(_UNKNOWN.format(_some(unknown), owner, fix))
         changed = before != flags
+        self._lately_frozen += [parameter for parameter, was, now in zip(
+            self._parameters, before, flags, strict=True) if was and not now]
         if changed:
             print_log(f'Trainable now: {sum(flags)} of {len(flags)} parameter tensors (before: '
                       f'{sum(before)}).', logger='current', level=logging.INFO)

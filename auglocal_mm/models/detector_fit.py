@@ -1,29 +1,45 @@
 """What local learning requires of a detector when it is built."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-#: Parts of detectors whose classes are not those of objects: proposals, and stuff.
-OTHER_CLASSES = frozenset({'rpn_head', 'semantic_head'})
+from auglocal_mm.validation import near, settings_of
+
+#: Parts of detectors whose classes are not those of objects: proposals, stuff, things and stuff.
+OTHER_CLASSES = frozenset({'rpn_head', 'semantic_head', 'panoptic_fusion_head'})
+
+
+def require_known(detector: type, settings: Mapping[str, Any], *, own: Sequence[str]) -> None:
+    """Refuse settings that neither the detector nor local learning has.
+
+    Args:
+        detector: The plain detector's class.
+        settings: Its settings.
+        own: Settings of local learning, for spelling.
+
+    Raises:
+        ValueError: A setting is unknown.
+    """
+    known = settings_of(detector)
+    unknown = [name for name in settings if name not in known]
+    if unknown and len(known) > 1:
+        raise ValueError(f'model: {detector.__name__} has no setting {unknown[0]!r}; '
+                         f'{near(unknown[0], [*own, *known])}')
 
 
 def require_own_backbone(detector: type, settings: Mapping[str, Any]) -> None:
     """Refuse a detector without a backbone of its own.
 
     Raises:
-        TypeError: It wraps other detectors (teacher and student), or several backbones.
+        TypeError: It wraps other detectors, such as a teacher and a student.
     """
-    if 'backbone' not in settings:
+    if settings.get('backbone') is None:
         raise TypeError(
             f'{detector.__name__} has no backbone of its own, so nothing can be trained locally; '
             'give model.backbone, or train the detector inside it')
-    if 'teacher_config' in settings:
-        raise TypeError(
-            f'{detector.__name__} reads the backbone of a teacher as well, which local learning '
-            'does not know how to follow; train it by its plain config')
 
 
 def require_plain_neck(model: Any) -> None:

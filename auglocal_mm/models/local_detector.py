@@ -16,7 +16,12 @@ from auglocal_mm.tasks.detection import DetectionTask, build_local_losses, plan_
 from auglocal_mm.validation import shown
 
 from .backbone_calls import require_one_call
-from .detector_fit import classes_of, require_own_backbone, require_plain_neck
+from .detector_fit import (
+    classes_of,
+    require_known,
+    require_own_backbone,
+    require_plain_neck,
+)
 from .finished_backbone import finished_backbone
 from .image_statistics import image_statistics
 from .local_training import LocalTraining
@@ -75,11 +80,16 @@ class LocalDetector(LocalTraining):
         kind, _ = _host(detector, {})
         return super().__new__(_local(kind))
 
-    def __init__(self, local: Any, detector: Any = None, local_loss: Any = DEFAULT_LOSS,
+    def __init__(self, local: Any = None, detector: Any = None, local_loss: Any = DEFAULT_LOSS,
                  recompute: Any = (), auxiliary_norm: str = 'group', **kwargs: Any) -> None:
         # First, because mistakes in them cost no time then.
+        if local is None:
+            raise ValueError("model.local is missing; set a learning rule, such as local=dict("
+                             "type='auglocal_mm.AugLocal', depth=3, modules=4)")
         rule, losses = build_rule(local), build_local_losses(local_loss)
         kind, settings = _host(detector, kwargs)
+        require_known(kind, settings, own=('local', 'detector', 'local_loss', 'recompute',
+                                           'auxiliary_norm'))
         require_own_backbone(kind, settings)
         require_one_call(kind, _detectors())
         super().__init__(**settings)

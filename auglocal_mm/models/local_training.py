@@ -83,7 +83,7 @@ class LocalTraining(HiddenAuxiliary):
             TypeError: The backbone cannot be partitioned, or the task refuses the model.
             ValueError: The rule's settings are impossible for this backbone.
         """
-        faults = Faults('the model')
+        faults = Faults('model')
         check_choice(faults, 'auxiliary_norm', auxiliary_norm, ('backbone', 'group'))
         self.recompute = _recomputable(faults, recompute)
         faults.raise_if_any()

@@ -35,12 +35,27 @@ def dense_layers(layers: Sequence[AuxiliaryLayer], units: Mapping[str, UnitSpec]
     for layer in layers:
         if not isinstance(layer, (Block, Conv)):
             continue
+        if isinstance(layer, Block):
+            layer = _narrow(layer, units, max_channels)
         grain = units[layer.source].granularity if isinstance(layer, Block) else 1
         widest = max(grain, max_channels // grain * grain)
         step = 2 if stride < until else 1
         dense.append(replace(layer, channels=min(layer.channels, widest), stride=step))
         stride *= step
     return tuple(dense), stride
+
+
+def _narrow(block: Block, units: Mapping[str, UnitSpec], max_channels: int) -> Block:
+    """Return a block like the widest unit of its kind that fits, if its own unit's cannot."""
+    # Some blocks have the width of their unit and no other (ConvNeXt).
+    if units[block.source].granularity <= max_channels:
+        return block
+    fitting = [unit for unit in units.values() if unit.repeatable
+               and unit.symbol == block.symbol and unit.granularity <= max_channels]
+    if not fitting:
+        return block
+    widest = max(fitting, key=lambda unit: unit.channels)
+    return replace(block, source=widest.name, channels=widest.channels)
 
 
 def strides_after(units: Sequence[UnitSpec]) -> tuple[int, ...]:

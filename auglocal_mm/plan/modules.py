@@ -52,4 +52,7 @@ def modules_ending_at(names: Sequence[str], units: Sequence[UnitSpec]) -> tuple[
     ends = [known.index(name) for name in names]
     if ends != sorted(set(ends)) or not ends:
         raise ValueError(f'modules must name different units in depth order, got {list(names)}')
+    if ends == [len(units) - 1]:
+        raise ValueError(f'modules names the last unit, {names[0]!r}, alone, where the last module '
+                         'ends anyway; name earlier units')
     return tuple(sum(end < unit for end in ends) for unit in range(len(units)))

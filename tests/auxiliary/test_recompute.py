@@ -37,7 +37,7 @@ def test_inputs_alone_are_saved_wherever_they_are(run, make, count, history):
         x = make([value * 1 for value in values])
         counter = SavedActivations(layer.parameters())
         with counter:
-            results = (recomputed(lambda each: run(layer, each), x, modules=lambda: [layer])
+            results = (recomputed(lambda each: run(layer, each), (x,), modules=lambda: [layer])
                        if again else run(layer, x))
         saved = counter.live_bytes
         sum(each.sum() for each in results).backward()

@@ -9,7 +9,9 @@ from mmengine.registry import DefaultScope
 from ranks import run_ranks
 from small import KeepGradients, auglocal
 
-from auglocal_mm import AugLocalOptimWrapper, LocalDistributedDataParallel
+from auglocal_mm import AugLocalOptimWrapper, DetectionLoss, LocalDistributedDataParallel
+from auglocal_mm.plan import TaskHead
+from auglocal_mm.registry import DETECTION_LOSSES
 
 CONFIG = ROOT / 'configs/demo/mask-rcnn_digit-scenes_local.py'
 LOCAL = dict(local=auglocal(3, modules=3), local_loss=['segmentation', 'reconstruction'])
@@ -105,3 +107,38 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path):
     whole, resumed = (state(tmp_path / name / 'epoch_2.pth') for name in ('whole', 'resumed'))
     assert any(key.startswith('auxiliary.') for key in whole['state_dict'])
     assert 'ema_state_dict' in whole and not differing(whole, resumed)
+
+
+@DETECTION_LOSSES.register_module(name='only_with_objects')
+class OnlyWithObjects(DetectionLoss):
+    """As users write them: without objects, the loss is a constant."""
+
+    name = 'only_with_objects'
+
+    def layers(self, site):
+        return (TaskHead(self.name, site.stride),)
+
+    def build_head(self, *, channels, stride, classes):
+        return torch.nn.Conv2d(channels, 1, 1)
+
+    def losses(self, head, predictions, batch):
+        found = any(len(each) for each in batch.objects)
+        return {'loss': predictions.mean() if found else predictions.new_zeros(())}
+
+
+def rank_without_objects(rank):
+    local = dict(LOCAL, local_loss='only_with_objects')
+    model = LocalDistributedDataParallel(build(detector_cfg('Faster R-CNN'), **local))
+    data = images(seed=rank, masks=False)
+    if rank == 1:
+        for sample in data['data_samples']:
+            sample.gt_instances = sample.gt_instances[:0]
+    return step(model, data)
+
+
+def test_a_rank_whose_local_loss_has_no_graph_still_takes_part():
+    first, second = run_ranks(rank_without_objects)
+    assert first.keys() == second.keys()
+    assert any(name.startswith('auxiliary.') for name in first)
+    for name in first:
+        assert torch.equal(first[name], second[name]), name

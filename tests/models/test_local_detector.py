@@ -1,5 +1,6 @@
 """A detector of mmdet's that is trained locally: gradients, memory, keys, inference, refusals."""
 import copy
+import math
 import pickle
 
 import pytest
@@ -254,7 +255,8 @@ def test_a_loss_of_the_rule_itself_comes_beside_those_of_the_task():
     model = build(detector_cfg(), local=rule, local_loss=[dict(type='image_level', weight=2.0),
                                                           'reconstruction'])
     first, second = model.plan.losses
-    assert (first.auxiliary.weight, second.auxiliary.weight) == (6.0, 3.0)
+    # The losses' own weights take the place of the rule's λ2.
+    assert (first.auxiliary.weight, second.auxiliary.weight) == (2.0, 1.0)
     assert first.auxiliary.second.weight == 2 and second.auxiliary.second is None
 
 
@@ -264,7 +266,13 @@ def test_a_loss_of_the_rule_itself_comes_beside_those_of_the_task():
     ({}, dict(local_loss=dict(type='detection', weight=-1)), ValueError, 'weight must be a number'),
     ({}, dict(local_loss=['detection', 'detection']), ValueError, 'each once'),
     ({}, dict(local_loss=3), TypeError, 'must be a name, a dict with a type'),
-    ({}, dict(recompute='heads'), ValueError, 'recompute must be True, False or a list'),
+    ({}, dict(recompute='heads'), ValueError, 'model: recompute must be True, False or a list'),
+    ({}, dict(local=None), ValueError, 'model.local is missing'),
+    ({}, dict(local_losses='detection'), ValueError, "no setting 'local_losses'; did you mean"),
+    ({}, dict(backbone=None), TypeError, 'has no backbone of its own'),
+    ({}, dict(local=auglocal(3, modules=['layer4.1'])), ValueError, "the last unit, 'layer4.1'"),
+    ({}, dict(local=dict(type='auglocal_mm.InfoPro', loss='contrast', modules=2)), ValueError,
+     "use loss='softmax'"),
     ({}, dict(auxiliary_norm='batch'), ValueError, 'auxiliary_norm must be one of'),
     ({}, dict(detector='MaskRCN'), TypeError, "must be the type of a detector of mmdet.*'MaskRCN'"),
     ({}, dict(detector='ResNet'), TypeError, 'must be the type of a detector'),
@@ -367,3 +375,77 @@ def test_modules_are_clipped_by_their_own_norms():
             torch.testing.assert_close(clipped[name], free[name] * 0.5 / norm)
 
 
+
+
+@pytest.mark.parametrize('init', ['kaiming', 'pytorch'])
+def test_heads_of_local_losses_begin_as_mmdets_do(init):
+    model = build(detector_cfg(), local=auglocal(3, modules=2, init=init), local_loss='detection')
+    model.init_weights()
+    head = next(iter(model.auxiliary.values())).head.dense
+    # The prior of focal loss: 1 % of all positions show an object.
+    bias = head.conv_cls.bias
+    torch.testing.assert_close(bias, torch.full_like(bias, -math.log(99)))
+    assert 0.005 < head.conv_cls.weight.std() < 0.02
+
+
+def saved_mb(recompute, **backbone):
+    model = build(detector_cfg(**backbone), local=auglocal(3, modules=2), recompute=recompute)
+    counter = SavedActivations([*model.parameters(), *model.buffers()])
+    peaks = []
+
+    class Peaks(Watch):
+        def after_module(self, event):
+            peaks.append(counter.peak_bytes)
+            counter.peak_bytes = 0
+
+    model.listeners.add(Peaks(counter))
+    with counter:
+        local_step(model, images(side=128))
+    return peaks
+
+
+def test_recomputing_keeps_less_of_what_it_names():
+    early, last = saved_mb(False)
+    same, fewer = saved_mb(['last'])
+    assert same == early and fewer < 0.8 * last
+    fewer, same = saved_mb(['auxiliary'])
+    assert fewer < 0.8 * early and same == last
+    assert saved_mb(['modules'])[0] < 0.9 * early
+
+
+@pytest.mark.parametrize('name', ['DETR', *(pytest.param(name, marks=pytest.mark.slow) for name in (
+    'Cascade Mask R-CNN', 'Deformable DETR'))])
+def test_any_detectors_heads_can_be_recomputed(name):
+    cfg, data = detector_cfg(name), images()
+    plain = build(cfg, local=auglocal(3, modules=2))
+    model = build(cfg, local=auglocal(3, modules=2), recompute=True)
+    model.load_state_dict(plain.state_dict())
+    assert_same(local_step(model, data), local_step(plain, data))
+
+
+def test_norms_of_a_neck_count_a_batch_once_although_it_is_recomputed():
+    cfg, data = detector_cfg(), images()
+    cfg['neck']['norm_cfg'] = {'type': 'BN'}
+    plain = build(cfg, local=auglocal(3, modules=2))
+    model = build(cfg, local=auglocal(3, modules=2), recompute=['last'])
+    model.load_state_dict(plain.state_dict())
+    assert_same(local_step(model, data), local_step(plain, data))
+    for name, value in plain.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value), name
+
+
+def test_tokens_are_recomputed_tensor_by_tensor(monkeypatch):
+    """Elsewhere torch would not save the random state of their device."""
+    from auglocal_mm.auxiliary import recompute, recomputed
+    from auglocal_mm.partition import Tokens
+
+    seen = []
+    original = recompute.checkpoint
+    monkeypatch.setattr(recompute, 'checkpoint', lambda run, *inputs, **settings: (
+        seen.extend(inputs), original(run, *inputs, **settings))[1])
+    tokens = Tokens(torch.randn(1, 4, 3, requires_grad=True), (2, 2), 0)
+    result = recomputed(lambda x, scale: x.values * scale['by'], (tokens,),
+                        {'scale': {'by': torch.ones(3)}}, modules=list)
+    result.sum().backward()
+    assert [type(each) for each in seen] == [torch.Tensor, torch.Tensor]
+    assert torch.equal(tokens.values.grad, torch.ones(1, 4, 3))

@@ -51,14 +51,25 @@ def inside(box, x, y):
     return box[0] <= x < box[2] and box[1] <= y < box[3]
 
 
-def says_nothing(one, image, x, y):
-    """Padding, or in a crowd and in no object."""
+def no_background(one, image, x, y):
+    """Padding, or in a crowd."""
     height, width = one.data_samples[image].img_shape
-    instances = one.data_samples[image].gt_instances.bboxes.tolist()
     crowds = one.data_samples[image].ignored_instances.bboxes.tolist()
-    return x >= width or y >= height or (
-        any(inside(box, x, y) for box in crowds)
-        and not any(inside(box, x, y) for box in instances))
+    return x >= width or y >= height or any(inside(box, x, y) for box in crowds)
+
+
+def is_background(loss, one, image, x, y, stride=8):
+    """Whether no object would be learned there."""
+    instances = one.data_samples[image].gt_instances
+    if loss.name == 'segmentation':
+        return not any(bits[int(y), int(x)] for bits in instances.masks.masks
+                       if int(y) < bits.shape[0] and int(x) < bits.shape[1])
+    for x1, y1, x2, y2 in instances.bboxes.tolist():
+        cx, cy, radius = (x1 + x2) / 2, (y1 + y2) / 2, 1.5 * stride
+        if (max(x1, cx - radius) < x < min(x2, cx + radius)
+                and max(y1, cy - radius) < y < min(y2, cy + radius)):
+            return False
+    return True
 
 
 @pytest.mark.parametrize('side', [8, 13])
@@ -84,7 +95,7 @@ def test_the_class_of_a_position_is_that_of_the_smallest_object_there(source, si
                     if there:
                         expected = label
                         break
-                if says_nothing(one, image, x, y):
+                if expected == CLASSES and no_background(one, image, x, y):
                     expected = -1
                 assert target[image, row, column] == expected
                 seen.add(expected)
@@ -114,12 +125,31 @@ def test_positions_that_say_nothing_are_not_learned(loss):
             for column in range(side):
                 x, y = (column + 0.5) * 64 / side, (row + 0.5) * 64 / side
                 width = one.data_samples[image].img_shape[1]
-                quiet = x >= width if loss.name == 'reconstruction' else says_nothing(
-                    one, image, x, y)
+                quiet = x >= width if loss.name == 'reconstruction' else (
+                    no_background(one, image, x, y) and is_background(loss, one, image, x, y))
                 moved = bool(scores.grad[image, :, row, column].any())
                 assert moved is not quiet, (image, row, column)
                 learned += moved
     assert 0 < learned < 2 * side * side
+
+
+def test_in_a_crowd_the_box_of_an_object_is_no_background():
+    """As in COCO: one person is drawn in a crowd of people; the others must not be unlearned."""
+    one = batch()
+    for sample in one.data_samples:
+        sample.ignored_instances.bboxes = torch.tensor([[0.0, 0.0, 64.0, 64.0]])
+    target = DenseSegmentation(source='masks').target(one, 16, 16)
+    assert not (target == CLASSES).any() and (target >= 0).any()
+    loss = DenseDetection()
+    head = loss.build_head(channels=6, stride=8, classes=CLASSES)
+    predictions = [each.detach().requires_grad_() for each in head(torch.randn(2, 6, 8, 8))]
+    loss.losses(head, predictions, one)['loss_cls'].backward()
+    learned = predictions[0].grad.flatten(1).any(1), predictions[0].grad.any(1)
+    for image in range(2):
+        for row in range(8):
+            for column in range(8):
+                there = is_background(loss, one, image, 8 * column + 4, 8 * row + 4)
+                assert bool(learned[1][image, row, column]) is not there
 
 
 def test_a_batch_of_crowds_alone_has_a_finite_loss():
@@ -163,6 +193,13 @@ def test_reconstruction_is_the_cross_entropy_of_patches(detail):
     assert ours.item() == pytest.approx(total / count, rel=1e-4)
 
 
+def test_labels_that_no_head_has_are_refused():
+    one = batch()
+    one.data_samples[0].gt_instances.labels[0] = CLASSES
+    with pytest.raises(ValueError, match=f'labels must be 0 … {CLASSES - 1}, as the heads have'):
+        _ = one.objects
+
+
 def test_class_agnostic_detection_sees_one_class():
     loss = DenseDetection(class_agnostic=True, convs=1)
     head = loss.build_head(channels=8, stride=8, classes=CLASSES)
@@ -177,11 +214,10 @@ def test_image_level_scores_name_the_classes_that_are_there():
         assert set(row.nonzero().flatten().tolist()) == set(sample.gt_instances.labels.tolist())
 
 
-def spec(name, channels, *, granularity=1):
-    return UnitSpec(name, channels, 1, granularity=granularity)
-
-
-UNITS = {'a': spec('a', 512), 'b': spec('b', 1000, granularity=48)}
+UNITS = {'a': UnitSpec('a', 512, 1), 'b': UnitSpec('b', 1008, 1, granularity=48, symbol='G'),
+         'c': UnitSpec('c', 96, 1, granularity=96, symbol='N'),
+         'd': UnitSpec('d', 192, 2, granularity=192, symbol='N'),
+         'e': UnitSpec('e', 384, 2, granularity=384, symbol='N')}
 
 
 @pytest.mark.parametrize(('stride', 'strides', 'end'), [
@@ -195,8 +231,13 @@ def test_dense_networks_halve_until_8_pixels_and_never_after(stride, strides, en
 
 
 def test_a_width_below_the_granularity_is_the_granularity():
-    (block,), _ = dense_layers([Block('b', 1008)], UNITS, stride=8, max_channels=16)
+    (block,), _ = dense_layers([Block('b', 1008, symbol='G')], UNITS, stride=8, max_channels=16)
     assert block.channels == 48
+
+
+def test_a_block_of_one_width_only_gives_way_to_the_widest_that_fits():
+    (block,), _ = dense_layers([Block('e', 384, symbol='N')], UNITS, stride=8)
+    assert block == Block('d', 192, symbol='N')
 
 
 @DETECTION_LOSSES.register_module(name='objectness')

@@ -9,6 +9,9 @@ family fails. To compare operators, keep the JSON of one run and give it to the 
 
     PYTHON-WITH-COMPILED-OPERATORS tools/analysis_tools/detector_families.py --out compiled.json
     PYTHON-WITHOUT tools/analysis_tools/detector_families.py --compare compiled.json
+
+With --local, each backbone is trained by local losses, and the table says which families
+train and why others do not.
 """
 import argparse
 import json
@@ -22,6 +25,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--family', nargs='+', default=[], metavar='NAME',
                         help='families to try, as the table calls them (default: all)')
+    parser.add_argument('--local', action='store_true',
+                        help='train each backbone by AugLocal, a module for each stage')
     parser.add_argument('--jobs', type=int, default=1, metavar='N',
                         help='processes at a time (default: 1)')
     parser.add_argument('--limit', type=float, default=300.0, metavar='SECONDS',
@@ -36,6 +41,8 @@ def main() -> None:
                         help='keep the families that the FILE of --out already holds')
     add_debug(parser)
     args = parser.parse_args()
+    if args.local and args.compare:
+        parser.error('--compare is of plain trainings; leave out --local')
     if args.go_on and not args.out:
         parser.error('--continue needs --out FILE')
     from auglocal_mm.files import read_json, write_json
@@ -44,7 +51,7 @@ def main() -> None:
     known = read_json(args.out) if args.go_on and args.out.is_file() else None
     found = {}
     for row, found in survey(choose(FAMILIES, args.family), jobs=args.jobs, limit=args.limit,
-                             known=known):
+                             training='local' if args.local else 'plain', known=known):
         print(line(row), file=sys.stderr, flush=True)
         if args.out:
             write_json(found, args.out)

@@ -6,14 +6,15 @@ from typing import Any
 
 from auglocal_mm.files import read_json, read_json_list
 from auglocal_mm.lab.curves.curves import read_curves
-from auglocal_mm.lab.demo.results import DETECTION_KEYS, METHODS, check_results
+from auglocal_mm.lab.demo.results import DETECTION_KEYS, MEMORY_KEY, check_results
 from auglocal_mm.lab.measure.system import hardware, versions
+from auglocal_mm.lab.scenes.scenes import collect_scenes
 
 from .commands import load_config
 from .run_folder import RunFolder
-from .scenes import collect_scenes
+from .trainings import CLASSIFIERS, DETECTORS, Training
 
-TASKS = ('classification', 'detection')
+_TASKS = {'classification': CLASSIFIERS, 'detection': DETECTORS}
 SCENES_SHOWN = 6
 
 
@@ -31,18 +32,19 @@ def collect_results(
     Raises:
         ValueError: Names every number that is missing or impossible.
     """
-    detection = {method: run.metrics('detection', method) for method in METHODS}
+    memory = read_json(run.measured_detectors)
+    # None for a missing number: check_results names all of them at once.
     return check_results({
         'classification': {
-            method: {'top1': run.top1(method)} for method in METHODS},
+            each.method: {'top1': run.top1(each.method)} for each in CLASSIFIERS},
         'detection': {
-            # None for a missing number: check_results names all of them at once.
-            method: {key: detection[method].get(f'coco/{key}') for key in DETECTION_KEYS}
-            for method in METHODS},
+            each.method: {**{key: run.metrics('detection', each.method).get(f'coco/{key}')
+                             for key in DETECTION_KEYS},
+                          MEMORY_KEY: memory.get(Path(each.config).stem, {}).get(MEMORY_KEY)}
+            for each in DETECTORS},
         'memory': {
-            method: {'saved_activations_mb':
-                     read_json(run.measured(method)).get('saved_activations_mb')}
-            for method in METHODS},
+            each.method: {MEMORY_KEY: read_json(run.measured(each.method)).get(MEMORY_KEY)}
+            for each in CLASSIFIERS},
         'seconds': {name: round(value, 1) for name, value in seconds.items()},
         'cpu_seconds': {name: round(value, 1) for name, value in cpu_seconds.items()},
         'seed': seed,
@@ -59,37 +61,48 @@ def collect_evidence(run: RunFolder, *, commands: Sequence[str]) -> dict[str, An
     measured = read_json(run.measured('auglocal'))
     return {
         'curves': {
-            task: {method: read_curves(run.work_dir(task, method)).to_dict()
-                   for method in METHODS}
-            for task in TASKS},
+            task: {each.method: read_curves(run.work_dir(task, each.method)).to_dict()
+                   for each in trainings}
+            for task, trainings in _TASKS.items()},
         'local_accuracy': {key: measured[key] for key in ('accuracy', 'samples', 'plan')},
         'batch_size': measured['batch_size'],
-        'settings': {task: _settings(task, run=run) for task in TASKS},
+        'detection_batch_size': _batch_size(run),
+        'settings': {task: _settings(trainings) for task, trainings in _TASKS.items()},
         'scenes': _scenes(run),
         'commands': list(commands),
     }
 
 
-def _settings(task: str, *, run: RunFolder) -> str:
-    config = load_config(task, 'auglocal', run=run)
+def _batch_size(run: RunFolder) -> int:
+    """Return the batch size of the detectors, which is the same for all."""
+    return int(read_json(run.measured_detectors)[Path(DETECTORS[0].config).stem]['batch_size'])
+
+
+def _settings(trainings: Sequence[Training]) -> str:
+    """Describe the schedule that trainings share, and the rule of those that have one."""
+    configs = [load_config(each) for each in trainings]
+    config = configs[0]
     optimizer = config.optim_wrapper.optimizer
     facts = [
         f'{config.train_cfg.max_epochs} epochs, batch of {config.train_dataloader.batch_size}, '
         f'{optimizer.type}, learning rate {optimizer.lr}, '
-        f'weight decay {optimizer.get("weight_decay", 0)}; the same for both.',
+        f'weight decay {optimizer.get("weight_decay", 0)}; the same for all.',
     ]
-    if task == 'classification':
-        local = config.model.local
-        facts.append(f'AugLocal: auxiliary depth d = {local.depth}, '
-                     f'pyramidal coefficient τ = {local.get("tau", 0)}.')
+    for each, own in zip(trainings, configs, strict=True):
+        local = own.model.get('local', {})
+        if 'depth' in local:
+            modules = f', {local.modules} modules' if 'modules' in local else ''
+            facts.append(f'{each.name}: auxiliary depth d = {local.depth}, '
+                         f'pyramidal coefficient τ = {local.get("tau", 0)}{modules}.')
     return ' '.join(facts)
 
 
 def _scenes(run: RunFolder) -> dict[str, Any]:
-    dataset = load_config('detection', 'auglocal', run=run).test_dataloader.dataset
+    dataset = load_config(DETECTORS[0]).test_dataloader.dataset
     data_root = run.root / Path(dataset.data_root)
     return collect_scenes(
         read_json(data_root / 'annotations' / 'instances_val.json'),
         image_dir=data_root / 'val', count=SCENES_SHOWN,
-        predictions={method: read_json_list(run.predictions(method)) for method in METHODS},
+        predictions={each.method: read_json_list(run.predictions(each.method))
+                     for each in DETECTORS},
     )

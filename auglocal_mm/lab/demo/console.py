@@ -46,6 +46,7 @@ class Console:
         self._steps, self._step = len(expected), 0
         self._start = self._step_start = time.monotonic()
         self._looked = float('-inf')
+        self._queued = False
 
     @property
     def elapsed(self) -> float:
@@ -63,7 +64,7 @@ class Console:
     def begin(self, title: str) -> None:
         """Announce the next step."""
         self._step += 1
-        self._step_start = time.monotonic()
+        self._step_start, self._queued = time.monotonic(), False
         self._forecast.begin(self._step_start)
         self.say(f'[{self._step}/{self._steps}] {title}   ({self._times()})')
         # A terminal shows the live lines at once, a log after one interval.
@@ -76,14 +77,30 @@ class Console:
         text = f'{" " * _INDENT}done in {clock(now - self._step_start)}'
         self.say(f'{text} · {summary}' if summary else text)
 
-    def watch(self, jobs: Sequence[RunningJob]) -> None:
-        """Follow the jobs, and print their progress when an update is due."""
+    def watch(self, jobs: Sequence[RunningJob], waiting: int = 0) -> None:
+        """Follow the jobs, and print their progress when an update is due.
+
+        Args:
+            jobs: Those that have started.
+            waiting: Number of those that wait for one of them to end.
+        """
         now = time.monotonic()
         if now - self._looked >= _LOOK_SECONDS:
             self._looked = now
-            self._forecast.observe(now, {each.job.name: share_of(each) for each in jobs})
+            self._forecast.observe(now, self._shares(jobs, waiting))
         if self._text.due():
             self._show(jobs, done=self._forecast.share(now))
+
+    def _shares(self, jobs: Sequence[RunningJob], waiting: int) -> dict[str, float]:
+        """Return how much is done, by job; of trainings in a queue, of all as one.
+
+        The slowest training that runs does not say how long those that wait will take.
+        """
+        self._queued |= waiting > 0 and any(each.job.epochs for each in jobs)
+        shares = {each.job.name: share_of(each) for each in jobs}
+        if not self._queued:
+            return shares
+        return {'all': sum(shares.values()) / (len(jobs) + waiting)}
 
     def _times(self) -> str:
         return f'{clock(self.elapsed)} elapsed, about {clock(self.remaining())} left'

@@ -56,6 +56,11 @@ class RunFolder:
         """Return the JSON file that :mod:`auglocal_mm.lab.demo.measure` writes."""
         return self.path / f'measured_{method}.json'
 
+    @property
+    def measured_detectors(self) -> Path:
+        """JSON file that :mod:`auglocal_mm.lab.demo.measure_detectors` writes."""
+        return self.path / 'measured_detectors.json'
+
     def top1(self, method: str) -> float:
         """Return the top-1 accuracy of a classifier at its head, in percent."""
         accuracy = read_json(self.measured(method))['accuracy']

@@ -24,6 +24,8 @@ COLORS = {
     'bp': '#0072b2', 'auglocal': '#d55e00', 'infopro': '#009e73', 'dgl': '#e69f00',
     'predsim': '#cc79a7', 'checkpoint': '#56b4e9',
 }
+#: A detector that is trained locally, beside one that only has such a backbone.
+LOCAL_DETECTOR = '#a2457c'
 NAMES = {
     'bp': 'BP', 'auglocal': 'AugLocal', 'infopro': 'InfoPro', 'dgl': 'DGL',
     'predsim': 'PredSim', 'checkpoint': 'BP with gradient checkpointing',
@@ -31,6 +33,7 @@ NAMES = {
 CSS_VARIABLES = {
     INK: '--ink', MUTED: '--muted', GRID: '--grid',
     COLORS['bp']: '--bp', COLORS['auglocal']: '--auglocal',
+    LOCAL_DETECTOR: '--local',
 }
 STYLE = {
     'font.family': 'sans-serif',

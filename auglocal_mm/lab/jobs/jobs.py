@@ -131,7 +131,7 @@ def tail(path: Path, *, limit: int) -> str:
 
 def run_jobs(
     jobs: Sequence[Job], *, log_dir: Path, cwd: Path, env: Mapping[str, str], side_by_side: int,
-    watch: Callable[[Sequence[RunningJob]], None],
+    watch: Callable[[Sequence[RunningJob], int], None],
 ) -> dict[str, float]:
     """Run jobs until all have ended, at most `side_by_side` at a time.
 
@@ -141,7 +141,8 @@ def run_jobs(
         cwd: Working directory of the jobs.
         env: Their complete environment.
         side_by_side: Largest number of jobs at a time, at least 1.
-        watch: Called four times a second with all jobs started so far.
+        watch: Called four times a second with all jobs started so far, and the number of
+            those that wait.
 
     Returns:
         Name of each job to its run time in seconds.
@@ -157,7 +158,7 @@ def run_jobs(
                 running.append(RunningJob(waiting.pop(0), log_dir=log_dir, cwd=cwd, env=env))
                 started.append(running[-1])
             # Also after the last one has ended, so that its end is seen.
-            watch(started)
+            watch(started, len(waiting))
             if not running:
                 break
             time.sleep(_POLL_SECONDS)

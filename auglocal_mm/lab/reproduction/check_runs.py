@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from mmengine.config import Config, DictAction
 
 from auglocal_mm.datasets.check import check_data
+from auglocal_mm.lab.runs.run import Run
 
-from .run import Run
 from .steps import Train
 
 

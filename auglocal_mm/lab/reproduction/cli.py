@@ -2,30 +2,26 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
 from auglocal_mm.console.live import LiveLines
 from auglocal_mm.console.tool import add_debug
-from auglocal_mm.lab.jobs import child_environment
-from auglocal_mm.lab.measure.system import usable_cores
+from auglocal_mm.lab.runs.devices import devices_to_use, environments
+from auglocal_mm.lab.runs.drive import EXIT_FAILED, EXIT_INTERRUPTED, drive
+from auglocal_mm.lab.runs.execute import only_one
+from auglocal_mm.lab.runs.run import Run
 
 from .check_runs import check_data_of
 from .collect import collect
-from .console import Console
-from .execute import Execution, only_one
 from .plan_runs import plan_runs
 from .publish import publish
-from .run import Run
 from .settings import Settings
 from .table import Table
 from .tables import TABLES, find_table
 
-EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+__all__ = ['EXIT_FAILED', 'EXIT_INTERRUPTED', 'main', 'parse']
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -83,7 +79,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
         batch_size=options.batch_size, images_per_class=options.images_per_class,
         amp=options.amp, extra=tuple(options.cfg_options))
     work_dir = options.work_dir or Path('work_dirs/reproduce') / settings.folder_name
-    devices = _devices(options.gpus)
+    devices = devices_to_use(options.gpus)
     runs = plan_runs(table, settings, root=root, runs_dir=work_dir / 'runs',
                      devices=devices)
     for run in runs:
@@ -92,13 +88,15 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
     if options.dry_run:
         _show_plan(text, table, settings, runs)
         return 0
-    environments = _environments(table, devices, options.jobs, root=root)
+    slots = environments(devices, options.jobs, root=root,
+                         # A detector trains on all of them.
+                         together=any(row.detector for row in table.rows))
     if not options.only_report:
         check_data_of(runs)
-    with only_one(work_dir) as lock:
+    with only_one(work_dir, tool='tools/reproduce.py') as lock:
         failed = False
         if not options.only_report:
-            failed = _execute(runs, text, environments=environments, lock=lock)
+            failed = drive(runs, text, environments=slots, lock=lock)
         result = collect(table, settings, runs)
         folder = publish(table, result, runs, work_dir / _folder_name(table))
     text.say('\n' + (folder / 'table.md').read_text(encoding='utf-8'))
@@ -112,42 +110,6 @@ def _folder_name(table: Table) -> str:
     return f'table-{table.name}{rows}'
 
 
-def _devices(wanted: int | None) -> int:
-    """Return the number of GPUs to use.
-
-    Raises:
-        ValueError: More are requested than there are.
-    """
-    import torch
-
-    there = torch.cuda.device_count()
-    if wanted is not None and not 0 <= wanted <= there:
-        raise ValueError(f'--gpus must be 0 to {there}, the number found, got {wanted}')
-    return there if wanted is None else wanted
-
-
-def _environments(table: Table, devices: int, jobs: int, *, root: Path) -> list[dict[str, str]]:
-    """Return one environment per concurrent run.
-
-    Raises:
-        ValueError: There would be no run at all.
-    """
-    if jobs < 1:
-        raise ValueError(f'--jobs must be at least 1, got {jobs}')
-    if devices == 0:
-        # Hidden, so that --gpus 0 means the CPU on a machine with GPUs.
-        threads = max(1, usable_cores() // jobs)
-        return [child_environment(root, threads=threads, devices='') for _ in range(jobs)]
-    visible = os.environ.get('CUDA_VISIBLE_DEVICES')
-    # Among the devices that are visible here, which need not start at 0.
-    names = (visible.split(',') if visible else [str(index) for index in range(devices)])[:devices]
-    threads = max(1, usable_cores() // devices)
-    # A detector trains on all of them, so only one run fits at a time.
-    together = any(row.detector for row in table.rows)
-    return [child_environment(root, threads=threads, devices=each)
-            for each in ([','.join(names)] if together else names)]
-
-
 def _show_plan(text: LiveLines, table: Table, settings: Settings, runs: Sequence[Run]) -> None:
     text.say(f'Table {table.name}: {table.title}')
     text.say('Settings: ' + ('; '.join(settings.departures) or "the paper's"))
@@ -155,29 +117,3 @@ def _show_plan(text: LiveLines, table: Table, settings: Settings, runs: Sequence
         text.say(f'\n{run.label} [{run.state}] in {run.folder}')
         for step in run.steps:
             text.say(f'  {"done: " if step.done() else ""}{shlex.join(step.command())}')
-
-
-def _execute(runs: Sequence[Run], text: LiveLines, *, environments: list[dict[str, str]],
-             lock: int) -> bool:
-    """Execute the runs and tell whether one failed.
-
-    Raises:
-        KeyboardInterrupt: Interrupted; everything that was running has been stopped.
-    """
-    done = [run for run in runs if run.state == 'done']
-    execution = Execution(runs, environments=environments, cwd=Path.cwd(), lock=lock)
-    console = Console(text, done_before=done, total=len(runs))
-    # SIGHUP as well: a closed terminal must not leave trainings behind.
-    stops = signal.SIGTERM, signal.SIGHUP
-    before = [signal.signal(each, _raise_interrupt) for each in stops]
-    try:
-        with text:
-            execution.execute(console.watch)
-    finally:
-        for each, handler in zip(stops, before, strict=True):
-            signal.signal(each, handler)
-    return bool(execution.failures)
-
-
-def _raise_interrupt(*_: Any) -> NoReturn:
-    raise KeyboardInterrupt

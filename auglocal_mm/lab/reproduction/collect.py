@@ -2,23 +2,17 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from auglocal_mm.lab.measure.system import hardware, versions
+from auglocal_mm.lab.pages.figure import summarise
+from auglocal_mm.lab.pages.machine import distinct
+from auglocal_mm.lab.runs.run import Run
 
-from .run import Run
 from .settings import Settings
 from .steps import Benchmark
 from .table import Metric, Row, Table
-
-
-def summarise(values: Sequence[float]) -> dict[str, Any]:
-    """Return mean, standard deviation (n − 1; None for a single run), n and the values."""
-    return {'mean': statistics.fmean(values),
-            'std': statistics.stdev(values) if len(values) > 1 else None,
-            'n': len(values), 'values': list(values)}
 
 
 def collect(table: Table, settings: Settings, runs: Sequence[Run]) -> dict[str, Any]:
@@ -38,8 +32,8 @@ def collect(table: Table, settings: Settings, runs: Sequence[Run]) -> dict[str, 
         'settings': settings.to_dict(),
         'scaled': bool(settings.departures) and table.trained,
         'complete': all(run.state == 'done' for run in runs),
-        'hardware': _distinct([record['hardware'] for record in records]) or [hardware()],
-        'versions': _distinct([record['versions'] for record in records]) or [versions()],
+        'hardware': distinct([record['hardware'] for record in records]) or [hardware()],
+        'versions': distinct([record['versions'] for record in records]) or [versions()],
         'metrics': [{'key': each.key, 'label': each.label, 'digits': each.digits}
                     for each in table.metrics],
         'rows': rows,
@@ -51,11 +45,6 @@ def _conditions(runs: Sequence[Run]) -> str:
     """Describe the conditions under which memory and time were measured."""
     said = [step.conditions for run in runs for step in run.steps if isinstance(step, Benchmark)]
     return f'Memory and time here: {said[0]}.' if any(said) else ''
-
-
-def _distinct(items: Sequence[Any]) -> list[Any]:
-    # Not a set, because dicts have no hash.
-    return [item for index, item in enumerate(items) if item not in items[:index]]
 
 
 def _row(row: Row, metrics: Sequence[Metric], all_runs: Sequence[Run]) -> dict[str, Any]:

@@ -4,16 +4,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from auglocal_mm.lab.pages.figure import figure
+from auglocal_mm.lab.pages.machine import machine
 from auglocal_mm.lab.pages.signed import signed
 from auglocal_mm.lab.pages.text_table import markdown_table
-
-
-def figure(value: Mapping[str, Any] | None, digits: int) -> str:
-    """Format a figure as ``93.96 ± 0.15``, without a missing spread; a dash for no figure."""
-    if value is None:
-        return '–'
-    text = f'{value["mean"]:.{digits}f}'
-    return text if value.get('std') is None else f'{text} ± {value["std"]:.{digits}f}'
 
 
 def label(result: Mapping[str, Any]) -> str:
@@ -33,18 +27,6 @@ def seeds(result: Mapping[str, Any]) -> str:
     # One number where all rows have the same.
     text = '–'.join(str(each) for each in dict.fromkeys([counts[0], counts[-1]]))
     return f'n = {text} run{"s" if counts[-1] > 1 else ""} per row, mean ± standard deviation'
-
-
-def machine(result: Mapping[str, Any]) -> list[str]:
-    """Describe hardware and versions, one line each."""
-    lines = []
-    for each in result['hardware']:
-        memory = f', {each["memory_gib"]} GiB' if 'memory_gib' in each else ''
-        lines.append(f'{each["cpu"]}, {each["cores"]} cores{memory}, '
-                     f'{each.get("accelerator") or "no GPU"}')
-    lines += [' · '.join(f'{name} {number}' for name, number in each.items())
-              for each in result['versions']]
-    return lines
 
 
 def claims(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from .run import Run
-from .schedule import scale_batch, scale_schedule, scaled_epochs
+from auglocal_mm.lab.runs.run import Run
+from auglocal_mm.lab.runs.schedule import scale_batch, scale_schedule, scaled_epochs
+from auglocal_mm.lab.runs.step import Step
+
 from .settings import Settings
-from .steps import Benchmark, Count, Export, Step, Train
+from .steps import Benchmark, Count, Export, Train
 from .table import FLOPS, Row, Table
 
 #: Images per benchmark step without a GPU, where the paper's 1,024 take minutes per step.

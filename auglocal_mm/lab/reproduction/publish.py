@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from auglocal_mm.files import write_json, write_text
+from auglocal_mm.lab.runs.run import Run
 
 from .markdown import render_markdown
 from .report import draw_charts, render_report
-from .run import Run
 from .table import Table
 
 

@@ -8,13 +8,15 @@ from typing import Any
 from auglocal_mm.lab.curves.curves import Series
 from auglocal_mm.lab.curves.learning_curves import learning_curves_chart
 from auglocal_mm.lab.drawing.chart import Chart
+from auglocal_mm.lab.pages.machine import machine
 from auglocal_mm.lab.pages.page import render_page
+from auglocal_mm.lab.runs.console import duration
+from auglocal_mm.lab.runs.run import Run
+from auglocal_mm.lab.runs.step import Step
 
 from .comparison_chart import comparison_chart
-from .console import duration
-from .markdown import cells, claims, label, machine, seeds
-from .run import Run
-from .steps import Step
+from .markdown import cells, claims, label, seeds
+from .steps import Train
 from .table import Table
 
 
@@ -49,9 +51,10 @@ def _series(runs: Sequence[Run], key: str, *, factor: float = 1.0) -> dict[str, 
     """Map each row's label to the curves of its seeds, by epoch."""
     found: dict[str, list[Series]] = {}
     for run in runs:
-        if run.trained is None:
+        trained = last_training(run)
+        if trained is None:
             continue
-        curves = run.trained.curves
+        curves = trained.curves
         series = curves.train.get(key) or curves.val.get(key) or Series()
         if not len(series):
             continue
@@ -60,6 +63,12 @@ def _series(runs: Sequence[Run], key: str, *, factor: float = 1.0) -> dict[str, 
         values = tuple(factor * value for value in series.values)
         found.setdefault(run.row.label, []).append(Series(series.steps, values))
     return found
+
+
+def last_training(run: Run) -> Train | None:
+    """Return the last training step of a run, whose curves are shown."""
+    trainings = [step for step in run.steps if isinstance(step, Train)]
+    return trainings[-1] if trainings else None
 
 
 def render_report(result: Mapping[str, Any], charts: Sequence[Chart], runs: Sequence[Run]) -> str:

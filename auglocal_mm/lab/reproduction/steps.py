@@ -4,42 +4,15 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from auglocal_mm.files import read_json, read_json_list
 from auglocal_mm.lab.curves.curves import Curves, read_curves
-
-
-class Step(Protocol):
-    """One command of a run."""
-
-    @property
-    def root(self) -> Path:
-        """Folder that holds ``tools/`` and ``configs/``."""
-
-    @property
-    def name(self) -> str:
-        """Its name, in one word."""
-
-    @property
-    def epochs(self) -> int | None:
-        """Number of epochs, if it trains."""
-
-    def done(self) -> bool:
-        """Tell whether its result is complete."""
-
-    def begun(self) -> bool:
-        """Tell whether there is something to continue from."""
-
-    def command(self) -> list[str]:
-        """Return the program and arguments that do it, or what is left of it."""
-
-    def measured(self) -> dict[str, float]:
-        """Return its results by metric, empty if it has none yet."""
+from auglocal_mm.lab.runs.step import Step
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(Step):
     """``tools/train.py`` (on several devices through torchrun), resumed if it was interrupted.
 
     Attributes:
@@ -100,6 +73,16 @@ class Train:
         return checkpoint.is_file() and any(
             len(series) and series.steps[-1] >= self.epochs for series in self.curves.val.values())
 
+    def identity(self) -> dict[str, Any]:
+        return {
+            'config': Path(self.config).name, 'epochs': self.epochs,
+            # The data's location may change.
+            'options': [each for each in self.options if '.data_root=' not in each],
+            # Names alone: the folder after --image-folder may have been moved.
+            'arguments': [each for each in self.arguments if each.startswith('--')],
+            'data': self.data,
+        }
+
     @property
     def checkpoint(self) -> Path:
         """The last checkpoint."""
@@ -121,7 +104,7 @@ class Train:
 
 
 @dataclass(frozen=True)
-class Export:
+class Export(Step):
     """``tools/model_converters/export_backbone.py``."""
 
     root: Path
@@ -129,24 +112,19 @@ class Export:
     out: Path
     name: str = 'export'
     epochs: None = None
+    work_dir: None = None
 
     def command(self) -> list[str]:
         return [sys.executable, str(self.root / 'tools/model_converters/export_backbone.py'),
                 str(self.trained.checkpoint), str(self.out)]
 
-    def begun(self) -> bool:
-        return False
-
     def done(self) -> bool:
         # The tool writes the whole file or none.
         return self.out.is_file()
 
-    def measured(self) -> dict[str, float]:
-        return {}
-
 
 @dataclass(frozen=True)
-class Count:
+class Count(Step):
     """``tools/analysis_tools/get_complexity.py``."""
 
     root: Path
@@ -155,14 +133,12 @@ class Count:
     options: tuple[str, ...] = ()
     name: str = 'count'
     epochs: None = None
+    work_dir: None = None
 
     def command(self) -> list[str]:
         options = ['--cfg-options', *self.options] if self.options else []
         return [sys.executable, str(self.root / 'tools/analysis_tools/get_complexity.py'),
                 str(self.root / self.config), '--out', str(self.out), *options]
-
-    def begun(self) -> bool:
-        return False
 
     def done(self) -> bool:
         return self.out.is_file()
@@ -172,7 +148,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class Benchmark(Step):
     """``tools/analysis_tools/benchmark_training.py`` on the rows of Table 2.
 
     Attributes:
@@ -188,21 +164,17 @@ class Benchmark:
     arguments: tuple[str, ...] = ()
     name: str = 'benchmark'
     epochs: None = None
+    work_dir: None = None
+    alone = True
 
     def command(self) -> list[str]:
         return [sys.executable, str(self.root / 'tools/analysis_tools/benchmark_training.py'),
                 '--preset', 'table2', '--only', ','.join(self.rows), '--out', str(self.folder),
                 *self.arguments]
 
-    def begun(self) -> bool:
-        return False
-
     def done(self) -> bool:
         # The tool writes its table even if a row failed.
         return {each['name'] for each in self._table if not each.get('error')} >= set(self.rows)
-
-    def measured(self) -> dict[str, float]:
-        return {}
 
     @property
     def _table(self) -> list[dict[str, Any]]:

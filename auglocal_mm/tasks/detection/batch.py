@@ -84,16 +84,25 @@ class DetectionBatch:
         rows, columns = self.positions(height, width)
         return torch.stack([within(each, rows, columns).any(0) for each in boxes])
 
-    def uncertain(self, height: int, width: int) -> Tensor:
-        """Tell which positions say nothing: padding, and crowds where no object is [B, h, w]."""
+    def not_background(self, height: int, width: int) -> Tensor:
+        """Tell which positions cannot be taken for background: padding and crowds [B, h, w].
+
+        Where an object is, a position of a crowd counts nevertheless.
+        """
         padding = ~self.inside(height, width)
         if not any(len(boxes) for boxes in self.ignored):
             return padding
-        objects = self.covered([each.bboxes for each in self.objects], height, width)
-        return padding | (self.covered(self.ignored, height, width) & ~objects)
+        return padding | self.covered(self.ignored, height, width)
 
     def _slim(self, instances: Any) -> InstanceData:
         labels = instances.labels
+        # Elsewhere the look would wait for the device, which refuses such labels by itself.
+        if labels.device.type == 'cpu' and self.num_classes > 1 and len(labels) and (
+                int(labels.max()) >= self.num_classes or int(labels.min()) < 0):
+            raise ValueError(
+                f'labels must be 0 … {self.num_classes - 1}, as the heads have {self.num_classes} '
+                f'classes, got {int(labels.min())} … {int(labels.max())}; set num_classes of every '
+                'head to the number of the data set\'s classes')
         # A detector of a single class, such as mmdet's RPN, is trained on any labels.
         return InstanceData(bboxes=_boxes(instances), labels=(
             labels if self.num_classes > 1 else torch.zeros_like(labels)))

@@ -1,7 +1,6 @@
 """Dense detection: a light head of mmdet's own kind finds the objects at every depth."""
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -9,7 +8,7 @@ from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from auglocal_mm.auxiliary import GROUPS, Losses
+from auglocal_mm.auxiliary import Losses, groups_of
 from auglocal_mm.registry import DETECTION_LOSSES
 from auglocal_mm.validation import Faults, check_int
 
@@ -51,7 +50,7 @@ class DenseDetection(DenseLoss):
         head = MODELS.build(dict(
             type='mmdet.FCOSHead', num_classes=1 if self.class_agnostic else classes,
             in_channels=channels, feat_channels=channels, stacked_convs=self.convs,
-            norm_cfg=dict(type='GN', num_groups=math.gcd(GROUPS, channels)),
+            norm_cfg=dict(type='GN', num_groups=groups_of(channels)),
             strides=[stride], regress_ranges=((-1, 1e8),), center_sampling=True,
             loss_bbox=dict(type='mmdet.GIoULoss', loss_weight=1.0)))
         return OneLevel(head)
@@ -63,7 +62,11 @@ class DenseDetection(DenseLoss):
         if self.class_agnostic:
             objects = [each.new(bboxes=each.bboxes, labels=torch.zeros_like(each.labels))
                        for each in objects]
-        quiet = batch.uncertain(*scores.shape[-2:])
+        size = scores.shape[-2:]
+        points = head.dense.prior_generator.grid_priors([size], device=scores.device)
+        labels, = head.dense.get_targets(points, objects)[0]
+        background = labels.view(len(scores), *size) == head.dense.num_classes
+        quiet = batch.not_background(*size) & background
         scores = scores.masked_fill(quiet[:, None], RULED_OUT)
         return head.dense.loss_by_feat([scores], *([each] for each in others), objects,
                                        batch.metas)

@@ -59,7 +59,7 @@ class DenseSegmentation(DenseLoss):
 
     def target(self, batch: DetectionBatch, height: int, width: int) -> Tensor:
         """Return the class of each position [B, h, w]; the last class is background."""
-        quiet = batch.uncertain(height, width)
+        quiet = batch.not_background(height, width)
         rows, columns = batch.positions(height, width)
         target = torch.full(quiet.shape, batch.num_classes, device=quiet.device)
         for image, objects in enumerate(batch.objects):
@@ -71,7 +71,7 @@ class DenseSegmentation(DenseLoss):
             covers = self._covers(batch, image, rows, columns)[order]
             labels = objects.labels[order][covers.to(torch.uint8).argmax(dim=0)]
             target[image] = torch.where(covers.any(dim=0), labels, target[image])
-        return target.masked_fill(quiet, IGNORED)
+        return target.masked_fill(quiet & (target == batch.num_classes), IGNORED)
 
     def _covers(self, batch: DetectionBatch, image: int, rows: Tensor,
                 columns: Tensor) -> Tensor:

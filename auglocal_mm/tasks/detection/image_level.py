@@ -1,13 +1,21 @@
 """Image-level classes: which classes the image shows; the cheapest local loss."""
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch.nn.functional as F
 from torch import nn
 
 from auglocal_mm.auxiliary import Losses
-from auglocal_mm.plan import AuxiliaryLayer, BatchNorm, Classifier, Embedding, TaskHead
+from auglocal_mm.plan import (
+    AuxiliaryLayer,
+    BatchNorm,
+    Classifier,
+    Embedding,
+    Linear,
+    TaskHead,
+)
 from auglocal_mm.registry import DETECTION_LOSSES
 
 from .batch import DetectionBatch
@@ -29,7 +37,8 @@ class ImageLevelClasses(DetectionLoss):
     def layers(self, site: Site) -> tuple[AuxiliaryLayer, ...]:
         """See :meth:`DetectionLoss.layers`."""
         # The norm of vectors needs more images per batch than detectors train with.
-        kept = [layer for layer in site.network
+        kept = [replace(layer, norm=False) if isinstance(layer, Linear) else layer
+                for layer in site.network
                 if not isinstance(layer, (BatchNorm, Classifier, Embedding))]
         return (*kept, TaskHead(self.name))
 

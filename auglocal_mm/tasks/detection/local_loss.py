@@ -62,17 +62,17 @@ class DetectionLoss(ABC):
         ValueError: A value out of its bound.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ''
 
     def __init__(self, *, weight: float | Sequence[float] = 1.0) -> None:
         faults = Faults(f'local_loss {self.name!r}')
         ends = weight if isinstance(weight, (list, tuple)) else (weight, weight)
         faults.add_unless(len(ends) == 2, 'weight must be a number or (first, last), got '
                                           f'{shown(weight)}')
-        for end in ends:
+        for end in ends[:1] if ends[:1] == ends[1:] else ends:
             check_number(faults, 'weight', end, 0, MAX_WEIGHT)
         faults.raise_if_any()
-        self.weight = (float(ends[0]), float(ends[-1]))
+        self.weight = (float(ends[0]), float(ends[1]))
 
     @abstractmethod
     def layers(self, site: Site) -> tuple[AuxiliaryLayer, ...]:
@@ -153,6 +153,9 @@ def _build(cfg: Any) -> DetectionLoss:
     if not (isinstance(found, type) and issubclass(found, DetectionLoss)):
         raise ValueError(f'model.local_loss must name a local loss, got {shown(kind)}; '
                          f'registered are {", ".join(map(repr, known))}')
+    if not found.name.isidentifier() or DETECTION_LOSSES.module_dict.get(found.name) is not found:
+        raise TypeError(f'{found.__name__}.name must be an identifier, and the name by which the '
+                        f'class is registered, got {shown(found.name)}')
     given: dict[str, Any] = {str(key): value for key, value in settings.items()
                              if key not in ('type', '_scope_')}
     faults = Faults(f'model.local_loss {found.name!r}')
@@ -166,8 +169,16 @@ def plan_local_losses(plan: LocalPlan, units: Sequence[UnitSpec],
     """Give every module of a plan the local losses of a detector.
 
     The modules stay those of the rule. Where it planned a network for classes of images,
-    there is one for each of `losses` now.
+    there is one for each of `losses` now, with that loss's weight. What the rule plans beside
+    it (a second loss) stays.
+
+    Raises:
+        TypeError: A loss plans a network that does not end in its own head.
+        ValueError: The rule's networks learn by contrast.
     """
+    if any(planned.auxiliary.embeds for planned in plan.losses):
+        raise ValueError("a detector's local losses do not learn by contrast; use loss='softmax' "
+                         'in model.local')
     strides = strides_after(units)
     by_name = {unit.name: unit for unit in units}
     count = len(plan.losses)
@@ -179,8 +190,9 @@ def plan_local_losses(plan: LocalPlan, units: Sequence[UnitSpec],
             site = Site(network=planned.auxiliary.layers, stride=strides[planned.unit],
                         units=by_name)
             for number, loss in enumerate(losses):
+                # The loss's own λ takes the place of the rule's λ2, which may be 0 for some.
                 auxiliary = AuxiliaryPlan(
-                    loss.layers(site), weight=planned.auxiliary.weight * weights[number][index],
+                    _ending_in(loss, site), weight=weights[number][index],
                     # A second loss of the rule's own reads the unit's features once.
                     second=None if number else planned.auxiliary.second,
                     init=planned.auxiliary.init)
@@ -191,3 +203,11 @@ def plan_local_losses(plan: LocalPlan, units: Sequence[UnitSpec],
     return LocalPlan(shapes=plan.shapes, spans=tuple(spans))
 
 
+
+
+def _ending_in(loss: DetectionLoss, site: Site) -> tuple[AuxiliaryLayer, ...]:
+    layers = tuple(loss.layers(site))
+    if not layers or not isinstance(layers[-1], TaskHead) or layers[-1].loss != loss.name:
+        raise TypeError(f'{type(loss).__name__}.layers() must end in TaskHead({loss.name!r}, …), '
+                        f'got {shown(layers)}')
+    return layers

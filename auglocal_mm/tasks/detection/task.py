@@ -56,7 +56,9 @@ class DetectionTask:
         loss = self.local_losses[head.loss]
         losses, _ = auxiliary.losses(features, batch, lambda predictions: loss.losses(
             auxiliary.head, predictions, batch))
-        return Outcome(losses=losses)
+        # Beside the module's sum, so that one can see what to weigh how.
+        total = model.parse_losses(losses)[0]
+        return Outcome(losses=losses, scores={head.loss: total.detach()})
 
     def final_outcome(self, model: Any, outputs: tuple[Any, ...],
                       batch: DetectionBatch) -> Outcome:

@@ -22,9 +22,9 @@ def only_report(work_dir) -> int:
 def test_rewrites_the_report(published, capsys):
     assert only_report(published) == 0
     assert '<html' in (published / 'report.html').read_text()
-    assert len(list((published / 'pictures').glob('*.png'))) == 6
+    assert len(list((published / 'pictures').glob('*.png'))) == 7
     said = capsys.readouterr().out
-    assert said.count('PASS') == 3
+    assert said.count('PASS') == 4
     assert 'report.html' in said
 
 

@@ -105,6 +105,32 @@ def test_the_speed_of_the_slowest_job_sets_the_time_left(now):
     assert ' 4:1' in stream.getvalue().splitlines()[-1]
 
 
+def test_a_training_that_waits_counts_as_left(now):
+    """Three trainings of 100 s on two cores: 200 s, of which the two that run know half."""
+    stream = io.StringIO()
+    console = Console([8 + 200, 50], LiveLines(stream))
+    console.begin('Work')
+
+    def watch(begins, waiting):
+        shares = {each: min(1, max(0, now.seconds - begin) / 100) for each, begin in begins.items()}
+        console.watch([job(name, progress=Progress(epoch=1, fraction=share), epochs=1,
+                           seconds=100 if share == 1 else None)
+                       for name, share in shares.items()], waiting)
+
+    left = {}
+    for now.seconds in range(101):
+        watch({'A': 0, 'B': 0}, waiting=1)
+        left[now.seconds] = console.remaining()
+    for now.seconds in range(101, 181):
+        watch({'A': 0, 'B': 0, 'C': 100}, waiting=0)
+        left[now.seconds] = console.remaining()
+    # Two run side by side and the last one alone, so a mean speed is not far off.
+    assert left[60] == pytest.approx(140 + 50, abs=70)
+    assert left[60] > 60 + 50  # more than the two need that run
+    assert left[180] == pytest.approx(20 + 50, abs=30)
+    assert len(console._forecast._jobs) == 1
+
+
 def test_of_a_pair_both_are_shown_of_a_longer_list_what_runs(now):
     stream = io.StringIO()
     console = Console([600], LiveLines(stream))

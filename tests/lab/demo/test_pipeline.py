@@ -1,6 +1,9 @@
 """The six steps with commands that only leave the files of the real ones."""
 import io
 import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +14,8 @@ from auglocal_mm.console.live import LiveLines
 from auglocal_mm.lab.demo import pipeline
 from auglocal_mm.lab.demo.console import Console
 from auglocal_mm.lab.demo.pipeline import EXPECTED_SECONDS, Demo
-from auglocal_mm.lab.demo.results import METHODS, results_faults
+from auglocal_mm.lab.demo.results import results_faults
+from auglocal_mm.lab.demo.trainings import CLASSIFIERS, DETECTORS, TRAININGS
 from auglocal_mm.lab.jobs import JobFailed
 
 SIDE = 16
@@ -34,7 +38,7 @@ class Tools:
         for job in jobs:
             assert job.name not in self.jobs
             self.jobs[job.name] = job
-            getattr(self, job.name.removesuffix('_bp').removesuffix('_auglocal'))(job)
+            getattr(self, re.sub('_(bp|auglocal|local)$', '', job.name))(job)
         return {job.name: 1.5 for job in jobs}
 
     def write(self, path, content) -> None:
@@ -76,16 +80,34 @@ class Tools:
         self.write(option(job, '--out'), {**made_evidence()['local_accuracy'],
                                           'saved_activations_mb': 5.0, 'batch_size': 128})
 
+    def measure_detectors(self, job) -> None:
+        configs = job.command[3:job.command.index('--out')]
+        self.write(option(job, '--out'), {
+            Path(each).stem: {'saved_activations_mb': 7.0, 'batch_size': 4} for each in configs})
+
     def export(self, job) -> None:
         pass
 
 
+def tools_in(folder, root, patch) -> Tools:
+    (folder / 'configs').symlink_to(root / 'configs')
+    tools = Tools(folder)
+    patch.setattr(pipeline, 'run_jobs', tools.run)
+    return tools
+
+
 @pytest.fixture
 def tools(root, tmp_path, monkeypatch):
-    (tmp_path / 'configs').symlink_to(root / 'configs')
-    tools = Tools(tmp_path)
-    monkeypatch.setattr(pipeline, 'run_jobs', tools.run)
-    return tools
+    return tools_in(tmp_path, root, monkeypatch)
+
+
+@pytest.fixture(scope='module')
+def complete(root, tmp_path_factory):
+    """A run that has ended: its demo, its jobs by name, its results."""
+    with pytest.MonkeyPatch.context() as patch:
+        tools = tools_in(tmp_path_factory.mktemp('demo'), root, patch)
+        run = demo(tools)
+        yield SimpleNamespace(demo=run, root=tools.root, results=run.execute(), jobs=tools.jobs)
 
 
 def demo(tools, seed=3) -> Demo:
@@ -93,41 +115,56 @@ def demo(tools, seed=3) -> Demo:
     return Demo(tools.root / 'work_dirs' / 'demo', root=tools.root, seed=seed, console=console)
 
 
-def test_publishes_complete_results(tools):
-    run = demo(tools)
-    results = run.execute()
+def test_publishes_complete_results(complete):
+    results = complete.results
     assert results_faults(results) == []
     assert results['seed'] == 3
     assert set(EXPECTED_SECONDS) - {'report'} <= set(results['seconds'])
-    for folder in (run.work_dir, run.run.path):
+    for folder in (complete.demo.work_dir, complete.demo.run.path):
         assert json.loads((folder / 'results.json').read_text()) == results
         report = (folder / 'report.html').read_text()
-        assert str(tools.root) not in report
+        assert str(complete.root) not in report
         assert '$RUN' in report
 
 
-def test_both_methods_get_the_same_treatment(tools):
-    demo(tools).execute()
-    for task in ('classification', 'measure', 'detection', 'test_detection'):
-        commands = [' '.join(tools.jobs[f'{task}_{method}'].command) for method in METHODS]
-        assert commands[0].replace('_bp', '_X') == commands[1].replace('_auglocal', '_X')
-    assert 'randomness.seed=3' in tools.jobs['detection_bp'].command
+def test_all_methods_get_the_same_treatment(complete):
+    def plain(job: str, training) -> str:
+        """Its command without the method's name, and without the backbone."""
+        command = ' '.join(complete.jobs[f'{job}_{training.method}'].command)
+        return re.sub(rf'model.backbone\S+|(?<=_){training.method}(?![a-z])', 'X', command)
+
+    for job in ('classification', 'measure', 'detection', 'test_detection'):
+        trainings = DETECTORS if 'detection' in job else CLASSIFIERS
+        assert len({plain(job, each) for each in trainings}) == 1
+    assert 'randomness.seed=3' in complete.jobs['detection_local'].command
 
 
-def test_the_detectors_progress_is_known_from_their_first_iteration_on(tools):
-    demo(tools).execute()
-    assert [tools.jobs[f'{task}_{method}'].iterations
-            for task in ('classification', 'detection') for method in METHODS] == [
-        None, None, 300, 300]
+def test_the_longest_training_starts_first(complete):
+    assert [name for name in complete.jobs if name.startswith(('class', 'detection'))] == [
+        'classification_auglocal', 'classification_bp',
+        'detection_local', 'detection_bp', 'detection_auglocal']
 
 
-def test_each_detector_starts_from_its_own_exported_backbone(tools):
-    demo(tools).execute()
-    for method in METHODS:
-        exported = tools.jobs[f'export_{method}'].command[-1]
-        assert exported.endswith(f'backbone_{method}.pth')
+def test_the_detectors_progress_is_known_from_their_first_iteration_on(complete):
+    assert {each.task: complete.jobs[f'{each.task}_{each.method}'].iterations
+            for each in TRAININGS} == {'classification': None, 'detection': 300}
+
+
+def test_each_detector_starts_from_the_exported_backbone_of_its_classifier(complete):
+    for detector in DETECTORS:
+        exported = complete.jobs[f'export_{detector.backbone}'].command[-1]
+        assert exported.endswith(f'backbone_{detector.backbone}.pth')
         assert (f'model.backbone.init_cfg.checkpoint={exported}'
-                in tools.jobs[f'detection_{method}'].command)
+                in complete.jobs[f'detection_{detector.method}'].command)
+    assert [each.backbone for each in DETECTORS] == ['bp', 'auglocal', 'auglocal']
+
+
+def test_memory_is_that_of_the_configs_that_the_trainings_left(complete):
+    command = complete.jobs['measure_detectors'].command
+    for each in DETECTORS:
+        work_dir = option(complete.jobs[f'detection_{each.method}'], '--work-dir')
+        assert f'{work_dir}/{Path(each.config).name}' in command
+        assert complete.results['detection'][each.method]['saved_activations_mb'] == 7.0
 
 
 def test_a_failure_leaves_the_published_results_alone(tools, monkeypatch):

@@ -77,7 +77,9 @@ def test_ids_are_unique_and_references_lead_somewhere(text):
 def test_says_the_numbers_the_seed_and_the_conditions(text):
     for said in ('97.2', '96.4', '20.4 MiB', '0.762', '0.751', '−0.011', 'n = 1 (one seed, 0)',
                  'A &lt;fast&gt; processor, 2 cores', 'torch 2.11.0', 'tools/demo.py --seed 0',
-                 'All three acceptance limits are met', 'layer2.0 · 32 ch · ½', 'n = 360'):
+                 'All 4 acceptance limits are met', '17.3', '12.2 MiB', '−0.020',
+                 'AugLocal, detector too − BP', 'keeps\n71 % of what',
+                 'layer2.0 · 32 ch · ½', 'n = 360'):
         assert said in text, said
 
 
@@ -85,9 +87,9 @@ def test_never_hides_a_failure(results, evidence):
     failing = copy.deepcopy(results)
     failing['classification']['auglocal']['top1'] = 50.0
     text = render(failing, evidence)
-    assert '1 of the 3 acceptance limits failed' in text
+    assert '1 of the 4 acceptance limits failed' in text
     assert text.count('✗ Fail') == 1
-    assert 'All three' not in text
+    assert 'limits are met' not in text
 
 
 def test_rendering_twice_gives_the_same_page(results, evidence, text):

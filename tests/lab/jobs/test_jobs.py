@@ -11,7 +11,7 @@ def python(name: str, code: str) -> Job:
     return Job(name, name.upper(), [sys.executable, '-c', code])
 
 
-def run(jobs, folder, *, side_by_side=2, watch=lambda started: None):
+def run(jobs, folder, *, side_by_side=2, watch=lambda started, waiting: None):
     return run_jobs(jobs, log_dir=folder, cwd=folder, env=os.environ,
                     side_by_side=side_by_side, watch=watch)
 
@@ -29,13 +29,17 @@ def test_output_goes_to_logs_and_nowhere_else(tmp_path, capfd):
 def test_never_more_at_a_time_than_asked(tmp_path, side_by_side):
     most = 0
 
-    def watch(started):
+    counts = []
+
+    def watch(started, waiting):
         nonlocal most
+        counts.append(len(started) + waiting)
         most = max(most, sum(each.seconds is None for each in started))
 
     run([python(name, 'import time; time.sleep(0.1)') for name in 'abc'], tmp_path,
         side_by_side=side_by_side, watch=watch)
     assert most == side_by_side
+    assert set(counts) == {3}
 
 
 def test_a_failure_stops_the_others_and_names_the_log(tmp_path):
@@ -43,7 +47,7 @@ def test_a_failure_stops_the_others_and_names_the_log(tmp_path):
     forever = python('forever', 'import time; time.sleep(600)')
     failing = python('failing', 'print("why"); raise SystemExit(3)')
     with pytest.raises(JobFailed, match='FAILING ended with exit status 3') as caught:
-        run([forever, failing], tmp_path, watch=seen.append)
+        run([forever, failing], tmp_path, watch=lambda started, waiting: seen.append(started))
     assert caught.value.log == tmp_path / 'failing.log'
     assert tail(caught.value.log, limit=100) == 'why\n'
     assert all(each._process.poll() is not None for each in seen[-1])

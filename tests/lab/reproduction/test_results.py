@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auglocal_mm.lab.reproduction.collect import collect, summarise
-from auglocal_mm.lab.reproduction.console import duration
+from auglocal_mm.lab.pages.figure import summarise
+from auglocal_mm.lab.reproduction.collect import collect
 from auglocal_mm.lab.reproduction.markdown import render_markdown
 from auglocal_mm.lab.reproduction.publish import publish
 from auglocal_mm.lab.reproduction.report import draw_charts
-from auglocal_mm.lab.reproduction.run import OtherRunError, Run
 from auglocal_mm.lab.reproduction.settings import Settings
 from auglocal_mm.lab.reproduction.steps import Train
 from auglocal_mm.lab.reproduction.table import TOP1, Claim, Published, Row, Table
+from auglocal_mm.lab.runs.console import duration
+from auglocal_mm.lab.runs.run import OtherRunError, Run
 
 FULL = Settings(seeds=2)
 SHORT = replace(FULL, epochs_scale=0.1, batch_size=64)
@@ -189,7 +190,7 @@ def test_no_label_and_no_command_is_markup(tmp_path):
 def test_an_unfinished_seed_is_in_no_picture(tmp_path):
     row = TABLE.rows[0]
     runs = [make_run(tmp_path, row, seed, 90.0) for seed in (0, 1)]
-    runs[1].trained.checkpoint.unlink()
+    runs[1].steps[-1].checkpoint.unlink()
     table = TABLE.select(['bp'])
     charts = {chart.name: chart.alt for chart in draw_charts(
         table, collect(table, FULL, runs), runs)}

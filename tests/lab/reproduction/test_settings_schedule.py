@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 from mmengine.config import Config, DictAction
 
 from auglocal_mm.engine.warmup_cosine import warmup_cosine
-from auglocal_mm.lab.reproduction.schedule import (
+from auglocal_mm.lab.reproduction.settings import Settings
+from auglocal_mm.lab.runs.schedule import (
     ScheduleError,
     scale_batch,
     scale_schedule,
     scaled_epochs,
 )
-from auglocal_mm.lab.reproduction.settings import Settings
 
 
 def apply(cfg, options):

@@ -24,7 +24,7 @@ _PRELOAD = ['auglocal_mm', 'auglocal_mm.lab.measure.families.trial', 'mmdet.mode
 
 
 def survey(families: Sequence[Family], *, jobs: int = 1, limit: float = 300.0,
-           known: Mapping[str, Any] | None = None
+           training: str = 'plain', known: Mapping[str, Any] | None = None
            ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Try families.
 
@@ -32,20 +32,22 @@ def survey(families: Sequence[Family], *, jobs: int = 1, limit: float = 300.0,
         families: What to try.
         jobs: Processes at a time, each of one thread.
         limit: Seconds after which a trial is ended.
+        training: Key of :data:`~.training.TRAININGS`.
         known: An earlier result, whose families are not tried again.
 
     Yields:
         For each family in the order given, its :class:`~.trial.Facts` as plain data, and
-        the result so far: ``operators`` in use, ``versions``, ``hardware``, and
+        the result so far: ``training``, ``operators`` in use, ``versions``, ``hardware``, and
         ``families``, those of `known` included.
 
     Raises:
-        ValueError: `jobs` or `limit` is not positive, or `known` is of other operators or
-            versions.
+        ValueError: `jobs` or `limit` is not positive, or `known` is of another training, other
+            operators or versions.
     """
     if jobs < 1 or limit <= 0:
         raise ValueError(f'--jobs and --limit must be positive, got {jobs} and {limit:g}')
-    about = {'operators': in_use(), 'versions': versions(), 'hardware': hardware()}
+    about = {'training': training, 'operators': in_use(), 'versions': versions(),
+             'hardware': hardware()}
     rows = {row['name']: row for row in _rows(known, about)}
     os.environ['OMP_NUM_THREADS'] = '1'  # the trials' processes inherit it
     context = multiprocessing.get_context('forkserver')
@@ -54,7 +56,7 @@ def survey(families: Sequence[Family], *, jobs: int = 1, limit: float = 300.0,
     def attempt(family: Family) -> dict[str, Any]:
         if family.name in rows:
             return rows[family.name]
-        return {**family.to_dict(), **_in_child(context, family, limit)}
+        return {**family.to_dict(), **_in_child(context, family, training, limit)}
 
     done: dict[str, dict[str, Any]] = {}
     with ThreadPoolExecutor(jobs) as pool:
@@ -67,17 +69,19 @@ def survey(families: Sequence[Family], *, jobs: int = 1, limit: float = 300.0,
 def _rows(known: Mapping[str, Any] | None, about: Mapping[str, Any]) -> list[dict[str, Any]]:
     if known is None:
         return []
-    for key in ('operators', 'versions'):
-        if known[key] != about[key]:
-            raise ValueError(f'the earlier result has {key} {known[key]}, and here they are '
+    for key, default in (('training', 'plain'), ('operators', None), ('versions', None)):
+        earlier = known.get(key, default)  # results of older versions name no training
+        if earlier != about[key]:
+            raise ValueError(f'the earlier result has {key} {earlier}, and here they are '
                              f'{about[key]}; start again with another file')
     return known['families']
 
 
-def _in_child(context: Any, family: Family, limit: float) -> dict[str, Any]:
+def _in_child(context: Any, family: Family, training: str, limit: float
+              ) -> dict[str, Any]:
     """Return the facts that a child process sent last; the stage that it died in has that cause."""
     receiving, sending = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(family, sending), daemon=True)
+    child = context.Process(target=_child, args=(family, training, sending), daemon=True)
     child.start()
     # Or a child that dies would not end the pipe.
     sending.close()
@@ -101,10 +105,10 @@ def _in_child(context: Any, family: Family, limit: float) -> dict[str, Any]:
     return facts
 
 
-def _child(family: Family, sending: Connection) -> None:
+def _child(family: Family, training: str, sending: Connection) -> None:
     os.dup2(2, 1)  # the parent's standard output is for the result
     logging.disable(logging.WARNING)  # a line for each weight's start
     warnings.simplefilter('ignore')
     from .trial import run_trial
     with suppress(BrokenPipeError):  # the parent was ended
-        run_trial(family, lambda facts: sending.send(asdict(facts)))
+        run_trial(family, lambda facts: sending.send(asdict(facts)), training=training)

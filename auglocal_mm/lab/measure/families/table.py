@@ -8,6 +8,7 @@ from typing import Any
 from auglocal_mm.lab.pages.text_table import markdown_table
 
 from .comparison import differences
+from .local_table import local_markdown
 
 _STAGES = {'build': 'builds', 'train': 'trains', 'predict': 'predicts'}
 _IN_USE = {'compiled': "mmcv's compiled operators", 'none': 'no operators',
@@ -21,6 +22,8 @@ def markdown(found: Mapping[str, Any], compared: Mapping[str, Any] | None = None
         found: A survey.
         compared: Another one, whose losses and gradients make one more column.
     """
+    if found.get('training') == 'local':
+        return local_markdown(found, heading='\n'.join(_heading(found, None)))
     by_name = differences(found, compared) if compared else {}
     lines = [*_heading(found, compared), '', _table(found['families'], by_name, bool(compared))]
     causes = [line for row in found['families'] for line in _causes(row)]

@@ -13,13 +13,13 @@ from typing import Any
 import mmcv.ops  # noqa: F401 - imports mmcv._ext, compiled or standing in
 import torch
 from mmengine.logging import MessageHub
-from mmengine.optim import OptimWrapper
 from torch import nn
 
 from .batch import made_batch
 from .calls import counted_calls
 from .family import Family
 from .model import built, read_subject
+from .training import TRAININGS
 
 #: The second step's losses depend on the first step's gradients.
 STEPS = 2
@@ -38,6 +38,8 @@ class Facts:
         gradients: Norm of each part of the model, in the first step.
         predictions: Instances predicted in both images.
         parameters: Number of weights.
+        backbone: Its type.
+        modules: Local modules; 0 where the detector is trained whole.
         seconds: Processor time of all stages.
     """
 
@@ -47,10 +49,12 @@ class Facts:
     gradients: dict[str, float] = field(default_factory=dict)
     predictions: int = 0
     parameters: int = 0
+    backbone: str = ''
+    modules: int = 0
     seconds: float = 0.0
 
 
-def run_trial(family: Family, note: Callable[[Facts], None]) -> Facts:
+def run_trial(family: Family, note: Callable[[Facts], None], *, training: str = 'plain') -> Facts:
     """Build a family's detector, train it for :data:`STEPS` steps, and predict.
 
     Prediction is tried even where training fails.
@@ -59,8 +63,9 @@ def run_trial(family: Family, note: Callable[[Facts], None]) -> Facts:
         family: What to try.
         note: Called with the facts before and after each stage, so that a crash of the
             process leaves the facts before it.
+        training: Key of :data:`~.training.TRAININGS`.
     """
-    facts, trial = Facts(), _Trial(family)
+    facts, trial = Facts(), _Trial(family, training)
     start = time.process_time()
     with counted_calls(sys.modules['mmcv._ext']) as calls:
         for stage in STAGES:
@@ -100,15 +105,19 @@ def error_line(error: BaseException) -> str:
 class _Trial:
     """The stages of a trial; each writes what it finds into the facts."""
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, training: str) -> None:
         self.family = family
+        self.training = TRAININGS[training]
         self.model: Any = None
 
     def build(self, facts: Facts) -> None:
         subject = read_subject(self.family)
         self.batch = made_batch(subject.contents, seed=SEED)
-        self.model = built(subject.model, seed=SEED)
+        # First, because a refusal should name it as well.
+        facts.backbone = subject.model.get('backbone', {}).get('type', '')
+        self.model = built(self.training.model(subject.model), seed=SEED)
         facts.parameters = sum(each.numel() for each in self.model.parameters())
+        facts.modules = self.model.plan.modules if hasattr(self.model, 'plan') else 0
 
     def train(self, facts: Facts) -> None:
         model = self.model
@@ -117,7 +126,7 @@ class _Trial:
         before = [each.detach().clone() for each in weights]
         optimizer = torch.optim.SGD(weights, lr=0.1)
         # Clipped, as some heads with fresh weights have gradients in the thousands.
-        wrapper = OptimWrapper(optimizer, clip_grad={'max_norm': 1.0})
+        wrapper = self.training.wrapper(optimizer, clip_grad={'max_norm': 1.0})
         norms: list[dict[str, float]] = []
         optimizer.register_step_pre_hook(lambda *_: norms.append(_gradient_norms(model)))
         for step in range(STEPS):

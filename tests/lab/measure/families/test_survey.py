@@ -139,3 +139,35 @@ def test_the_tool_on_two_families(monkeypatch, capfd, tmp_path):
         assert re.search(rf'^\| {name} +\| ', said, flags=re.MULTILINE)
         assert f'{name}: passes' in err
     assert said.startswith('In use: ')
+
+
+def test_the_tool_trains_a_backbone_locally(monkeypatch, capfd, tmp_path):
+    out = tmp_path / 'found.json'
+    monkeypatch.setattr(sys, 'argv', [str(TOOL), '--local', '--family', 'YOLOX', 'HRNet',
+                                      '--out', str(out)])
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+    runpy.run_path(str(TOOL), run_name='__main__')
+    said, err = capfd.readouterr()
+    rows = by_name(json.loads(out.read_text()))
+    assert passed(rows['YOLOX']) == list(STAGES), rows['YOLOX']['causes']
+    assert rows['YOLOX']['modules'] == 4 and rows['YOLOX']['backbone'] == 'CSPDarknet'
+    assert all(step['local_loss'] > 0 for step in rows['YOLOX']['losses'])
+    assert rows['YOLOX']['gradients']['auxiliary'] > 0
+    assert rows['HRNet']['causes'].keys() == {'build'} and rows['HRNet']['backbone'] == 'HRNet'
+    assert 'HRNet: build: TypeError: local learning does not know how to cut HRNet' in err
+    assert re.search(r'^\| `CSPDarknet` \| 4 \| 1 \| YOLOX \|$', said, flags=re.MULTILINE)
+
+
+def test_plain_and_local_results_do_not_mix(fakes):
+    [(_, found)] = survey([fakes['absent']], training='local')
+    with pytest.raises(ValueError, match='has training local, and here they are plain'):
+        next(survey([fakes['absent']], known=found))
+    del found['training']  # as in results of older versions, which are plain
+    assert list(survey([fakes['absent']], known=found))
+
+
+def test_local_results_are_compared_with_none(monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', [str(TOOL), '--local', '--compare', 'compiled.json'])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(TOOL), run_name='__main__')
+    assert 'leave out --local' in capsys.readouterr().err

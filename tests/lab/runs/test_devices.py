@@ -1,12 +1,11 @@
 """Which processor or GPU each run gets."""
 import pytest
 
-from auglocal_mm.lab.reproduction.cli import _environments
-from auglocal_mm.lab.reproduction.tables import find_table
+from auglocal_mm.lab.runs.devices import environments
 
 
-def seen(environments):
-    return [each.get('CUDA_VISIBLE_DEVICES') for each in environments]
+def seen(found):
+    return [each.get('CUDA_VISIBLE_DEVICES') for each in found]
 
 
 @pytest.mark.parametrize(('visible', 'devices', 'expected'), [
@@ -20,16 +19,16 @@ def test_a_run_on_each_device(monkeypatch, root, visible, devices, expected):
         monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
     else:
         monkeypatch.setenv('CUDA_VISIBLE_DEVICES', visible)
-    assert seen(_environments(find_table('2'), devices, 2, root=root)) == expected
+    assert seen(environments(devices, 2, root=root, together=False)) == expected
 
 
-def test_pretraining_takes_all_devices_at_once(monkeypatch, root):
+def test_a_detector_takes_all_devices_at_once(monkeypatch, root):
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '2,3,5')
-    assert seen(_environments(find_table('7'), 2, 1, root=root)) == ['2,3']
+    assert seen(environments(2, 1, root=root, together=True)) == ['2,3']
 
 
 def test_threads_are_shared_out(monkeypatch, root):
-    monkeypatch.setattr('auglocal_mm.lab.reproduction.cli.usable_cores', lambda: 8)
+    monkeypatch.setattr('auglocal_mm.lab.runs.devices.usable_cores', lambda: 8)
     threads = [each['OMP_NUM_THREADS']
-               for each in _environments(find_table('2'), 0, 3, root=root)]
+               for each in environments(0, 3, root=root, together=False)]
     assert threads == ['2'] * 3

@@ -6,17 +6,18 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from auglocal_mm.lab.jobs import child_environment
-from auglocal_mm.lab.reproduction.execute import Execution, only_one, signals_ignored
-from auglocal_mm.lab.reproduction.run import Run
-from auglocal_mm.lab.reproduction.table import Row
+from auglocal_mm.lab.runs.execute import Execution, only_one, signals_ignored
+from auglocal_mm.lab.runs.run import Run
+from auglocal_mm.lab.runs.step import Step
 
 
 @dataclass(frozen=True)
-class Script:
+class Script(Step):
     """A step that runs a line of Python; done when its file is there."""
 
     name: str
@@ -24,12 +25,10 @@ class Script:
     code: str
     root: Path = Path()
     epochs: None = None
+    work_dir: None = None
 
     def done(self):
         return self.out.is_file()
-
-    def begun(self):
-        return False
 
     def command(self):
         return [sys.executable, '-c', self.code]
@@ -44,9 +43,10 @@ def make_run(folder, name, *codes):
         Script(f'step{index}', folder / name / f'{index}.txt',
                code.replace('OUT', repr(str(folder / name / f'{index}.txt'))))
         for index, code in enumerate(codes))
-    return Run(Row(name, name, 'bp', 'bp/x.py'), 0, folder / name, steps)
+    return Run(SimpleNamespace(name=name, label=name, cost=1.0), 0, folder / name, steps)
 
 
+TOOL = 'tools/reproduce.py'
 WRITE = 'open(OUT, "w").write("1")'
 
 
@@ -59,7 +59,7 @@ def execute(runs, root, *, slots=1, watch=lambda execution: None):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr('auglocal_mm.lab.reproduction.execute._POLL_SECONDS', 0.02)
+    monkeypatch.setattr('auglocal_mm.lab.runs.execute._POLL_SECONDS', 0.02)
 
 
 def test_steps_of_a_run_follow_each_other_and_time_is_noted(root, tmp_path):
@@ -157,26 +157,26 @@ def test_a_second_signal_does_not_end_the_stopping():
 
 def test_a_folder_serves_one_process_at_a_time(root, tmp_path):
     code = ('from pathlib import Path; import sys, time\n'
-            'from auglocal_mm.lab.reproduction.execute import only_one\n'
-            f'with only_one(Path({str(tmp_path)!r})):\n'
+            'from auglocal_mm.lab.runs.execute import only_one\n'
+            f'with only_one(Path({str(tmp_path)!r}), tool="a"):\n'
             '    print("held", flush=True); sys.stdin.read()\n')
     with subprocess.Popen([sys.executable, '-c', code], cwd=root, env=child_environment(root),
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == 'held\n'
-        with pytest.raises(ValueError, match='in use by another tools/reproduce.py'), \
-                only_one(tmp_path):
+        with pytest.raises(ValueError, match=f'in use by another {TOOL}'), \
+                only_one(tmp_path, tool=TOOL):
             pass
         holder.communicate('')
-    with only_one(tmp_path):
+    with only_one(tmp_path, tool=TOOL):
         pass
 
 
 def test_a_training_that_outlives_its_starter_keeps_others_out(root, tmp_path):
     code = ('from pathlib import Path; import sys, time\n'
             'from auglocal_mm.lab.jobs import Job, RunningJob, child_environment\n'
-            'from auglocal_mm.lab.reproduction.execute import only_one\n'
+            'from auglocal_mm.lab.runs.execute import only_one\n'
             f'folder = Path({str(tmp_path)!r})\n'
-            'with only_one(folder) as lock:\n'
+            'with only_one(folder, tool="a") as lock:\n'
             '    job = Job("a", "a", [sys.executable, "-c", "import time; time.sleep(60)"])\n'
             '    running = RunningJob(job, log_dir=folder, cwd=folder,\n'
             f'        env=child_environment(Path({str(root)!r})), keep_open=[lock])\n'
@@ -189,14 +189,14 @@ def test_a_training_that_outlives_its_starter_keeps_others_out(root, tmp_path):
     starter.stdout.close()
     try:
         with pytest.raises(ValueError, match='process that one left behind'), \
-                only_one(tmp_path):
+                only_one(tmp_path, tool=TOOL):
             pass
     finally:
         os.kill(child, signal.SIGKILL)
     deadline = time.monotonic() + 20
     while Path(f'/proc/{child}').exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    with only_one(tmp_path):
+    with only_one(tmp_path, tool=TOOL):
         pass
 
 
@@ -204,12 +204,13 @@ def test_the_lock_outlives_no_process(root, tmp_path):
     """A killed holder leaves the folder free."""
     holder = subprocess.Popen(
         [sys.executable, '-c', 'from pathlib import Path; import time\n'
-         'from auglocal_mm.lab.reproduction.execute import only_one\n'
-         f'with only_one(Path({str(tmp_path)!r})):\n    print("held", flush=True); time.sleep(60)'],
+         'from auglocal_mm.lab.runs.execute import only_one\n'
+         f'with only_one(Path({str(tmp_path)!r}), tool="a"):\n'
+         '    print("held", flush=True); time.sleep(60)'],
         cwd=root, env=child_environment(root), stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == 'held\n'
     holder.kill()
     holder.wait()
     holder.stdout.close()
-    with only_one(tmp_path):
+    with only_one(tmp_path, tool=TOOL):
         pass

@@ -1,4 +1,4 @@
-"""Scenes for the report: images, ground truth and predictions."""
+"""Scenes for a report: images, ground truth and predictions."""
 import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from auglocal_mm.lab.demo.scene_view import mask_outline
+from auglocal_mm.lab.scenes.scene_view import mask_outline
 
 #: Predictions below this score are not drawn.
 SCORE_THRESHOLD = 0.5
@@ -37,12 +37,12 @@ def collect_scenes(
         item = {
             'png': base64.b64encode((image_dir / image['file_name']).read_bytes()).decode(),
             'width': image['width'], 'height': image['height'],
-            'truth': [_instance(each, names=names, shape=shape)
+            'truth': [instance_of(each, names=names, shape=shape)
                       for each in annotations['annotations'] if each['image_id'] == image['id']],
         }
         for method, found in predictions.items():
             item[method] = [
-                _instance(each, names=names, shape=shape)
+                instance_of(each, names=names, shape=shape)
                 # The surest come last, so that they are drawn on top.
                 for each in sorted(found, key=lambda each: each['score'])
                 if each['image_id'] == image['id'] and each['score'] >= SCORE_THRESHOLD
@@ -51,18 +51,40 @@ def collect_scenes(
     return {'threshold': SCORE_THRESHOLD, 'items': items}
 
 
-def _instance(
-    entry: Mapping[str, Any], *, names: Mapping[int, str], shape: tuple[int, int]
+def instance_of(
+    entry: Mapping[str, Any], *, names: Mapping[int, str], shape: tuple[int, int],
+    scale: float = 1.0,
 ) -> dict[str, Any]:
-    mask = decode_mask(entry['segmentation'], shape=shape)
+    """Return an instance to draw.
+
+    Args:
+        entry: An annotation or a result of COCO's, with ``segmentation``, ``bbox`` or both.
+        names: Number of each category to its name.
+        shape: Height and width of the image.
+        scale: Size of the drawing relative to the image.
+    """
+    mask = None
+    if entry.get('segmentation'):
+        mask = _scaled(decode_mask(entry['segmentation'], shape=shape), scale)
+    given = entry.get('bbox')
+    box = [value * scale for value in given] if given else [0.0] * 4 if mask is None else _box(mask)
     instance = {
         'label': names[entry['category_id']],
-        'box': [round(value, 1) for value in entry.get('bbox') or _box(mask)],
-        'outline': mask_outline(mask),
+        'box': [round(value, 1) for value in box],
+        'outline': '' if mask is None else mask_outline(mask),
     }
     if 'score' in entry:
         instance['score'] = round(entry['score'], 3)
     return instance
+
+
+def _scaled(mask: npt.NDArray[np.bool_], scale: float) -> npt.NDArray[np.bool_]:
+    """Return a mask at another size, by the nearest pixel."""
+    if scale == 1.0:
+        return mask
+    rows, columns = (np.minimum((np.arange(round(side * scale)) / scale).astype(int), side - 1)
+                     for side in mask.shape)
+    return mask[np.ix_(rows, columns)]
 
 
 def decode_mask(segmentation: Any, *, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:

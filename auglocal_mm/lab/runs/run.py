@@ -1,21 +1,36 @@
-"""A run: one row with one seed, in a folder of its own that shows its progress."""
+"""A run: one row of a table with one seed, in a folder that shows its progress."""
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from auglocal_mm.files import read_json, write_json
 from auglocal_mm.lab.measure.system import hardware, versions
 
-from .steps import Benchmark, Step, Train
-from .table import Row
+from .step import Step
 
 RECORD = 'run.json'
 
 
 class OtherRunError(ValueError):
     """A folder holds a run of the same row with other settings."""
+
+
+class Row(Protocol):
+    """What a run is a run of: one line of a table."""
+
+    @property
+    def name(self) -> str:
+        """Its name on the command line."""
+
+    @property
+    def label(self) -> str:
+        """Its name in the table."""
+
+    @property
+    def cost(self) -> float:
+        """Time relative to that of another row, for the estimate of the time left."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +72,9 @@ class Run:
         return {name: value for step in self.steps for name, value in step.measured().items()}
 
     @property
-    def trained(self) -> Train | None:
-        """The last training step, whose curves are shown."""
-        trainings = [step for step in self.steps if isinstance(step, Train)]
-        return trainings[-1] if trainings else None
-
-    @property
     def alone(self) -> bool:
         """Whether nothing else may run beside it, because it measures time."""
-        return any(isinstance(step, Benchmark) for step in self.steps)
+        return any(step.alone for step in self.steps)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -83,14 +92,8 @@ class Run:
         return float(self.record.get('seconds', {}).get(step.name, 0.0))
 
     def _identity(self) -> dict[str, Any]:
-        """Return what must not change between two attempts; the data's location may."""
-        return {step.name: {
-            'config': Path(step.config).name, 'epochs': step.epochs,
-            'options': [each for each in step.options if '.data_root=' not in each],
-            # Names alone: the folder after --image-folder may have been moved.
-            'arguments': [each for each in step.arguments if each.startswith('--')],
-            'data': step.data,
-        } for step in self.steps if isinstance(step, Train)}
+        """Return what must not change between two attempts."""
+        return {step.name: found for step in self.steps if (found := step.identity())}
 
     def check(self) -> None:
         """Refuse to continue a run that was started with other settings.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from auglocal_mm.lab.demo.scenes import collect_scenes, decode_mask
+from auglocal_mm.lab.scenes.scenes import collect_scenes, decode_mask
 
 SHAPE = (6, 8)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from auglocal_mm.lab.jobs import Job, JobFailed, RunningJob, tail
 
 from .run import Run
-from .steps import Step, Train
+from .step import Step
 
 _POLL_SECONDS = 0.5
 
@@ -112,8 +112,7 @@ class Execution:
         step = run.next_step
         assert step is not None
         run.begin()
-        job = Job(step.name, run.label, step.command(), step.epochs,
-                  step.work_dir if isinstance(step, Train) else None)
+        job = Job(step.name, run.label, step.command(), step.epochs, step.work_dir)
         self.active[slot] = Active(run, step, RunningJob(
             job, log_dir=run.folder, cwd=self._cwd, env=self._environments[slot],
             keep_open=self._keep_open))
@@ -150,8 +149,12 @@ def signals_ignored() -> Iterator[None]:
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[int]:
+def only_one(folder: Path, *, tool: str) -> Iterator[int]:
     """Hold a folder, so that two processes never train the same runs.
+
+    Args:
+        folder: The folder; it is made if needed.
+        tool: Who holds it, for the message.
 
     Yields:
         The lock's descriptor. A child that inherits it also holds the lock. If only this
@@ -167,7 +170,7 @@ def only_one(folder: Path) -> Iterator[int]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ValueError(f'{folder} is in use by another tools/reproduce.py, or by a training '
+            raise ValueError(f'{folder} is in use by another {tool}, or by a training '
                              'process that one left behind; wait for it or end it, or give '
                              'another --work-dir') from None
         yield lock.fileno()

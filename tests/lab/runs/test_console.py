@@ -8,12 +8,11 @@ from screens import Screen, Terminal
 
 from auglocal_mm.console.live import LiveLines
 from auglocal_mm.lab.jobs import Progress
-from auglocal_mm.lab.reproduction.console import Console, Pace
-from auglocal_mm.lab.reproduction.table import Row
+from auglocal_mm.lab.runs.console import Console, Pace
 
 
 def run(name, *, cost=1.0, seconds=0.0):
-    row = Row(name, name, 'bp', 'bp/x.py', cost=cost)
+    row = SimpleNamespace(name=name, label=name, cost=cost)
     return SimpleNamespace(row=row, folder=Path(name), seconds=seconds, label=f'{name} · seed 0',
                            measured=lambda: {'accuracy/top1': 91.25},
                            seconds_of=lambda step: seconds)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from auglocal_mm.lab.demo.scene_view import mask_outline, panel_of
+from auglocal_mm.lab.scenes.scene_view import mask_outline, panel_of
 
 
 def polygons(path: str) -> list[list[tuple[int, int]]]:

@@ -1,0 +1,1 @@
+"""Images with boxes, masks and labels, laid out for a page."""

@@ -1,0 +1,1 @@
+"""Transfer: the same detector trained on several exported backbones, side by side."""
