@@ -54,13 +54,12 @@ def _mask_rcnn(plain: str, local: str, *, frozen: Sequence[str],
     def ours(**options: Any) -> PresetRow:
         return PresetRow(local, {f'model.{key}': value for key, value in options.items()})
 
-    losses = ('segmentation', 'image_level', 'reconstruction')
+    losses = ('detection', 'segmentation', 'image_level', 'reconstruction')
     return {
         'bp': PresetRow(plain),
         'checkpoint': PresetRow(plain, {'model.backbone.with_cp': True}),
         **{f'k{modules}': ours(**{'local.modules': modules}) for modules in (2, 3, 4)},
         **{f'k4-{loss}': ours(local_loss=loss) for loss in losses},
-        'k4-detection-reconstruction': ours(local_loss=['detection', 'reconstruction']),
         'k4-recompute-last': ours(recompute=['last']),
         'k4-recompute-auxiliary': ours(recompute=['auxiliary']),
         'k4-recompute-last-auxiliary': ours(recompute=['last', 'auxiliary']),
@@ -82,7 +81,7 @@ PRESETS: dict[str, dict[str, PresetRow]] = {
         'auglocal_mm::mask_rcnn/mask-rcnn_r34_auglocal_fpn_adamw_1x_coco.py',
         'auglocal_mm::mask_rcnn/mask-rcnn_r34-local-k4_fpn_adamw_1x_coco.py',
         frozen=('layer2.3', 'layer3.5', 'layer4.1'),
-        unfrozen=('layer1.2', 'layer3.1', 'layer4.0')),
+        unfrozen=('stem', 'layer1.2', 'layer3.1')),
 }
 
 
