@@ -9,7 +9,7 @@ from auglocal_mm.lab.curves.curves import read_curves
 from auglocal_mm.lab.demo.results import DETECTION_KEYS, MEMORY_KEY, check_results
 from auglocal_mm.lab.measure.system import hardware, versions
 from auglocal_mm.lab.scenes.scenes import collect_scenes
-from auglocal_mm.rules import build_rule
+from auglocal_mm.rules import AugLocal, build_rule
 
 from .commands import load_config
 from .run_folder import RunFolder
@@ -90,12 +90,12 @@ def _settings(trainings: Sequence[Training]) -> str:
         f'weight decay {optimizer.get("weight_decay", 0)}; the same for all.',
     ]
     for each, own in zip(trainings, configs, strict=True):
-        local = own.model.get('local', {})
-        if 'depth' in local:
+        local = own.model.get('local')
+        rule = build_rule(local) if local else None  # its defaults are part of it
+        if isinstance(rule, AugLocal):
             modules = f', {local.modules} modules' if 'modules' in local else ''
-            tau = build_rule(local).tau  # a config may leave it out
-            facts.append(f'{each.name}: auxiliary depth d = {local.depth}, '
-                         f'pyramidal coefficient τ = {tau}{modules}.')
+            facts.append(f'{each.name}: auxiliary depth d = {rule.depth}, '
+                         f'pyramidal coefficient τ = {rule.tau}{modules}.')
     return ' '.join(facts)
 
 
