@@ -27,9 +27,10 @@ class DetectionBatch:
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
 
-    @cached_property
+    @property
     def pictures(self) -> Tensor:
         """The images as they were before normalisation, in [0, 1]: [B, 3, H, W]."""
+        # Made each time: kept for the whole step, they would be as large as the images.
         mean, std = (self.images.new_tensor(values).view(-1, 1, 1)
                      for values in (self.mean, self.std))
         return ((self.images * std + mean) / 255).clamp(0, 1)

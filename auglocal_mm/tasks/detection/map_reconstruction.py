@@ -53,7 +53,9 @@ class MapReconstruction(DetectionLoss):
     def losses(self, head: nn.Module, predictions: Any, batch: DetectionBatch) -> Losses:
         """See :meth:`DetectionLoss.losses`."""
         size = predictions.shape[-2:]
-        target = F.interpolate(batch.pictures, size, mode='area')
+        pictures = batch.pictures
+        target = pictures if pictures.shape[-2:] == size else F.interpolate(
+            pictures, size, mode='area')
         counted = batch.inside(*size)[:, None].expand_as(target)
         loss = F.binary_cross_entropy_with_logits(predictions.float(), target, reduction='none')
         return {'loss_reconstruction': (loss * counted).sum() / counted.sum().clamp(min=1)}
