@@ -17,6 +17,7 @@ from auglocal_mm.config.named import means
 from auglocal_mm.config.walk import datasets_in, dicts_in
 from auglocal_mm.console.host_chatter import import_hosts
 from auglocal_mm.engine.options import load_config
+from auglocal_mm.models.detector_fit import OTHER_CLASSES
 from auglocal_mm.validation import shown
 
 from .backbones import PREFIX, Backbone
@@ -24,8 +25,6 @@ from .backbones import PREFIX, Backbone
 FREEZE = 'default_hooks.frozen_backbone.type=auglocal_mm.FrozenBackboneHook'
 #: Keys of a config that this tool sets for each run.
 _OWN = re.compile(r'(randomness\.seed|work_dir|resume)$|model\.(detector\.)?backbone\.init_cfg')
-#: Heads whose classes are not those of the data set.
-_OTHER_HEADS = ('rpn_head', 'semantic_head')
 
 
 @dataclass(frozen=True)
@@ -212,7 +211,7 @@ def _class_counts(model: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield where a head says its number of classes, and the number."""
     for place, part in dicts_in(model, 'model'):
         name = next((key for key in reversed(place.split('.')) if not key.isdigit()), '')
-        if not name.endswith('_head') or name in _OTHER_HEADS or part.get('class_agnostic'):
+        if not name.endswith('_head') or name in OTHER_CLASSES or part.get('class_agnostic'):
             continue
         # A panoptic head also knows stuff, which instances lack.
         if part.get('num_classes') is not None:
