@@ -123,7 +123,8 @@ def test_every_detector_is_built(path, unset_weights):
     if path in LOCAL_DETECTORS:
         assert model.plan.modules == cfg.model.local.modules
         # What is frozen needs no auxiliary network.
-        assert 0 < len(model.auxiliary) < cfg.model.local.modules
+        taught = {loss.unit for loss in model.plan.losses}
+        assert 0 < len(taught) < cfg.model.local.modules
 
 
 @pytest.mark.parametrize(('folder', 'names'), DETECTOR_FOLDERS.items())
