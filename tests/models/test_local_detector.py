@@ -109,7 +109,8 @@ def test_gradients_are_those_of_modules_trained_alone(name):
 
 
 @pytest.mark.parametrize('loss', LOSSES, ids=lambda loss: loss if isinstance(loss, str) else 'two')
-@pytest.mark.parametrize('modules', [2, pytest.param(4, marks=pytest.mark.slow), 'stages'])
+@pytest.mark.parametrize('modules', [*(pytest.param(number, marks=pytest.mark.slow)
+                                       for number in (2, 4)), 'stages'])
 def test_gradients_of_every_local_loss(loss, modules):
     model = build(detector_cfg(), local=auglocal(3, modules=modules), local_loss=loss)
     data = images(crowds=True)
