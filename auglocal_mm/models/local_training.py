@@ -110,6 +110,9 @@ class LocalTraining(HiddenAuxiliary):
         self._owners = ParameterOwners()
         self._warned_joint = False
         self._require_all_parameters_owned()
+        if plan.modules > 1 and not plan.losses:
+            print_log('Everything before the last module is frozen, so nothing is trained by local '
+                      'losses.', logger='current', level=logging.WARNING)
         if plan.modules > 1 and getattr(self.backbone, 'with_cp', False):
             print_log('with_cp=True has no effect on the first unit after a boundary, because its '
                       "input needs no gradient; model.recompute=['modules'] has no such gap.",

@@ -234,6 +234,14 @@ def test_frozen_stages_have_no_networks_and_stay_as_they_are():
             assert torch.equal(value, before[key]), key
 
 
+def test_a_backbone_that_is_frozen_but_for_its_end_says_so(monkeypatch):
+    said = []
+    monkeypatch.setattr('auglocal_mm.models.local_training.print_log',
+                        lambda text, **_: said.append(text))
+    build(detector_cfg(frozen_stages=3), local=auglocal(3, modules='stages'))
+    assert ['nothing is trained by local losses' in text for text in said] == [True]
+
+
 def test_networks_keep_a_map_of_8_pixels_and_at_most_256_channels():
     model = build(detector_cfg(), local=auglocal(3, modules='stages'), local_loss='detection')
     drawn = [str(loss.auxiliary) for loss in model.plan.losses]
