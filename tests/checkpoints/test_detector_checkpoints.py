@@ -101,3 +101,20 @@ def test_a_vggs_file_may_hold_the_classifier_that_a_detector_lacks(tmp_path):
         else:
             with pytest.raises(CheckpointError, match=r'1 not used \(features\.9\.conv\.weight\)'):
                 verify_pretrained(backbone)
+
+
+@pytest.mark.parametrize('named', ['os.system', 'intruder.Detector', ['intruder.Detector']],
+                         ids=str)
+def test_a_detector_that_is_no_registered_class_is_never_imported(trained, tmp_path, monkeypatch,
+                                                                  named):
+    _, path, cfg = trained
+    (tmp_path / 'intruder.py').write_text(
+        f'open({str(tmp_path / "trace")!r}, "w").close()\nclass Detector: pass\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cfg.model['detector'] = named
+    content = torch.load(path)
+    content['meta']['cfg'] = cfg.pretty_text
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match='model.detector='):
+        publish_model(path, tmp_path / 'out')
+    assert not (tmp_path / 'trace').exists()

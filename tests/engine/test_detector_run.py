@@ -1,6 +1,7 @@
 """A locally trained detector under mmengine's real Runner: ranks, precision, averages, resuming."""
 import copy
 
+import pytest
 import torch
 from detectors import build, detector_cfg, images
 from digit_runs import ROOT, differing, state, train
@@ -10,6 +11,7 @@ from ranks import run_ranks
 from small import KeepGradients, auglocal
 
 from auglocal_mm import AugLocalOptimWrapper, DetectionLoss, LocalDistributedDataParallel
+from auglocal_mm.execution.nonfinite import NonFiniteError
 from auglocal_mm.plan import TaskHead
 from auglocal_mm.registry import DETECTION_LOSSES
 
@@ -142,3 +144,16 @@ def test_a_rank_whose_local_loss_has_no_graph_still_takes_part():
     assert any(name.startswith('auxiliary.') for name in first)
     for name in first:
         assert torch.equal(first[name], second[name]), name
+
+
+def test_a_loss_that_is_not_finite_stops_before_any_weight_changes():
+    model = build(detector_cfg(), **LOCAL)
+    with torch.no_grad():
+        model.auxiliary['layer1_1'].head.conv.bias.fill_(float('nan'))
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    wrapper = AugLocalOptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
+    with DefaultScope.overwrite_default_scope('mmdet'), pytest.raises(
+            NonFiniteError, match='local module'):
+        model.train_step(images(), wrapper)
+    for name, value in model.named_parameters():
+        assert torch.allclose(value, before[name], rtol=0, atol=0, equal_nan=True), name

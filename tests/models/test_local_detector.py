@@ -170,7 +170,15 @@ def test_no_graph_outlives_its_module_although_the_neck_reads_all_outputs():
     model.listeners.add(watch)
     with counter:
         local_step(model, images())
-    assert len(watch.kept) == 4 and set(watch.kept) == {0}
+    assert len(watch.kept) == 4 and set(watch.kept) == {0} and counter.peak_bytes > 0
+
+
+def test_the_backbones_own_checkpointing_changes_no_gradient():
+    plain, model = (build(detector_cfg(with_cp=each), local=auglocal(3, modules='stages'))
+                    for each in (False, True))
+    model.load_state_dict(plain.state_dict())
+    data = images()
+    assert_same(local_step(model, data), local_step(plain, data))
 
 
 def test_keys_are_the_plain_detectors_and_inference_is_equal():
