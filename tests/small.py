@@ -1,6 +1,7 @@
 """Small networks and batches that the tests share."""
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -84,3 +85,23 @@ class KeepGradients(torch.optim.SGD):
 
     def step(self, closure=None):
         self.seen.append(gradients(self.model))
+
+
+def poison_loss(model: Any, module: int, value: float) -> None:
+    """Make the loss of one module `value`, whatever it would have been."""
+    last = model.plan.modules - 1
+    name = 'final_outcome' if module == last else 'auxiliary_outcome'
+    original, taught = getattr(model.task, name), model.auxiliary_of(module)
+
+    def outcome(model, *args):
+        found = original(model, *args)
+        if module == last or args[0] is taught:
+            found = replace(found, losses={
+                key: loss * value for key, loss in found.losses.items()})
+        return found
+    setattr(model.task, name, outcome)
+
+
+def scale_gradient(model: Any, factor: float) -> None:
+    """Multiply the gradient of one weight in the middle of the network."""
+    model.backbone.layer2[0].conv1.weight.register_hook(lambda gradient: gradient * factor)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -138,7 +139,7 @@ class GradientAverage(Listener):
     def __init__(self, model: LocalTraining) -> None:
         self._model = model
         self._updates = False
-        self._buckets: list[_Bucket] = []
+        self._buckets: dict[int, list[_Bucket]] = {}
 
     def begin_step(self, event: StepBegin) -> None:
         """Forget what a step that ended with an exception left behind."""
@@ -152,20 +153,27 @@ class GradientAverage(Listener):
         travels with the gradients and then is nan on all ranks.
         """
         if self._updates and event.trained:
-            self._reduce([parameter for module in event.trained
-                          for parameter in self._model.module_parameters(module)], event.flag)
+            self._buckets[event.module] = self._reduce(
+                [parameter for module in event.trained
+                 for parameter in self._model.module_parameters(module)], event.flag)
+            event.wait = partial(self._finish, event.module)
 
     def before_update(self) -> None:
         """Wait for every sum and put the averages in place."""
         if not self._updates:
             return
         # What was frozen while gradients accumulated is still stepped with those it got.
-        self._reduce(self._model.trainability.take_left_over())
-        for bucket in self._buckets:
-            bucket.finish(dist.get_world_size())
-        self._buckets.clear()
+        self._buckets[-1] = self._reduce(self._model.trainability.take_left_over())
+        for module in list(self._buckets):
+            self._finish(module)
 
-    def _reduce(self, parameters: list[nn.Parameter], flag: Tensor | None = None) -> None:
+    def _finish(self, module: int) -> None:
+        for bucket in self._buckets.pop(module, []):
+            bucket.finish(dist.get_world_size())
+
+    @staticmethod
+    def _reduce(parameters: list[nn.Parameter], flag: Tensor | None = None) -> list[_Bucket]:
+        buckets = []
         ordered = sorted(parameters, key=lambda parameter: str(parameter.dtype))
         for _, group in groupby(ordered, key=lambda parameter: parameter.dtype):
             members = list(group)
@@ -177,4 +185,5 @@ class GradientAverage(Listener):
             # One message per module and dtype; many small ones would wait for each other.
             flat = torch.cat([*(gradient.flatten() for gradient in gradients), held, shared])
             work = dist.all_reduce(flat, async_op=True)
-            self._buckets.append(_Bucket(work, flat, members, flag))
+            buckets.append(_Bucket(work, flat, members, flag))
+        return buckets

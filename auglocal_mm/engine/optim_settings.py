@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
 
 from auglocal_mm.validation import (
     Faults,
@@ -18,6 +19,8 @@ from auglocal_mm.validation import (
     is_one_of,
     shown,
 )
+
+from .module_steps import updates_apart
 
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
 #: torch keeps the scale in float32, whose range ends at 2**128.
@@ -96,3 +99,26 @@ def check_clipping(faults: Faults, clip_grad: Any) -> None:
     check_bool(faults, 'clip_grad.error_if_nonfinite', clip_grad.get('error_if_nonfinite', False))
     check_bool(faults, 'clip_grad.per_module', clip_grad.get('per_module', False))
     check_choice(faults, 'clip_grad.foreach', clip_grad.get('foreach'), (None, True, False))
+
+
+def check_module_steps(faults: Faults, step_per_module: Any, optimizer: Optimizer,
+                       others: Mapping[str, Any]) -> None:
+    """Check ``step_per_module`` against the optimizer and the other settings."""
+    check_bool(faults, 'step_per_module', step_per_module)
+    if step_per_module is not True:
+        return
+    counts, clip = others.get('accumulative_counts', 1), others.get('clip_grad')
+    faults.add_unless(
+        counts == 1, 'step_per_module=True frees gradients in every step, so it needs '
+        f'accumulative_counts=1, got {shown(counts)}; leave one of them out')
+    by_norm = isinstance(clip, Mapping) and clip.get('type', 'norm') == 'norm'
+    faults.add_unless(
+        not by_norm or clip.get('per_module') is True,  # type: ignore[union-attr]
+        'step_per_module=True never has all gradients together, so it cannot clip by their norm, '
+        f'got clip_grad={shown(clip)}; add per_module=True to clip each module by its own norm, or '
+        'leave one of them out')
+    faults.add_unless(
+        updates_apart(optimizer),
+        'step_per_module=True needs an optimizer that can step its parameters one after another, '
+        f'such as SGD, Adam or AdamW; {type(optimizer).__name__} needs a closure, counts its own '
+        'steps, or looks at all parameters together. Leave step_per_module out')

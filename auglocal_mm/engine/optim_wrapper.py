@@ -1,7 +1,7 @@
 """The optimizer wrapper that counts one step for many backward passes."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -15,7 +15,14 @@ from auglocal_mm.models import LocalTraining
 from auglocal_mm.registry import OPTIM_WRAPPERS
 from auglocal_mm.validation import Faults, check_choice
 
-from .optim_settings import DTYPES, check_clipping, check_counts, check_precision
+from .module_steps import ModuleSteps, OptimizerPart
+from .optim_settings import (
+    DTYPES,
+    check_clipping,
+    check_counts,
+    check_module_steps,
+    check_precision,
+)
 from .update_guard import UpdateGuard
 
 
@@ -36,6 +43,11 @@ class AugLocalOptimWrapper(OptimWrapper):
             ``'skip'`` leaves the whole (accumulated) update out, puts running
             statistics back and counts it in `skipped_updates`. Where a loss scaler is
             at work (float16), it decides in its own way.
+        step_per_module: Update each module's weights and free its gradients right after its
+            backward pass, so that gradients of all modules never exist together. The update is
+            the same, bit for bit. `nonfinite`, loss scaling and ``clip_grad`` then judge each
+            module by itself: one that is not finite is left out alone, or stops the step after
+            modules before it have stepped.
         loss_scale: For ``'float16'`` only: ``'dynamic'`` (its default), a
             fixed factor, or a dict of ``torch.amp.GradScaler`` settings.
         **kwargs: ``accumulative_counts`` and ``clip_grad``, as in mmengine. ``clip_grad`` may
@@ -43,29 +55,31 @@ class AugLocalOptimWrapper(OptimWrapper):
             norm, so a large one in one module does not shrink those of the others.
 
     Raises:
-        TypeError: From a step that clips by module, if the model is not trained locally.
-        ValueError: A setting is impossible, or there is a loss scale without float16.
+        TypeError: From a step that clips or steps by module, if the model is not trained locally
+            or a wrapper such as torch's data parallel has taken over its backward pass.
+        ValueError: A setting is impossible, there is a loss scale without float16, or
+            `step_per_module` meets accumulation, clipping by the norm of all modules, or an
+            optimizer that cannot step its parameters one after another.
         NonFiniteError: From a step, see `nonfinite`.
     """
 
     def __init__(self, optimizer: Optimizer, *, dtype: str | torch.dtype | None = None,
                  loss_scale: str | float | dict[str, Any] | None = None,
-                 nonfinite: str = 'stop', **kwargs: Any) -> None:
+                 nonfinite: str = 'stop', step_per_module: bool = False, **kwargs: Any) -> None:
         faults = Faults('AugLocalOptimWrapper')
         check_precision(faults, dtype, loss_scale)
         check_counts(faults, kwargs.get('accumulative_counts', 1))
         check_clipping(faults, kwargs.get('clip_grad'))
         check_choice(faults, 'nonfinite', nonfinite, ('stop', 'skip'))
+        check_module_steps(faults, step_per_module, optimizer, kwargs)
         faults.raise_if_any()
         self._clips_modules = False
         if kwargs.get('clip_grad') is not None:
             kwargs['clip_grad'] = dict(kwargs['clip_grad'])  # mmengine takes `type` out of it.
             self._clips_modules = kwargs['clip_grad'].pop('per_module', False)
         super().__init__(optimizer, **kwargs)
-        self._norm: Tensor | None = None
+        self._norms: list[Tensor] = []
         self._clips_norm = bool(self.clip_grad_kwargs) and self.grad_name == 'grad_norm'
-        if self._clips_norm:
-            self.clip_func: Any = self._measured(self.clip_func)
         self.dtype = DTYPES[dtype] if isinstance(dtype, str) else dtype
         self.device_type = optimizer.param_groups[0]['params'][0].device.type
         self._fixed_scale = float(loss_scale) if isinstance(loss_scale, (int, float)) else None
@@ -75,17 +89,24 @@ class AugLocalOptimWrapper(OptimWrapper):
         self.loss_scaler = torch.amp.GradScaler(
             self.device_type, enabled=self.dtype is torch.float16, **settings)
         self._guard = UpdateGuard(
-            optimizer, skips=nonfinite == 'skip', enabled=not self.loss_scaler.is_enabled())
+            optimizer, skips=nonfinite == 'skip', enabled=not self.loss_scaler.is_enabled(),
+            per_module=step_per_module)
+        self._module_steps = ModuleSteps(optimizer, self._step_modules) if step_per_module else None
+        #: The parts stepped in this step. The scaler knows them by identity until its update.
+        self._parts: list[OptimizerPart] = []
 
     @property
     def skipped_updates(self) -> int:
-        """Number of weight updates left out so far because something was not finite."""
+        """Number of weight updates left out so far because something was not finite.
+
+        With `step_per_module`, each module's update counts.
+        """
         return self._guard.skipped
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """What the wrapper has to hear of each step of immediate execution."""
-        return (self._guard,)
+        return (self._guard,) if self._module_steps is None else (self._guard, self._module_steps)
 
     def precision(self) -> AbstractContextManager:
         """Return the context of a forward computation; backward passes stay outside it."""
@@ -100,7 +121,9 @@ class AugLocalOptimWrapper(OptimWrapper):
     def finish_step(self) -> None:
         """Count the step whose backward passes are done; update the weights if due."""
         self._inner_count += 1
-        if self.should_update():
+        if self._module_steps is not None:
+            self._finish_modules()
+        elif self.should_update():
             self.step()
             self.zero_grad()
 
@@ -116,32 +139,80 @@ class AugLocalOptimWrapper(OptimWrapper):
         Raises:
             NonFiniteError: Something is not finite, and `nonfinite` is ``'stop'``.
         """
-        # A limit on values turns infinite gradients into finite ones, so look before.
-        if not self._clips_norm and not self._guard.passes():
-            return
-        self._norm = None
-        if self.clip_grad_kwargs:
-            self.loss_scaler.unscale_(self.optimizer)
-            self._clip_grad()
-        if self._clips_norm and not self._guard.passes(self._norm):
-            return
-        self.loss_scaler.step(self.optimizer, **kwargs)
-        self.loss_scaler.update(self._fixed_scale)
+        self._norms.clear()
+        groups = self._clipped_together(self.optimizer)
+        if self._step(self.optimizer, groups, **kwargs):
+            self.loss_scaler.update(self._fixed_scale)
+        self._log_norm()
 
-    def _measured(self, clip: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        """Return the same function, which also keeps the norm; it clips by module if asked to."""
-        def run(parameters: list[nn.Parameter], **kwargs: Any) -> Tensor:
-            groups = by_module(self._guard.model, parameters) if self._clips_modules else [
-                parameters]
-            norms = [clip(group, **kwargs) for group in groups]
-            self._norm = norms[0] if len(norms) == 1 else torch.linalg.vector_norm(
-                torch.stack(norms), kwargs.get('norm_type', 2.0))
-            return self._norm
-        return run
+    def _step(self, update: Any, clipped: list[list[nn.Parameter]], *,
+              modules: Iterable[int] = (), **kwargs: Any) -> bool:
+        """Judge, clip and step; return whether the loss scaler has seen it.
+
+        Args:
+            update: The optimizer, or a part of it.
+            clipped: The parameters that are clipped together.
+            modules: The modules in it, if it is a part.
+            **kwargs: For the optimizer's own step.
+        """
+        # A limit on values turns infinite gradients into finite ones, so look before.
+        if not self._clips_norm and not self._guard.passes(update, modules=modules):
+            return False
+        if self.clip_grad_kwargs:
+            self.loss_scaler.unscale_(update)
+            norm = self._clip(clipped)
+            if self._clips_norm and not self._guard.passes(update, norm=norm, modules=modules):
+                return False
+        self.loss_scaler.step(update, **kwargs)
+        return True
+
+    def _clip(self, groups: list[list[nn.Parameter]]) -> Tensor | None:
+        """Clip each group by itself; return the norm of all, unless values are limited."""
+        norms = [self.clip_func(group, **self.clip_grad_kwargs) for group in groups]
+        if not self._clips_norm or not norms:
+            return None
+        norm = self._total(norms)
+        self._norms.append(norm)
+        return norm
+
+    def _total(self, norms: list[Tensor]) -> Tensor:
+        return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(
+            torch.stack(norms), self.clip_grad_kwargs.get('norm_type', 2.0))
+
+    def _log_norm(self) -> None:
+        """Log the norm of all gradients before they were clipped, as mmengine does."""
+        norms, self._norms = self._norms, []
+        if norms:
+            self.message_hub.update_scalar(f'train/{self.grad_name}', float(self._total(norms)))
+
+    def _clipped_together(self, update: Any) -> list[list[nn.Parameter]]:
+        if not self.clip_grad_kwargs:
+            return []
+        parameters = [parameter for group in update.param_groups for parameter in group['params']
+                      if parameter.requires_grad and parameter.grad is not None]
+        if self._clips_modules:
+            return by_module(self._guard.model, parameters)
+        return [parameters] if parameters else []
+
+    def _step_modules(self, part: OptimizerPart, modules: range) -> None:
+        """Step some modules inside a training step."""
+        self._parts.append(part)
+        # Modules that are trained together are clipped apart, as without step_per_module.
+        self._step(part, self._clipped_together(part), modules=modules)
+        part.free_gradients()
+
+    def _finish_modules(self) -> None:
+        """End a step whose modules have stepped: an overflow in any of them lowers the scale."""
+        if self._parts:
+            self.loss_scaler.update(self._fixed_scale)
+        self._parts.clear()
+        self._log_norm()
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Enter the context of a whole forward pass, for models with a single loss."""
+        if self._module_steps is not None:
+            raise TypeError(_NEEDS_LOCAL.format(type(model).__name__))
         self._guard.begin(model)
         with super().optim_context(model), self.precision(), self._guard.watching():
             yield
@@ -165,6 +236,11 @@ class AugLocalOptimWrapper(OptimWrapper):
         if scaler and self.loss_scaler.is_enabled():
             self.loss_scaler.load_state_dict(scaler)
         super().load_state_dict(state)
+
+
+_NEEDS_LOCAL = (
+    'step_per_module=True needs a model that is trained locally, alone or in '
+    'LocalDistributedDataParallel, got {}, which has one backward pass; leave it out')
 
 
 def by_module(model: Any, parameters: list[nn.Parameter]) -> list[list[nn.Parameter]]:

@@ -13,7 +13,7 @@ record listens, and a model with other listeners is refused.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -27,9 +27,10 @@ class Order(IntEnum):
 
     #: Looks at losses before anyone uses their gradients: the check for values not finite.
     WATCH = 0
-    #: Starts to average a module's gradients over ranks; the averages are there before_update.
+    #: Starts to average a module's gradients over ranks; the averages are there before_update,
+    #: and earlier for whoever waits for them.
     AVERAGE = 1
-    #: Changes weights inside the step.
+    #: Changes weights inside the step: a module's own, which nothing reads any more.
     UPDATE = 2
     #: Copies what a module has learned, such as momentum copies.
     COPY = 3
@@ -63,6 +64,8 @@ class ModuleDone:
             frozen, or execution is joint. A gradient may be missing.
         flag: A scalar that is nan if this rank must not update its weights: set by a listener
             that watches, read by those that come after it.
+        wait: Waits until the gradients are averages over ranks: set by a listener that averages
+            them. ``None`` if they are final already.
     """
     module: int
     name: str
@@ -70,6 +73,7 @@ class ModuleDone:
     scores: Mapping[str, Tensor]
     trained: range
     flag: Tensor | None = None
+    wait: Callable[[], None] | None = None
 
 
 class Listener:

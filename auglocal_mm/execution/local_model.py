@@ -34,6 +34,10 @@ class LocalModel(Protocol):
         """Return the trainable parameters whose gradients are final after a module."""
         ...
 
+    def module_buffers(self, module: int) -> list[Tensor]:
+        """Return the buffers that a module's forward pass may write."""
+        ...
+
     def parse_losses(self, losses: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """Turn a loss dict into the loss to train by and values for the log."""
         ...

@@ -20,7 +20,10 @@ from auglocal_mm.validation.errors import UserError
 
 
 class NonFiniteError(UserError):
-    """A loss or a gradient is nan or infinite; no weight was changed by it."""
+    """A loss or a gradient is nan or infinite; no weight was changed by it.
+
+    If modules step one by one, those before the one that it names have stepped already.
+    """
 
 
 FIX = ('lower the learning rate, clip gradients (optim_wrapper.clip_grad=dict(max_norm=…)) or '
@@ -149,9 +152,16 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def stop(reason: str) -> NonFiniteError:
-    """Return the error for an update that must not happen."""
-    return NonFiniteError(f'{reason}; no weight was changed. {_capital(FIX)}, or {SKIP}')
+def stop(reason: str, *, per_module: bool = False) -> NonFiniteError:
+    """Return the error for an update that must not happen.
+
+    Args:
+        reason: What is not finite.
+        per_module: Whether the update is one module's, so that those before it have stepped.
+    """
+    kept = ('no weight of it was changed, while modules before it have stepped '
+            '(step_per_module=True)' if per_module else 'no weight was changed')
+    return NonFiniteError(f'{reason}; {kept}. {_capital(FIX)}, or {SKIP}')
 
 
 def gradient_size(gradients: Sequence[Tensor]) -> Tensor | None:
@@ -174,7 +184,13 @@ class BufferBackup:
         self._saved = [(buffer, buffer.clone()) for buffer in model.buffers()]
 
     @torch.no_grad()
-    def restore(self) -> None:
-        """Put the values back."""
+    def restore(self, only: Iterable[Tensor] | None = None) -> None:
+        """Put the values back.
+
+        Args:
+            only: The buffers to restore; ``None`` for all.
+        """
+        wanted = None if only is None else {id(buffer) for buffer in only}
         for buffer, value in self._saved:
-            buffer.copy_(value)
+            if wanted is None or id(buffer) in wanted:
+                buffer.copy_(value)

@@ -1,9 +1,10 @@
 """Which parameters each module trains."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class ParameterOwners:
@@ -34,6 +35,18 @@ class ParameterOwners:
         return self._of[module]
 
     @staticmethod
+    def buffers(model: Any, module: int) -> list[Tensor]:
+        """Return the buffers that a module's forward pass may write, by the same division."""
+        plan = model.chain.plan
+        parts = [part for index in plan.owned(module)
+                 for part in model.chain.units[index].modules(model.backbone)]
+        parts += [model.auxiliary[loss.key] for loss in plan.spans[module].losses]
+        found = [buffer for part in parts for buffer in part.buffers()]
+        if module == plan.modules - 1:
+            found += _outside(model.named_buffers())
+        return found
+
+    @staticmethod
     def _find(model: Any, module: int) -> list[nn.Parameter]:
         plan = model.chain.plan
         found = model.chain.parameters(model.backbone, module)
@@ -41,6 +54,9 @@ class ParameterOwners:
             found += model.auxiliary[loss.key].parameters()
         if module == plan.modules - 1:
             # Some detectors hold parameters themselves, such as DINO's level_embed.
-            found += [parameter for name, parameter in model.named_parameters()
-                      if not name.startswith(('backbone.', 'auxiliary.'))]
+            found += _outside(model.named_parameters())
         return found
+
+
+def _outside(named: Iterable[tuple[str, Any]]) -> list[Any]:
+    return [each for name, each in named if not name.startswith(('backbone.', 'auxiliary.'))]

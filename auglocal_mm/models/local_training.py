@@ -154,6 +154,10 @@ class LocalTraining(HiddenAuxiliary):
         return [parameter for parameter in self._owners.parameters(self, module)
                 if parameter.requires_grad]
 
+    def module_buffers(self, module: int) -> list[Tensor]:
+        """Return the buffers of the same parts as :meth:`module_parameters`."""
+        return self._owners.buffers(self, module)
+
     def auxiliary_of(self, module: int) -> AuxiliaryNetwork | None:
         """Return the (last) auxiliary network of a module, if it has one."""
         losses = self.plan.spans[module].losses

@@ -3,14 +3,13 @@
 Every value at every place: pytest -n 0 tests/execution/test_nonfinite.py -m slow
 """
 import copy
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
-from small import auglocal, batch, classifier
+from small import auglocal, batch, classifier, poison_loss, scale_gradient
 
 from auglocal_mm import AugLocalOptimWrapper
 from auglocal_mm.engine.launch import build_runner
@@ -37,21 +36,6 @@ def differing(first, second):
     return [key for key in first if not torch.equal(first[key], second[key])]
 
 
-def poison_loss(model, module, value):
-    """Make the loss of one module `value`, whatever it would have been."""
-    last = model.plan.modules - 1
-    name = 'final_outcome' if module == last else 'auxiliary_outcome'
-    original, taught = getattr(model.task, name), model.auxiliary_of(module)
-
-    def outcome(model, *args):
-        found = original(model, *args)
-        if module == last or args[0] is taught:
-            found = replace(found, losses={
-                key: loss * value for key, loss in found.losses.items()})
-        return found
-    setattr(model.task, name, outcome)
-
-
 @pytest.mark.parametrize('kind', WRAPPERS)
 @pytest.mark.parametrize(('module', 'value'), [
     pytest.param(module, value, marks=() if place == turn else pytest.mark.slow)
@@ -75,10 +59,6 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights(module, kind, value)
     after = wrapper.optimizer.state_dict()
     assert all(torch.equal(entry['momentum_buffer'], after['state'][key]['momentum_buffer'])
                for key, entry in momentum['state'].items())
-
-
-def scale_gradient(model, factor):
-    model.backbone.layer2[0].conv1.weight.register_hook(lambda gradient: gradient * factor)
 
 
 @pytest.mark.parametrize(('factor', 'settings', 'said'), [
