@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -86,18 +87,21 @@ def weight_reference(ends, index, count):
         count - 1)
 
 
-def oracle_gradients(model, data, network: Network, *, lambda1=(0, 0), lambda2=(1, 1)):
+def oracle_gradients(model, data, network: Network, *, lambda1=(0, 0), lambda2=(1, 1),
+                     precision=nullcontext, scale=1):
     """Gradients of every trainable parameter, each module alone from recorded activations.
 
     Args:
         lambda1, lambda2: First and last weight of the second loss and of the first one.
+        precision: Returns the context of forward passes.
+        scale: Multiplies losses, and divides gradients.
     """
     model = copy.deepcopy(model)
     labels, images = labels_of(data), data['inputs']
     units, finish = network.walk(model.backbone)
     recorded = [images]
     probe, _ = network.walk(copy.deepcopy(model.backbone))
-    with torch.no_grad():
+    with torch.no_grad(), precision():
         for _, unit in probe:
             recorded.append(unit(recorded[-1]))
 
@@ -108,20 +112,21 @@ def oracle_gradients(model, data, network: Network, *, lambda1=(0, 0), lambda2=(
     for module in sorted(set(plan)):
         members = waiting + [i for i, owner in enumerate(plan) if owner == module]
         x = recorded[members[0]].detach().clone()
-        for i in members:
-            x = units[i][1](x)
-        if module == plan[-1]:
-            loss = F.cross_entropy(model.head.fc(finish(x)), labels)
-        elif members[-1] in taught:
-            loss = local_loss(model, units[members[-1]][0], x, images, labels,
-                              taught.index(members[-1]), len(taught), lambda1, lambda2)
-        else:
-            waiting = members
-            continue
+        with precision():
+            for i in members:
+                x = units[i][1](x)
+            if module == plan[-1]:
+                loss = F.cross_entropy(model.head.fc(finish(x)), labels)
+            elif members[-1] in taught:
+                loss = local_loss(model, units[members[-1]][0], x, images, labels,
+                                  taught.index(members[-1]), len(taught), lambda1, lambda2)
+            else:
+                waiting = members
+                continue
         waiting = []
         if loss.requires_grad:  # otherwise everything that it could train is frozen
-            loss.backward()
-    return {name: parameter.grad for name, parameter in model.named_parameters()
+            (scale * loss).backward()
+    return {name: parameter.grad / scale for name, parameter in model.named_parameters()
             if parameter.grad is not None}
 
 
