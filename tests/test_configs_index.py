@@ -61,7 +61,8 @@ def test_hosts_find_the_models_of_an_installed_package(tmp_path, monkeypatch):
     for name in ('configs', 'model-index.yml'):
         (mim / name).symlink_to(ROOT / name)
     index = load(str(mim / 'model-index.yml'))
-    assert not index.check(silent=True)
+    assert all(each.readme for each in index.collections)
+    assert not index.check(silent=True)  # READMEs are files beside their metafiles
     monkeypatch.setattr(ModelHub, '_models_dict', {})
     ModelHub.register_model_index(mim / 'model-index.yml', config_prefix=mim)
     configs = {path for folder in FOLDERS for path in (CONFIGS / folder).glob('*.py')}

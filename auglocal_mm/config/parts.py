@@ -5,6 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def place_of_parts(model: Mapping[str, Any]) -> str:
+    """Return the dotted key of the dict that :func:`parts_of` returns."""
+    inside = isinstance(model.get('detector'), Mapping) and 'backbone' not in model
+    return 'model.detector' if inside else 'model'
+
+
 def parts_of(model: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the dict that holds the backbone, the neck and the heads of a model.
 
@@ -15,8 +21,7 @@ def parts_of(model: Mapping[str, Any]) -> Mapping[str, Any]:
     Args:
         model: ``cfg.model``.
     """
-    detector = model.get('detector')
-    return detector if isinstance(detector, Mapping) and 'backbone' not in model else model
+    return model if place_of_parts(model) == 'model' else model['detector']
 
 
 def with_preprocessor(cfg: Mapping[str, Any]) -> dict[str, Any]:

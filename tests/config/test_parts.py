@@ -1,7 +1,7 @@
 """A model's parts are found in every form of its config."""
 import pytest
 
-from auglocal_mm.config.parts import parts_of, with_preprocessor
+from auglocal_mm.config.parts import parts_of, place_of_parts, with_preprocessor
 
 BACKBONE = {'type': 'ResNet', 'depth': 18}
 FORMS = {
@@ -14,6 +14,10 @@ FORMS = {
 @pytest.mark.parametrize('form', FORMS)
 def test_the_backbone_is_found(form):
     assert parts_of(FORMS[form])['backbone'] is BACKBONE
+    config = {'model': FORMS[form]}
+    for key in place_of_parts(FORMS[form]).split('.'):
+        config = config[key]
+    assert config is parts_of(FORMS[form])
 
 
 @pytest.mark.parametrize('form', FORMS)

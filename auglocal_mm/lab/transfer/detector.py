@@ -14,6 +14,7 @@ from torch import nn
 
 from auglocal_mm.checkpoints.complete import require_complete, strip
 from auglocal_mm.config.named import means
+from auglocal_mm.config.parts import parts_of, place_of_parts
 from auglocal_mm.config.walk import datasets_in, dicts_in
 from auglocal_mm.console.host_chatter import import_hosts
 from auglocal_mm.engine.options import load_config
@@ -161,11 +162,11 @@ def _place(cfg: Config, name: str) -> str:
     if not means(kind, BaseDetector, MODELS, scope=cfg.get('default_scope')):
         raise ValueError(f'--detector must be the config of an mmdet detector, but the model of '
                          f'{name} is a {shown(model.get("type"))}')
-    for place, part in (('model', model), ('model.detector', inner)):
-        if isinstance(part, Mapping) and isinstance(part.get('backbone'), Mapping):
-            return f'{place}.backbone'
-    raise ValueError(f'the detector of {name} has no backbone of its own; give one with '
-                     'model.backbone')
+    place = place_of_parts(model)
+    if not isinstance(parts_of(model).get('backbone'), Mapping):
+        raise ValueError(f'the detector of {name} has no backbone of its own; give one with '
+                         f'{place}.backbone')
+    return f'{place}.backbone'
 
 
 def _require_backbones_weights(detector: Detector) -> None:
@@ -174,10 +175,8 @@ def _require_backbones_weights(detector: Detector) -> None:
     if cfg.get('load_from') is not None:
         raise ValueError(f'load_from={cfg.load_from} would replace the weights of every backbone; '
                          'add --cfg-options load_from=None')
-    parent = detector.place.rpartition('.')[0]
-    for place in dict.fromkeys(('model', parent)):
-        part = cfg.model if place == 'model' else cfg.model.detector
-        inits = part.get('init_cfg')
+    for place, part in (('model', cfg.model), ('model.detector', cfg.model.get('detector'))):
+        inits = part.get('init_cfg') if isinstance(part, Mapping) else None
         for init in inits if isinstance(inits, (list, tuple)) else [inits]:
             if isinstance(init, Mapping) and means(init.get('type'), PretrainedInit,
                                                    WEIGHT_INITIALIZERS,
