@@ -1,9 +1,13 @@
 """Test time augmentation through the tools' launcher: the right weights, the right average."""
+import copy
+
 import pytest
 import torch
+from detectors import build
 from mmengine.config import Config
 from mmengine.runner import save_checkpoint
 from small import auglocal, classifier
+from transfer_set import DETECTOR, make_set
 
 from auglocal_mm.engine import launch
 
@@ -46,6 +50,43 @@ def test_flips_are_averaged_with_the_checkpoints_weights(tmp_path):
         hits += int(scores.argmax() == data['data_samples'][0].gt_label)
         total += 1
     assert accuracy == pytest.approx(100 * hits / total, abs=0.01)
+
+
+#: Two sizes, each with and without a flip, as in the docstring of mmdet's DetTTAModel.
+DETECTORS_OWN = """
+tta_model = dict(type='DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5),
+                                                  max_per_img=20))
+tta_pipeline = [pipeline[0], dict(type='TestTimeAug', transforms=[
+    [dict(type='Resize', scale=(side, side), keep_ratio=True) for side in (96, 64)],
+    [dict(type='RandomFlip', prob=prob) for prob in (1.0, 0.0)],
+    [pipeline[1]],
+    [dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape',
+                                           'scale_factor', 'flip', 'flip_direction'))]])]
+"""
+LOCAL = {'model.type': 'auglocal_mm.LocalDetector', 'model.detector': 'RetinaNet',
+         'model.local': auglocal(2, modules=3)}
+
+
+def test_a_local_detector_is_augmented_as_its_plain_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_set(tmp_path, train=1, val=1)
+    config = Config.fromstring(DETECTOR + DETECTORS_OWN, '.py')
+    trained = build(config.model.to_dict(), local=LOCAL['model.local']).state_dict()
+    found = {}
+    for name, settings in (('local', LOCAL), ('plain', {})):
+        state = {key: value for key, value in trained.items()
+                 if name == 'local' or not key.startswith('auxiliary.')}
+        save_checkpoint({'state_dict': state, 'meta': {}}, f'{name}.pth')
+        cfg = copy.deepcopy(config)
+        cfg.merge_from_dict({**settings, 'work_dir': name, 'launcher': 'none'})
+        launch.use_test_time_augmentation(cfg)
+        runner = launch.load_for_test(cfg, f'{name}.pth')
+        runner.load_or_resume()
+        [sample] = runner.model.test_step(next(iter(runner.test_dataloader)))
+        found[name] = sample.pred_instances
+    assert len(state) < len(trained) and len(found['plain'])
+    assert torch.equal(found['local'].bboxes, found['plain'].bboxes)
+    assert torch.equal(found['local'].scores, found['plain'].scores)
 
 
 def test_a_configs_own_augmentation_is_kept(tmp_path):
