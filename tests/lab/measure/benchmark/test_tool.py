@@ -1,5 +1,6 @@
 """The tool as a user calls it: one run of small networks, and faults."""
 import json
+import multiprocessing
 import runpy
 import sys
 from pathlib import Path
@@ -42,7 +43,13 @@ def config(folder, rule, root, local=''):
     return path
 
 
-def test_small_networks(tool, root, tmp_path):
+@pytest.mark.parametrize('start', ['fork', pytest.param('spawn', marks=pytest.mark.slow)])
+def test_small_networks(tool, root, tmp_path, monkeypatch, start):
+    # A spawned worker imports OpenMMLab, which takes longer than all the rest. A fork has it.
+    import mmpretrain.datasets
+    import mmpretrain.models  # noqa: F401
+    context = multiprocessing.get_context(start)
+    monkeypatch.setattr('multiprocessing.get_context', lambda kind: context)
     configs = [config(tmp_path, 'auglocal', root, 'depth=2'), config(tmp_path, 'bp', root)]
     status, said, err = tool(*configs, '--batch-size', 4, '--input-size', 16, '--rounds', 2,
                              '--warmup', 1, '--device', 'cpu', '--threads', 1, '--json')

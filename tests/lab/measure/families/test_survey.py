@@ -1,10 +1,13 @@
 """Families end to end, each in a child process, and what is said of those that fail."""
 import json
 import math
+import multiprocessing
 import re
 import runpy
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +18,7 @@ TOOL = Path(__file__).resolve().parents[4] / 'tools/analysis_tools/detector_fami
 STAGES = ('build', 'train', 'predict')
 #: A detector that fails where it is told to.
 FAKE = '''
+import faulthandler
 import os
 import time
 
@@ -34,6 +38,7 @@ class Fake(BaseModel):
 
     def forward(self, *args, **kwargs):
         if self.fails == 'crash':
+            faulthandler.disable()
             os.abort()
         if self.fails == 'stand':
             time.sleep(600)
@@ -56,6 +61,21 @@ def fakes(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _fork(request, monkeypatch):
+    """Trials start as forks of this process: a server of forks would import OpenMMLab again."""
+    if 'slow' not in request.keywords:
+        import auglocal_mm  # noqa: F401
+        import mmdet.models  # noqa: F401
+
+        context = multiprocessing.get_context('fork')
+        monkeypatch.setattr(context, 'set_forkserver_preload', lambda names: None, raising=False)
+        monkeypatch.setattr('multiprocessing.get_context', lambda kind: context)
+        # A fork of a pool's thread would wait for that thread when it ends.
+        monkeypatch.setattr(sys.modules[survey.__module__], 'ThreadPoolExecutor',
+                            lambda jobs: nullcontext(SimpleNamespace(map=map)))
 
 
 def by_name(found):
@@ -81,9 +101,16 @@ def test_failures_keep_their_cause_and_harm_nobody_else(fakes):
     assert rows['crash']['causes'] == {'build': '', 'train': 'the process ended with signal 6'}
 
 
+@pytest.mark.slow
+def test_trials_that_a_server_forks(fakes):
+    [(row, _)] = survey([fakes['train']])
+    assert row['causes'] == {'build': '', 'train': 'RuntimeError: no forward pass',
+                             'predict': 'RuntimeError: no forward pass'}
+
+
 def test_a_family_that_stands_still_is_ended(fakes):
-    [(row, _)] = survey([fakes['stand']], limit=3)
-    assert list(row['causes'].values())[-1] == 'ended after 3 s'
+    [(row, _)] = survey([fakes['stand']], limit=0.5)
+    assert list(row['causes'].values())[-1] == 'ended after 0.5 s'
 
 
 def test_what_is_known_is_kept_and_not_tried_again(fakes):
