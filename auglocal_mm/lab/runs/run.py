@@ -111,8 +111,10 @@ class Run:
     def begin(self) -> None:
         """Create the folder and record the run, the hardware and the versions."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        # A run that is resumed keeps the record of its first start.
-        if not self.record:
+        before = self.record
+        # A run that is resumed keeps the record of its first start. One that has nothing to
+        # resume may have been started with other settings.
+        if not before or self.state == 'missing' and before['identity'] != self._identity():
             write_json({'identity': self._identity(), 'seed': self.seed, 'seconds': {},
                         'hardware': hardware(), 'versions': versions()}, self.folder / RECORD)
 

@@ -56,9 +56,10 @@ class Backbone:
         state = read_checkpoint(self.file)['state_dict']
         others = [key for key in state if not key.startswith(PREFIX)]
         if others:
+            more = f' and {len(others) - 1} other entries' if len(others) > 1 else ''
             raise CheckpointError(
-                f'{self.file} is no exported backbone: it also holds {others[0]} and '
-                f'{len(others) - 1} other entries; export it first: '
+                f'{self.file} is no exported backbone, whose keys all begin with {PREFIX}: it '
+                f'holds {others[0]}{more}; export it first: '
                 f'tools/model_converters/export_backbone.py {self.file} OUT')
         require_finite(state, self.file)
         return dict(state)
@@ -95,4 +96,6 @@ def _parse(argument: str) -> Backbone:
         file = Path(argument)
         stem = file.resolve().parent.name if file.stem == 'backbone' else file.stem
         return Backbone(stem, file)
+    if not path:
+        raise ValueError(f'a backbone must be NAME=FILE or FILE, got {argument}')
     return Backbone(name, Path(path))

@@ -71,6 +71,8 @@ def main(arguments: Sequence[str] | None = None, *, root: Path) -> int:
     backbones = parse_backbones(options.backbones)
     if options.seeds < 1:
         raise ValueError(f'--seeds must be at least 1, got {options.seeds}')
+    if options.work_dir is not None and options.work_dir.is_file():
+        raise ValueError(f'--work-dir must be a folder, got the file {options.work_dir}')
     # Before the data is looked at, which takes longer.
     for backbone in backbones:
         backbone.weights()

@@ -14,7 +14,7 @@ from torch import nn
 
 from auglocal_mm.checkpoints.complete import require_complete, strip
 from auglocal_mm.config.named import means
-from auglocal_mm.config.parts import parts_of, place_of_parts
+from auglocal_mm.config.parts import parts_of, place_of_parts, with_preprocessor
 from auglocal_mm.config.walk import datasets_in, dicts_in
 from auglocal_mm.console.host_chatter import import_hosts
 from auglocal_mm.engine.options import load_config
@@ -90,12 +90,15 @@ class Detector:
             return MODELS.build(settings)
 
     def require_fit(self, backbones: Sequence[Backbone]) -> None:
-        """Check that each file holds all of this detector's backbone.
+        """Check that the detector can be built, and that each file holds all of its backbone.
 
         Raises:
             CheckpointError: A file cannot be read, is no exported backbone, or that of another
                 architecture.
+            TypeError, ValueError: A setting of the detector is impossible.
         """
+        with DefaultScope.overwrite_default_scope(self.cfg.get('default_scope')):
+            MODELS.build(with_preprocessor(self.cfg))
         module = self.build_backbone()
         for backbone in backbones:
             require_complete(module, strip(backbone.weights(), PREFIX), str(backbone.file),
@@ -163,7 +166,7 @@ def _place(cfg: Config, name: str) -> str:
         raise ValueError(f'--detector must be the config of an mmdet detector, but the model of '
                          f'{name} is a {shown(model.get("type"))}')
     place = place_of_parts(model)
-    if not isinstance(parts_of(model).get('backbone'), Mapping):
+    if not (parts_of(model).get('backbone') or {}).get('type'):
         raise ValueError(f'the detector of {name} has no backbone of its own; give one with '
                          f'{place}.backbone')
     return f'{place}.backbone'

@@ -58,12 +58,14 @@ def score_of(run: Run) -> Score:
 def require_same_settings(runs: Sequence[Run]) -> None:
     """Refuse to continue a run that was started with other settings.
 
+    One that ended before its first checkpoint has nothing to continue: it begins again.
+
     Raises:
         OtherRunError: One was; the message says what differs.
     """
     for run in runs:
         before = run.record.get('identity', {}).get('train')
-        if before is None:
+        if before is None or run.state == 'missing':
             continue
         differences = list(_differences(before, training_of(run).identity()))
         if differences:

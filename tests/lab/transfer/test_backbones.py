@@ -31,7 +31,8 @@ def test_names_are_given_or_taken_from_the_file_or_its_folder(tmp_path, monkeypa
     (['a|b=x.pth'], r'without \|'),
     (['a=my file.pth'], 'must be without spaces, commas, quotes and brackets'),
     (['a=x,y.pth'], 'must be without spaces'),
-], ids=['case', 'stem', 'folder', 'empty', 'bar', 'space', 'comma'])
+    (['a='], 'must be NAME=FILE or FILE, got a='),
+], ids=['case', 'stem', 'folder', 'empty', 'bar', 'space', 'comma', 'no file'])
 def test_impossible_names_and_paths(arguments, told):
     with pytest.raises(ValueError, match=told.replace('../', r'\.\./')):
         parse_backbones(arguments)
@@ -46,9 +47,11 @@ def test_a_file_must_be_an_exported_backbone(tmp_path):
 
     one = torch.ones(2)
     assert list(saved(backbone_conv=one).weights()) == ['backbone.conv']
-    with pytest.raises(CheckpointError, match=r'is no exported backbone: it also holds head.fc and '
+    with pytest.raises(CheckpointError, match=r'is no exported backbone, .*: it holds head.fc and '
                        r'1 other entries; export it first: \S+export_backbone.py \S+x.pth OUT'):
         saved(backbone_conv=one, head_fc=one, head_b=one).weights()
+    with pytest.raises(CheckpointError, match='all begin with backbone.: it holds conv; export'):
+        saved(conv=one).weights()
     with pytest.raises(CheckpointError, match='NaN or infinite'):
         saved(backbone_conv=one / 0).weights()
     with pytest.raises(CheckpointError, match='no checkpoint at'):

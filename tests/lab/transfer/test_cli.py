@@ -48,7 +48,9 @@ def test_a_dry_run_shows_commands_and_touches_nothing(here, root, started, capsy
     (['--jobs', '0'], ValueError, '--jobs must be at least 1'),
     (['--detector', 'absent.py'], FileNotFoundError, 'no config at absent.py'),
     (['--cfg-options', 'model.backbone.base_channels=16'], CheckpointError, 'of another shape'),
-], ids=['seeds', 'scale', 'gpus', 'jobs', 'config', 'architecture'])
+    (['--cfg-options', 'model.bbox_head.anchors=3'], TypeError, "unexpected .* 'anchors'"),
+    (['--work-dir', 'retinanet.py'], ValueError, 'must be a folder, got the file retinanet.py'),
+], ids=['seeds', 'scale', 'gpus', 'jobs', 'config', 'architecture', 'head', 'file'])
 def test_impossible_requests_are_refused_at_the_door(here, root, tmp_path, started, words, error,
                                                      told):
     with pytest.raises(error, match=told):

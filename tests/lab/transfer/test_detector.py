@@ -88,9 +88,11 @@ def test_frozen_adds_the_hook(tmp_path):
      'must leave model.backbone.init_cfg.type, randomness.seed to this tool'),
     (DETECTOR, ('nonsense',), "must be KEY=VALUE, got 'nonsense'"),
     (DETECTOR, ('model.backbone=None',), 'has no backbone of its own'),
+    (DETECTOR, ('model.backbone._delete_=True',), 'has no backbone of its own; give one with '
+     'model.backbone'),
     (DETECTOR, ('default_hooks.checkpoint=None',), 'saves no checkpoint'),
 ], ids=['classifier', 'empty', 'load_from', 'init_cfg', 'own keys', 'no value', 'no backbone',
-        'no checkpoint'])
+        'empty backbone', 'no checkpoint'])
 def test_what_cannot_be_compared_is_refused(tmp_path, text, options, told):
     with pytest.raises(ValueError, match=told):
         read(tmp_path, text, *options)

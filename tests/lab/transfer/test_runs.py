@@ -10,6 +10,13 @@ from auglocal_mm.lab.transfer.detector import read_detector
 from auglocal_mm.lab.transfer.plan import plan_runs, require_same_settings
 
 
+def started(run):
+    """Leave a run as an interrupted training does."""
+    run.begin()
+    run.steps[0].work_dir.mkdir()
+    (run.steps[0].work_dir / 'last_checkpoint').write_text('epoch_1.pth')
+
+
 def planned_again(planned, *options, frozen=False, backbones=None, ranks=1, seeds=2):
     detector = read_detector('retinanet.py', options, frozen=frozen)
     return plan_runs(backbones or planned.backbones, detector, planned.validation, seeds=seeds,
@@ -66,14 +73,29 @@ def test_several_ranks_get_our_launcher(planned):
     ((), {'ranks': 2}, 'ranks was 1, now 2'),
 ], ids=['schedule', 'model', 'frozen', 'ranks'])
 def test_other_settings_are_refused(planned, options, changed, told):
-    planned.runs[0].begin()
+    started(planned.runs[0])
     require_same_settings(planned.runs)
     with pytest.raises(OtherRunError, match=f'BP/seed0 holds a run with other settings: .*{told}'):
         require_same_settings(planned_again(planned, *options, **changed))
 
 
+def test_what_ended_before_its_first_checkpoint_begins_again_with_any_settings(planned):
+    first = planned.runs[0]
+    first.begin()
+    first.add_seconds(first.steps[0], 5.0)
+    first.begin()
+    assert first.seconds == 5.0
+    other = planned_again(planned, 'train_cfg.max_epochs=3')
+    require_same_settings(other)
+    other[0].begin()
+    assert other[0].seconds == 0.0
+    started(other[0])
+    with pytest.raises(OtherRunError, match='max_epochs was 3, now 2'):
+        require_same_settings(planned.runs)
+
+
 def test_the_same_backbone_may_lie_elsewhere_and_another_may_not(planned, tmp_path):
-    planned.runs[0].begin()
+    started(planned.runs[0])
     copy = tmp_path / 'copy.pth'
     copy.write_bytes(planned.backbones[0].file.read_bytes())
     require_same_settings(planned_again(planned, backbones=[Backbone('BP', copy)]))
@@ -83,7 +105,7 @@ def test_the_same_backbone_may_lie_elsewhere_and_another_may_not(planned, tmp_pa
 
 
 def test_harmless_settings_may_change(planned):
-    planned.runs[0].begin()
+    started(planned.runs[0])
     require_same_settings(planned_again(
         planned, 'train_dataloader.num_workers=1', 'default_hooks.logger.interval=7',
         'val_dataloader.dataset.data_root=elsewhere/', 'val_evaluator.ann_file=elsewhere/val.json'))
