@@ -42,6 +42,10 @@ DRIVER = '''
 import json, runpy, sys
 from mmengine.registry import DefaultScope
 from mmengine.utils import ManagerMixin
+from yapf.yapflib import yapf_api
+
+# mmengine formats the whole config for every checkpoint, which takes longer than training for it.
+yapf_api.FormatCode = lambda text, **options: (text, True)
 
 def forget(kind):
     for each in kind.__subclasses__():

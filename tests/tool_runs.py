@@ -45,16 +45,8 @@ def run_forked(*words, folder: Path, status: int = 0, seconds: float = 300) -> s
     A new process takes seconds to import OpenMMLab, a fork takes none. What the tool itself
     imports is not tested, so each tool must be started by `run` somewhere as well.
     """
-    import mmpretrain.datasets  # Here rather than in every fork.
-    import mmpretrain.models  # noqa: F401
-    words = [str(word) for word in words]
     with tempfile.TemporaryFile() as said:
-        child = os.fork()
-        if child == 0:
-            try:
-                os._exit(_run_here(words, folder, said.fileno()))
-            finally:  # Whatever happens, the child never goes on as a second pytest.
-                os._exit(1)
+        child = start_forked(*words, folder=folder, output=said.fileno())
         clock = threading.Timer(seconds, os.kill, (child, signal.SIGKILL))
         clock.start()
         try:
@@ -68,6 +60,26 @@ def run_forked(*words, folder: Path, status: int = 0, seconds: float = 300) -> s
         text = said.read().decode()
     assert seen == status, text[-4000:]
     return text
+
+
+def start_forked(*words, folder: Path, output: int) -> int:
+    """Start a tool in a fork of this process that leads a session of its own; return its id.
+
+    Args:
+        words: The tool and its arguments.
+        folder: Its working directory.
+        output: Descriptor for what it says.
+    """
+    import mmpretrain.datasets  # Here rather than in every fork.
+    import mmpretrain.models  # noqa: F401
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            os._exit(_run_here([str(word) for word in words], folder, output))
+        finally:  # Whatever happens, the child never goes on as a second pytest.
+            os._exit(1)
+    return child
 
 
 def _run_here(words: list[str], folder: Path, output: int) -> int:

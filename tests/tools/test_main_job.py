@@ -8,13 +8,12 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
 
 import pytest
 import torch
 from made_data import make_coco, make_imagenet
-from tool_runs import ROOT, command, run, run_forked
+from tool_runs import ROOT, run, run_forked, start_forked
 
 AUGLOCAL = 'configs/auglocal/resnet34_imagenet.py'
 MASK_RCNN = 'configs/mask_rcnn/mask-rcnn_r34_auglocal_fpn_adamw_1x_coco.py'
@@ -22,6 +21,9 @@ SMALL = ['train_dataloader.batch_size=2', 'train_dataloader.num_workers=2',
          'train_dataloader.dataset.indices=[0,1,4,5]', 'val_dataloader.batch_size=4',
          'val_dataloader.num_workers=0', 'randomness.seed=1',
          'default_hooks.logger.interval=1', 'optim_wrapper.optimizer.lr=0.01']
+#: As deep and with images as large, but 64 times fewer weights.
+SLIM = ['model.backbone.base_channels=8', 'model.backbone.stem_channels=8',
+        'model.head.in_channels=64', 'train_cfg.max_epochs=2']
 
 
 @pytest.fixture(scope='module')
@@ -32,14 +34,10 @@ def folder(tmp_path_factory):
     return folder
 
 
-def train_classifier(folder, work_dir, *more, epochs=2):
-    return run('tools/train.py', ROOT / AUGLOCAL, '--work-dir', work_dir, *more, '--cfg-options',
-               *SMALL, f'train_cfg.max_epochs={epochs}', folder=folder)
-
-
 @pytest.fixture(scope='module')
 def uninterrupted(folder):
-    said = train_classifier(folder, 'whole')
+    said = run('tools/train.py', ROOT / AUGLOCAL, '--work-dir', 'whole', '--cfg-options', *SMALL,
+               'train_cfg.max_epochs=1', 'train_dataloader.dataset.indices=[0,4]', folder=folder)
     return folder / 'whole', said
 
 
@@ -50,9 +48,9 @@ def state(path):
 def test_the_imagenet_config_trains_and_validates_at_full_size(uninterrupted):
     work_dir, said = uninterrupted
     assert '17 units in 17 local modules' in said
-    assert len(re.findall(r'Epoch\(val\) \[\d\]\[1/1\] +accuracy/top1: ', said)) == 2
+    assert len(re.findall(r'Epoch\(val\) \[\d\]\[1/1\] +accuracy/top1: ', said)) == 1
     assert 'layer4.2' in said
-    weights = state(work_dir / 'epoch_2.pth')
+    weights = state(work_dir / 'epoch_1.pth')
     assert sum(key.endswith('fc.weight') for key in weights) == 17
     assert weights['head.fc.weight'].shape == (1000, 512)
     assert all(torch.isfinite(value).all() for value in weights.values())
@@ -60,22 +58,27 @@ def test_the_imagenet_config_trains_and_validates_at_full_size(uninterrupted):
     assert all('no valid file' in line for line in warnings), warnings
 
 
-def test_a_killed_run_resumes_to_the_same_weights(folder, uninterrupted):
-    words = ['tools/train.py', ROOT / AUGLOCAL, '--work-dir', 'killed', '--cfg-options', *SMALL,
-             'train_cfg.max_epochs=2']
-    process = subprocess.Popen(**command(*words, folder=folder), start_new_session=True)
-    deadline = time.monotonic() + 400
-    try:
-        while not (folder / 'killed' / 'last_checkpoint').exists() and process.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-    assert not (folder / 'killed' / 'epoch_2.pth').exists()
-    said = train_classifier(folder, 'killed', '--resume')
-    assert 'resumed epoch: 1' in said
-    whole, resumed = state(uninterrupted[0] / 'epoch_2.pth'), state(folder / 'killed/epoch_2.pth')
+def test_a_killed_run_resumes_to_the_same_weights(folder, tmp_path):
+    def words(work_dir, *more):
+        return ['tools/train.py', ROOT / AUGLOCAL, '--work-dir', tmp_path / work_dir, *more,
+                '--cfg-options', *SMALL, *SLIM]
+    run_forked(*words('whole'), folder=folder)
+    killed = tmp_path / 'killed'
+    with (tmp_path / 'said').open('w') as said:
+        process = start_forked(*words('killed'), folder=folder, output=said.fileno())
+        deadline, ended = time.monotonic() + 400, 0
+        try:
+            while not (killed / 'last_checkpoint').exists() and not ended:
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+                ended, _ = os.waitpid(process, os.WNOHANG)
+        finally:
+            os.killpg(process, signal.SIGKILL)
+            if not ended:
+                os.waitpid(process, 0)
+    assert not (killed / 'epoch_2.pth').exists(), (tmp_path / 'said').read_text()
+    assert 'resumed epoch: 1' in run_forked(*words('killed', '--resume'), folder=folder)
+    whole, resumed = state(tmp_path / 'whole/epoch_2.pth'), state(killed / 'epoch_2.pth')
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
 
@@ -83,7 +86,7 @@ def test_a_killed_run_resumes_to_the_same_weights(folder, uninterrupted):
 @pytest.fixture(scope='module')
 def backbone(folder, uninterrupted):
     out = folder / 'work_dirs' / 'resnet34_imagenet_auglocal' / 'backbone.pth'
-    said = run('tools/model_converters/export_backbone.py', uninterrupted[0] / 'epoch_2.pth', out,
+    said = run('tools/model_converters/export_backbone.py', uninterrupted[0] / 'epoch_1.pth', out,
                folder=folder)
     assert re.match(r'\d+ entries of the backbone written to', said)
     return out
@@ -130,7 +133,7 @@ def test_a_missing_backbone_is_said_before_anything_is_written(tmp_path):
 
 
 def test_missing_data_are_said_before_anything_is_written(tmp_path):
-    said = run('tools/train.py', ROOT / AUGLOCAL, folder=tmp_path, status=2)
+    said = run_forked('tools/train.py', ROOT / AUGLOCAL, folder=tmp_path, status=2)
     assert said.startswith('error: data is missing') and 'how to get it' in said
     assert 'Traceback' not in said and not (tmp_path / 'work_dirs').exists()
 
@@ -148,9 +151,9 @@ def test_impossible_settings_end_in_one_readable_line(options, said, tmp_path):
 
 
 def test_show_plan_prints_a_table_and_json(tmp_path):
-    words = ['tools/analysis_tools/show_plan.py', ROOT / 'configs/auglocal/resnet110_cifar10.py']
-    assert run(*words, folder=tmp_path).startswith('55 units in 50 local modules\n')
+    words = ['tools/analysis_tools/show_plan.py', ROOT / 'configs/auglocal/resnet32_cifar10.py']
+    assert run(*words, folder=tmp_path).startswith('16 units in 11 local modules\n')
     plan = json.loads(run_forked(*words, '--json', '--cfg-options', 'model.local.depth=2',
                                  folder=tmp_path))
-    assert (plan['units'], plan['modules'], len(plan['layers'])) == (55, 54, 55)
-    assert all(layer['auxiliary']['batch_norm_before_fc'] for layer in plan['layers'][:53])
+    assert (plan['units'], plan['modules'], len(plan['layers'])) == (16, 15, 16)
+    assert all(layer['auxiliary']['batch_norm_before_fc'] for layer in plan['layers'][:14])
