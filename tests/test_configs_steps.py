@@ -41,7 +41,10 @@ SIDES = {'vgg19': 32, 'resnet34': 64, 'resnet101': 64, 'deit-small': 64, 'convne
          'vgg13': 224}
 #: The network's own shape with an eighth of its channels.
 SLIM = {'resnet34': {'base_channels': 8, 'stem_channels': 8},
-        'resnet101': {'base_channels': 8, 'stem_channels': 8}}
+        'resnet101': {'base_channels': 8, 'stem_channels': 8},
+        'convnext-tiny': {'arch': {'depths': [3, 3, 9, 3], 'channels': [12, 24, 48, 96]}},
+        'deit-small': {'arch': {'embed_dims': 48, 'num_layers': 12, 'num_heads': 6,
+                                'feedforward_channels': 192}}}
 #: A hundred million weights in linear layers of fixed size, for images of 224 pixels alone.
 SLOW = ('vgg13',)
 

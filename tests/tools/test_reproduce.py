@@ -12,6 +12,7 @@ import pytest
 import torch
 from made_data import make_coco, make_imagenet
 from PIL import Image
+from tool_runs import run_forked
 
 from auglocal_mm.checkpoints import read_checkpoint
 from auglocal_mm.datasets import MissingDataError
@@ -56,7 +57,7 @@ def images(tmp_path):
 
 def test_one_row_from_images_to_table(images, tmp_path, monkeypatch):
     words = ['small', '--data', images, '--only', 'bp', '--epochs-scale', '0.0025', *SHORT]
-    said = run(*words, folder=tmp_path)
+    said = run_forked('tools/reproduce.py', *words, folder=tmp_path)
     folder = next((tmp_path / 'work_dirs/reproduce').iterdir()) / 'table-small_bp'
     result = json.loads((folder / 'table.json').read_text())
     row, = result['rows']
@@ -88,6 +89,13 @@ def test_a_dry_run_shows_commands_and_touches_nothing(images, tmp_path, monkeypa
 
 
 def test_counted_figures_need_no_data(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(['6', '--only', 'd5-tau1.0', '--dry-run'], root=ROOT) == 0
+    assert 'get_complexity.py' in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_counted_figures_are_those_of_the_paper(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(['6', '--only', 'd5-tau1.0'], root=ROOT) == 0
     said = capsys.readouterr().out
