@@ -10,9 +10,8 @@ TESTS = Path(__file__).resolve().parent
 #: Files whose tests start processes and take up to a minute each, the longest first. Workers
 #: begin with them, so that only short tests are left to share out at the end.
 LONGEST = [TESTS / name for name in (
-    'tools/test_main_job.py', 'tools/test_reproduce.py', 'test_existing_project.py',
-    'console/test_doctor.py', 'operators/test_stand_in.py',
-    'lab/measure/benchmark/test_tool.py')]
+    'tools/test_main_job.py', 'test_existing_project.py', 'operators/test_stand_in.py',
+    'tools/test_reproduce.py')]
 
 
 def spread(items: Sequence[Any], workers: int) -> list[Any]:

@@ -84,8 +84,15 @@ def test_every_loss_and_strategy_by_name(network, name):
     assert len(moved) >= len(weights) - 1  # λ2 starts at 0 in one of the cases
 
 
-@pytest.mark.parametrize('rule', ['AugLocal', 'DGL', 'PredSim', 'InfoPro', 'Backprop'])
-@pytest.mark.parametrize('network', NETWORKS)
+RULES = ['AugLocal', 'DGL', 'PredSim', 'InfoPro', 'Backprop']
+#: Networks of millions of weights meet some rules only in the slow tests, because every rule
+#: meets ten others.
+LARGE = {'VGG11': ('AugLocal', 'InfoPro'), 'EfficientNet': ('AugLocal', 'PredSim')}
+
+
+@pytest.mark.parametrize(('network', 'rule'), [
+    pytest.param(network, rule, marks=() if rule in LARGE.get(network, RULES)
+                 else pytest.mark.slow) for network in NETWORKS for rule in RULES])
 # A failure is reported as it is drawn: shrinking would repeat whole networks.
 @settings(max_examples=2, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(data=st.data())

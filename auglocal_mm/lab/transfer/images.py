@@ -101,13 +101,15 @@ def _draw(axes: Axes, panel: Panel) -> None:
         x, y, width, height = mark.box
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), width, height, fill=False,
                                  edgecolor=mark.color, linewidth=1.0))
-    # All labels above all shapes.
+    # All labels above all shapes, and each above those before it: matplotlib alone would write
+    # the words of two labels in one place over each other.
     points = 72 * _PANEL_INCHES / panel.width
-    for mark in panel.marks:
+    for order, mark in enumerate(panel.marks, start=10):
         x, y, width, height = mark.tag
-        axes.add_patch(Rectangle((x - 0.5, y - 0.5), width, height, color=mark.color, linewidth=0))
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), width, height, color=mark.color, linewidth=0,
+                                 zorder=order))
         axes.text(mark.text_x, mark.text_y, mark.text, color=mark.text_color, va='baseline',
-                  fontsize=0.8 * mark.font_size * points, clip_on=True)
+                  fontsize=0.8 * mark.font_size * points, clip_on=True, zorder=order)
 
 
 def _pixels(uri: str) -> np.ndarray:

@@ -180,5 +180,6 @@ class Score(Step):
         return read_json(self.file) if self.done() else {}
 
     def measured(self) -> dict[str, float]:
-        return {f'{NAMES[kind]} AP': figures['AP'] for kind, figures in self.scores.items()
+        # In percent, as in the tables that are printed below.
+        return {f'{NAMES[kind]} AP': 100 * figures['AP'] for kind, figures in self.scores.items()
                 if figures['AP'] is not None}

@@ -9,7 +9,7 @@ from transfer_set import finish
 from auglocal_mm.lab.transfer.charts import draw_charts, validated
 from auglocal_mm.lab.transfer.collect import collect
 from auglocal_mm.lab.transfer.error_types import KINDS
-from auglocal_mm.lab.transfer.images import TRUTH, compared_images
+from auglocal_mm.lab.transfer.images import TRUTH, compared_images, images_chart
 from auglocal_mm.lab.transfer.markdown import render_markdown
 from auglocal_mm.lab.transfer.plan import score_of
 from auglocal_mm.lab.transfer.publish import publish
@@ -85,6 +85,16 @@ def test_an_image_shows_as_many_predictions_as_it_has_objects(finished):
     assert all(not each['outline'] for each in truth)
 
 
+def test_a_label_covers_those_below_it(finished):
+    """Two predictions may have the same box; their words must not be written over each other."""
+    axes = images_chart(compared_images(finished.validation, finished.runs)).figure.axes[1]
+    words = [text for text in axes.texts if text.get_text()]
+    tags = axes.patches[-len(words):]
+    assert len(words) == 2
+    # matplotlib draws in this order, and what was added first of those that share one.
+    assert [each.get_zorder() for each in tags] == [each.get_zorder() for each in words] == [10, 11]
+
+
 def test_a_difference_has_the_spread_of_both(finished):
     finish(finished.runs[3], shift=6.0)
     result = collect(finished.backbones, finished.detector, finished.validation, finished.runs)
@@ -107,6 +117,7 @@ def test_the_curve_of_ap_ends_with_the_tables_value(finished, result):
     scalars = next(finished.runs[0].folder.rglob('scalars.json'))
     scalars.write_text(scalars.read_text().replace('"coco/bbox_mAP": 0.1', '"coco/bbox_mAP": -1.0'))
     assert validated(finished.runs[0], 'bbox', None).values == (20.0,)
+    assert finished.runs[0].measured() == {'box AP': pytest.approx(value)}
 
 
 def test_a_frozen_backbone_is_said_first(finished, result):
