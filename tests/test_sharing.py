@@ -28,7 +28,8 @@ def test_every_test_is_kept_and_a_file_stays_in_order(numbers, workers):
 
 
 def test_each_worker_begins_with_a_long_file():
-    items = [SimpleNamespace(path=path) for path in [*LONGEST, *[TESTS / 'short.py'] * (100 - len(LONGEST))]]
+    short = [TESTS / 'short.py'] * (100 - len(LONGEST))
+    items = [SimpleNamespace(path=path) for path in [*LONGEST, *short]]
     ordered = spread(items, 4)
     assert [ordered[start].path for start in (0, 25, 50, 75)] == LONGEST[:4]
 

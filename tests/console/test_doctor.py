@@ -210,7 +210,8 @@ def probe_here(code):
     probe_here, pytest.param(run_probe, marks=pytest.mark.slow)], ids=['here', 'fresh processes'])
 def test_this_environment_is_sound(probe, monkeypatch):
     """The stack that the tests run on works as a whole."""
-    import mmdet.models  # probes run two at a time, and imports are no race
+    # Probes run two at a time; in one process they would import the same things.
+    import mmdet.models
     import mmpretrain.models  # noqa: F401
 
     monkeypatch.setattr(facts_module, 'run_probe', probe)

@@ -67,7 +67,6 @@ def fakes(tmp_path_factory):
 def _fork(request, monkeypatch):
     """Trials start as forks of this process: a server of forks would import OpenMMLab again."""
     if 'slow' not in request.keywords:
-        import auglocal_mm  # noqa: F401
         import mmdet.models  # noqa: F401
 
         context = multiprocessing.get_context('fork')
