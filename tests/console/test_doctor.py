@@ -211,7 +211,7 @@ def probe_here(code):
 def test_this_environment_is_sound(probe, monkeypatch):
     """The stack that the tests run on works as a whole."""
     # Probes run two at a time; in one process they would import the same things.
-    import mmdet.models
+    import mmdet.models  # noqa: F401
     import mmpretrain.models  # noqa: F401
 
     monkeypatch.setattr(facts_module, 'run_probe', probe)
