@@ -103,6 +103,9 @@ class Console:
     def _when(self, left: float | None) -> str:
         if left is None:
             return 'end not known yet'
+        if left < 1:
+            # The estimate ends with the training; what a run does after it is short.
+            return 'almost done'
         end = datetime.now() + timedelta(seconds=left)
         day = '' if left < 86400 and end.date() == datetime.now().date() else f'{end:%d %b} '
         return f'about {duration(left)} to go, until {day}{end:%H:%M}'

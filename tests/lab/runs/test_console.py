@@ -76,6 +76,13 @@ def test_plain_output_names_runs_failures_and_the_end():
     assert '\x1b' not in text
 
 
+def test_no_end_is_told_when_the_estimate_has_passed():
+    stream = io.StringIO()
+    console = Console(LiveLines(stream), done_before=[run('z', seconds=30.0)], total=2)
+    console.watch(execution(running=[active('a', fraction=0.0, elapsed=40)]))
+    assert stream.getvalue().rstrip().endswith('· almost done')
+
+
 def test_a_terminal_gets_a_live_view(monkeypatch):
     monkeypatch.setenv('COLUMNS', '100')
     monkeypatch.setenv('TERM', 'xterm')
