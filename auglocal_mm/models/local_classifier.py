@@ -1,7 +1,7 @@
 """A classifier whose backbone is trained module by module."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -65,6 +65,10 @@ class LocalImageClassifier(LocalTraining, InferenceClassifier):
     def head_logits(self, outputs: tuple[Tensor, ...]) -> Tensor:
         """Pass the backbone's outputs through neck and head: logits [B, classes]."""
         return self.head(self.neck(outputs) if self.with_neck else outputs)
+
+    def end_parts(self, outputs: tuple[Tensor, ...]) -> Iterable[Callable[[], Any]]:
+        """See :meth:`LocalTraining.end_parts`."""
+        return [partial(self.head_logits, outputs)]
 
     @torch.no_grad()
     def local_logits(self, inputs: Tensor) -> Iterator[tuple[str, Tensor]]:

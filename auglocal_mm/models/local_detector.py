@@ -1,7 +1,7 @@
 """Any detector of mmdet whose backbone is trained module by module."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 from typing import Any, ClassVar
@@ -16,6 +16,7 @@ from auglocal_mm.tasks.detection import DetectionTask, build_local_losses, plan_
 from auglocal_mm.validation import shown
 
 from .backbone_calls import require_one_call
+from .detector_end import detector_end
 from .detector_fit import (
     classes_of,
     require_known,
@@ -72,6 +73,8 @@ class LocalDetector(LocalTraining):
     task: DetectionTask
     #: The plain detector's class.
     host: ClassVar[type]
+    #: Height and width that COCO's images usually have in training, on which costs are counted.
+    usual_shape = (800, 1344)
 
     def __new__(cls, *args: Any, detector: Any = None, **kwargs: Any) -> Any:
         """Make an object of a class that is a ``LocalDetector`` and a detector."""
@@ -105,6 +108,10 @@ class LocalDetector(LocalTraining):
     def __reduce__(self) -> Any:
         # The class is made when it is needed, so it has no address that pickle could store.
         return _empty, (type(self).host,), self.__dict__
+
+    def end_parts(self, outputs: tuple[Any, ...]) -> Iterable[Callable[[], Any]]:
+        """See :meth:`LocalTraining.end_parts`."""
+        return detector_end(self, outputs)
 
     def loss_of_outputs(self, outputs: tuple[Any, ...], inputs: Tensor,
                         data_samples: Sequence[Any]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,12 +29,13 @@ from auglocal_mm.execution import (
     local_steps,
 )
 from auglocal_mm.execution.trainable import follow_data_parallel, follow_optimizer
-from auglocal_mm.partition import partition
+from auglocal_mm.partition import Unit, partition
 from auglocal_mm.plan import LocalPlan, UnitSpec
 from auglocal_mm.rules import LocalRule
 from auglocal_mm.validation import Faults, check_choice, shown
 from auglocal_mm.validation.weight_limit import MAX_VALUES, WeightLimit
 
+from .counted_costs import Candidates, count_costs
 from .hidden_auxiliary import HiddenAuxiliary
 from .image_statistics import image_statistics
 
@@ -95,13 +97,21 @@ class LocalTraining(HiddenAuxiliary):
                 f'the last unit, {units[-1].name}, is not among the outputs of '
                 f'{type(self.backbone).__name__}; add its stage to backbone.out_indices')
         specs = [unit.spec(self.backbone) for unit in units]
-        plan = rule.plan(specs)
-        if networks is not None:
-            plan = networks(plan, specs)
+        localise = partial(networks or _as_planned, units=specs)
+        self._group_norms = auxiliary_norm == 'group'
+        costs = None
+        if rule.balance != 'units':
+            costs = count_costs(self, units, Candidates(
+                networks=[(unit, network) for (_, unit), network in
+                          rule.candidates(specs).items()],
+                specs=specs, localise=localise,
+                context=lambda backbone, plan: self._context(backbone, units, task(plan))))
+        # A rule of somebody else's may take the units alone.
+        plan = localise(rule.plan(specs) if costs is None else rule.plan(specs, costs))
         self.task = task(plan)
         self.chain = Chain(units=units, plan=plan,
                            recomputed=_recomputed_modules(self.recompute, plan))
-        self.auxiliary = self._build_auxiliaries(group_norms=auxiliary_norm == 'group')
+        self.auxiliary = self._build_auxiliaries()
         self.local_metrics = LocalMetrics(plan.module_names)
         self.listeners = Listeners()
         # After the auxiliary networks, whose parameters count as well.
@@ -118,11 +128,18 @@ class LocalTraining(HiddenAuxiliary):
                       "input needs no gradient; model.recompute=['modules'] has no such gap.",
                       logger='current', level=logging.WARNING)
 
-    def _build_auxiliaries(self, *, group_norms: bool) -> ModuleDict:
-        mean, std = image_statistics(self.data_preprocessor, self.backbone)
-        context = BuildContext(self.backbone, {unit.name: unit for unit in self.chain.units},
-                               getattr(self.task, 'num_classes', 0), mean, std,
-                               heads=getattr(self.task, 'heads', {}), group_norms=group_norms)
+    def build_context(self, backbone: nn.Module) -> BuildContext:
+        """Return what building auxiliary networks requires, for a backbone like this model's."""
+        return self._context(backbone, self.chain.units, self.task)
+
+    def _context(self, backbone: nn.Module, units: Sequence[Unit], task: Task) -> BuildContext:
+        mean, std = image_statistics(self.data_preprocessor, backbone)
+        return BuildContext(backbone, {unit.name: unit for unit in units},
+                            getattr(task, 'num_classes', 0), mean, std,
+                            heads=getattr(task, 'heads', {}), group_norms=self._group_norms)
+
+    def _build_auxiliaries(self) -> ModuleDict:
+        context = self.build_context(self.backbone)
         # Rules bound each setting; together they can still ask for more than any machine has.
         own = sum(parameter.numel() for parameter in self.backbone.parameters())
         with WeightLimit('the auxiliary networks', values=max(MAX_VALUES, 20 * own),
@@ -140,6 +157,14 @@ class LocalTraining(HiddenAuxiliary):
         if orphans:
             raise TypeError(f'no local module would train {", ".join(orphans)}; the partition of '
                             f'{type(self.backbone).__name__} leaves them out')
+
+    def end_parts(self, outputs: tuple[Any, ...]) -> Iterable[Callable[[], Any]]:
+        """Return what follows the backbone, part by part, to count what it costs.
+
+        Args:
+            outputs: What the backbone returns for two images.
+        """
+        return ()
 
     @property
     def plan(self) -> LocalPlan:
@@ -257,6 +282,10 @@ class LocalTraining(HiddenAuxiliary):
                 'gradients are correct, but memory is not saved. Set optim_wrapper.type='
                 "'auglocal_mm.AugLocalOptimWrapper' to free each module's graph at once.",
                 logger='current', level=logging.WARNING)
+
+
+def _as_planned(plan: LocalPlan, units: Sequence[UnitSpec]) -> LocalPlan:
+    return plan
 
 
 def _recomputable(faults: Faults, value: Any) -> frozenset[str]:

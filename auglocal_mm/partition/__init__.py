@@ -27,12 +27,12 @@ from .base import (
 )
 from .features import Features, Tokens, feature_map, requires_grad
 from .fresh import fresh_like
-from .images import image_channels
+from .images import image_channels, image_side
 
 __all__ = [
     'BlockFactory', 'Features', 'InOrder', 'PoolingFactory', 'Tokens', 'Unit', 'as_it_is',
-    'feature_map', 'forward_units', 'fresh_like', 'global_pooling', 'image_channels', 'join',
-    'partition', 'require_forward', 'requires_grad', 'submodule',
+    'feature_map', 'forward_units', 'fresh_like', 'global_pooling', 'image_channels', 'image_side',
+    'join', 'partition', 'require_forward', 'requires_grad', 'submodule',
 ]
 
 OPTIONAL_FAMILIES['mmdet'] = f'{__name__}.mmdet', (

@@ -7,6 +7,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from .auxiliary_plan import AuxiliaryPlan, SecondLoss
+from .balance import balanced_modules
+from .costs import Cost, Costs, network_key, together
 from .dense import DENSE_CHANNELS, DENSE_STRIDE, dense_layers, strides_after
 from .layers import (
     AuxiliaryLayer,
@@ -54,13 +56,13 @@ from .weights import linear_weights
 
 __all__ = [
     'DENSE_CHANNELS', 'DENSE_STRIDE', 'AuxiliaryLayer', 'AuxiliaryPlan', 'BatchNorm', 'Block',
-    'Classifier', 'Conv', 'Embedding',
-    'FixedPooling', 'FlatPooling', 'GlobalPooling', 'HalvingPooling', 'Linear', 'LocalLoss',
-    'LocalPlan', 'ModulePlan', 'OwnPooling', 'QuarterPooling', 'SecondLoss', 'TaskHead',
-    'UnitRow', 'UnitShape', 'UnitSpec', 'auxiliary_key', 'block_strides', 'dense_layers',
-    'downsampling_levels', 'even_modules', 'isolated_modules', 'linear_weights', 'losses_at',
-    'modules_ending_at', 'pyramidal_blocks', 'sequential_selection', 'shapes_of', 'stage_ends',
-    'strides_after', 'table_lines', 'uniform_selection', 'whole_module',
+    'Classifier', 'Conv', 'Cost', 'Costs', 'Embedding', 'FixedPooling', 'FlatPooling',
+    'GlobalPooling', 'HalvingPooling', 'Linear', 'LocalLoss', 'LocalPlan', 'ModulePlan',
+    'OwnPooling', 'QuarterPooling', 'SecondLoss', 'TaskHead', 'UnitRow', 'UnitShape', 'UnitSpec',
+    'auxiliary_key', 'balanced_modules', 'block_strides', 'dense_layers', 'downsampling_levels',
+    'even_modules', 'isolated_modules', 'linear_weights', 'losses_at', 'modules_ending_at',
+    'network_key', 'pyramidal_blocks', 'sequential_selection', 'shapes_of', 'stage_ends',
+    'strides_after', 'table_lines', 'together', 'uniform_selection', 'whole_module',
 ]
 
 if not TYPE_CHECKING:  # A type checker would take any name for one of these.

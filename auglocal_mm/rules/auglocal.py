@@ -31,6 +31,7 @@ from auglocal_mm.validation import Faults, check_bool, check_choice, is_number, 
 from .base import LocalRule, Modules
 from .dgl import dgl_layers
 from .settings import (
+    check_balance,
     check_depth,
     check_lambda,
     check_modules,
@@ -86,6 +87,7 @@ class AugLocal(LocalRule):
         second_loss: ``None``, ``'reconstruction'`` (Table 8) or ``'similarity'``.
         lambda1: Weight of the second loss, (first module, last one).
         lambda2: Weight of the head's own loss, (first module, last one).
+        balance: See :attr:`LocalRule.balance`; for a number of `modules`.
 
     Raises:
         ValueError: A value out of its bound; all faults are listed.
@@ -96,12 +98,13 @@ class AugLocal(LocalRule):
                  downsample: bool | Sequence[bool] = True, block: str | Sequence[str] = 'same',
                  width: float = 1.0, head: str = 'linear', init: str = 'kaiming',
                  second_loss: str | None = None, lambda1: Sequence[float] | None = None,
-                 lambda2: Sequence[float] = (1.0, 1.0)) -> None:
+                 lambda2: Sequence[float] = (1.0, 1.0), balance: str = 'units') -> None:
         faults = Faults('AugLocal')
         check_depth(faults, depth, 2, 'one block and the classifier')
         faults.add_unless(is_number(tau) and 0 <= tau <= 1,
                           f'tau must be in [0, 1] (0: no pyramid), got {shown(tau)}')
         check_modules(faults, modules)
+        check_balance(faults, balance, modules)
         check_bool(faults, 'batch_norm_before_fc', batch_norm_before_fc)
         for name, values, choices in (('selection', selection, SELECTIONS),
                                       ('downsample', downsample, (True, False)),
@@ -117,6 +120,7 @@ class AugLocal(LocalRule):
         self.depth = depth
         self.tau = tau
         self.modules = modules
+        self.balance = balance
         self.batch_norm_before_fc = batch_norm_before_fc
         self.selection = selection
         self.downsample = downsample

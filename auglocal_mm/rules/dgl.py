@@ -17,7 +17,14 @@ from auglocal_mm.registry import LOCAL_RULES
 from auglocal_mm.validation import Faults
 
 from .base import LocalRule, Modules
-from .settings import check_depth, check_kernel_size, check_modules, check_width, scaled
+from .settings import (
+    check_balance,
+    check_depth,
+    check_kernel_size,
+    check_modules,
+    check_width,
+    scaled,
+)
 
 
 @LOCAL_RULES.register_module()
@@ -37,23 +44,26 @@ class DGL(LocalRule):
         width: Factor on the hidden channels (Table 4).
         modules: Where modules end: a number K of them, ``'stages'``, names of units, or
             ``None`` for one module per unit.
+        balance: See :attr:`LocalRule.balance`; for a number of `modules`.
 
     Raises:
         ValueError: A value out of its bound; all faults are listed.
     """
 
     def __init__(self, depth: int = 6, kernel_size: int = 1, width: float = 1.0,
-                 modules: Modules = None) -> None:
+                 modules: Modules = None, balance: str = 'units') -> None:
         faults = Faults('DGL')
         check_depth(faults, depth, 2, 'one convolution and the classifier')
         check_kernel_size(faults, kernel_size)
         check_width(faults, width)
         check_modules(faults, modules)
+        check_balance(faults, balance, modules)
         faults.raise_if_any()
         self.depth = depth
         self.kernel_size = kernel_size
         self.width = width
         self.modules = modules
+        self.balance = balance
 
     def plan_auxiliaries(self, taught: Sequence[int],
                          units: Sequence[UnitSpec]) -> Sequence[AuxiliaryPlan]:

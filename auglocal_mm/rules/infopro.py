@@ -19,6 +19,7 @@ from auglocal_mm.validation import Faults, check_choice
 
 from .base import LocalRule, Modules
 from .settings import (
+    check_balance,
     check_depth,
     check_kernel_size,
     check_lambda,
@@ -54,6 +55,7 @@ class InfoPro(LocalRule):
         width: Factor on their channels (Table 4).
         modules: Where modules end: a number K of them, ``'stages'``, names of units, or
             ``None`` for one module per unit.
+        balance: See :attr:`LocalRule.balance`; for a number of `modules`.
 
     Raises:
         ValueError: A value out of its bound; all faults are listed.
@@ -61,7 +63,7 @@ class InfoPro(LocalRule):
 
     def __init__(self, loss: str = 'softmax', lambda1: Sequence[float] = (5.0, 0.5),
                  lambda2: Sequence[float] = (0.0, 1.0), depth: int = 3, kernel_size: int = 3,
-                 width: float = 1.0, modules: Modules = None) -> None:
+                 width: float = 1.0, modules: Modules = None, balance: str = 'units') -> None:
         faults = Faults('InfoPro')
         check_choice(faults, 'loss', loss, ('softmax', 'contrast'))
         check_lambda(faults, 'lambda1', lambda1)
@@ -70,6 +72,7 @@ class InfoPro(LocalRule):
         check_kernel_size(faults, kernel_size)
         check_width(faults, width)
         check_modules(faults, modules)
+        check_balance(faults, balance, modules)
         faults.raise_if_any()
         self.loss = loss
         self.lambda1 = lambda1
@@ -78,6 +81,7 @@ class InfoPro(LocalRule):
         self.kernel_size = kernel_size
         self.width = width
         self.modules = modules
+        self.balance = balance
 
     def plan_auxiliaries(self, taught: Sequence[int],
                          units: Sequence[UnitSpec]) -> Sequence[AuxiliaryPlan]:

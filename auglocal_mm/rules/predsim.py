@@ -16,6 +16,7 @@ from auglocal_mm.validation import Faults
 
 from .base import LocalRule, Modules
 from .settings import (
+    check_balance,
     check_depth,
     check_kernel_size,
     check_lambda,
@@ -46,6 +47,7 @@ class PredSim(LocalRule):
         width: Factor on their channels.
         modules: Where modules end: a number K of them, ``'stages'``, names of units, or
             ``None`` for one module per unit.
+        balance: See :attr:`LocalRule.balance`; for a number of `modules`.
 
     Raises:
         ValueError: A value out of its bound; all faults are listed.
@@ -53,7 +55,7 @@ class PredSim(LocalRule):
 
     def __init__(self, lambda1: Sequence[float] = (0.99, 0.99),
                  lambda2: Sequence[float] = (0.01, 0.01), depth: int = 1, kernel_size: int = 3,
-                 width: float = 1.0, modules: Modules = None) -> None:
+                 width: float = 1.0, modules: Modules = None, balance: str = 'units') -> None:
         faults = Faults('PredSim')
         check_lambda(faults, 'lambda1', lambda1)
         check_lambda(faults, 'lambda2', lambda2)
@@ -61,6 +63,7 @@ class PredSim(LocalRule):
         check_kernel_size(faults, kernel_size)
         check_width(faults, width)
         check_modules(faults, modules)
+        check_balance(faults, balance, modules)
         faults.raise_if_any()
         self.lambda1 = lambda1
         self.lambda2 = lambda2
@@ -68,6 +71,7 @@ class PredSim(LocalRule):
         self.kernel_size = kernel_size
         self.width = width
         self.modules = modules
+        self.balance = balance
 
     def plan_auxiliaries(self, taught: Sequence[int],
                          units: Sequence[UnitSpec]) -> Sequence[AuxiliaryPlan]:

@@ -7,6 +7,7 @@ from auglocal_mm.plan import SecondLoss, linear_weights
 from auglocal_mm.registry import LOCAL_LOSSES
 from auglocal_mm.validation import (
     Faults,
+    check_choice,
     check_int,
     check_number,
     is_int,
@@ -15,6 +16,8 @@ from auglocal_mm.validation import (
     shown,
 )
 
+#: How a number of modules splits the units.
+BALANCES = ('units', 'memory', 'time')
 #: Largest values. An auxiliary network beyond them would cost more than any backbone that it
 #: trains; Table 4 needs up to 46 times the width, and kernels of 3.
 MAX_DEPTH, MAX_WIDTH, MAX_KERNEL_SIZE, MAX_LAMBDA = 100, 100, 31, 1e6
@@ -35,6 +38,15 @@ def check_modules(faults: Faults, modules: object) -> None:
         f"modules must be None, an integer of at least 2, 'stages', or the names of the units at "
         f'which modules end, got {shown(modules)}; for one module, which is back-propagation, use '
         "type='auglocal_mm.Backprop'")
+
+
+def check_balance(faults: Faults, balance: object, modules: object) -> None:
+    """Check `balance`, which says how a number of modules splits the units."""
+    check_choice(faults, 'balance', balance, BALANCES)
+    faults.add_unless(
+        not is_one_of(balance, BALANCES) or balance == 'units' or is_int(modules),
+        f'balance={shown(balance)} chooses the ends of a number of modules, got modules='
+        f"{shown(modules)}; set modules to a number such as 4, or balance='units'")
 
 
 def check_width(faults: Faults, width: object) -> None:
