@@ -41,9 +41,9 @@ class CostCounter:
         """Return a copy of a module whose weights are fake, and which recomputes nothing."""
         tensors = [*module.parameters(), *module.buffers()]
         twin = copy.deepcopy(module, {id(each): self._mode.from_tensor(each) for each in tensors})
+        part: Any
         for part in twin.modules():
-            # What gradient checkpointing keeps is its users' affair: the parts that are to fit
-            # into a module are the same without it.
+            # Checkpointing shrinks all parts alike, and its backward passes cannot be counted.
             if hasattr(part, 'with_cp'):
                 part.with_cp = False
         return self.exclude(twin)

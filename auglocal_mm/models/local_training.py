@@ -4,7 +4,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import Any
 
 import torch
@@ -96,18 +95,8 @@ class LocalTraining(HiddenAuxiliary):
             raise ValueError(
                 f'the last unit, {units[-1].name}, is not among the outputs of '
                 f'{type(self.backbone).__name__}; add its stage to backbone.out_indices')
-        specs = [unit.spec(self.backbone) for unit in units]
-        localise = partial(networks or _as_planned, units=specs)
         self._group_norms = auxiliary_norm == 'group'
-        costs = None
-        if rule.balance != 'units':
-            costs = count_costs(self, units, Candidates(
-                networks=[(unit, network) for (_, unit), network in
-                          rule.candidates(specs).items()],
-                specs=specs, localise=localise,
-                context=lambda backbone, plan: self._context(backbone, units, task(plan))))
-        # A rule of somebody else's may take the units alone.
-        plan = localise(rule.plan(specs) if costs is None else rule.plan(specs, costs))
+        plan = self._planned(rule, task, units=units, networks=networks)
         self.task = task(plan)
         self.chain = Chain(units=units, plan=plan,
                            recomputed=_recomputed_modules(self.recompute, plan))
@@ -127,6 +116,23 @@ class LocalTraining(HiddenAuxiliary):
             print_log('with_cp=True has no effect on the first unit after a boundary, because its '
                       "input needs no gradient; model.recompute=['modules'] has no such gap.",
                       logger='current', level=logging.WARNING)
+
+    def _planned(self, rule: LocalRule, task: Callable[[LocalPlan], Task], *,
+                 units: Sequence[Unit],
+                 networks: Callable[[LocalPlan, Sequence[UnitSpec]], LocalPlan] | None,
+                 ) -> LocalPlan:
+        specs = [unit.spec(self.backbone) for unit in units]
+
+        def localise(plan: LocalPlan) -> LocalPlan:
+            return plan if networks is None else networks(plan, specs)
+
+        if rule.balance == 'units':
+            return localise(rule.plan(specs))
+        candidates = Candidates(
+            networks={(unit, network) for (_, unit), network in rule.candidates(specs).items()},
+            specs=specs, localise=localise,
+            context=lambda backbone, plan: self._context(backbone, units, task(plan)))
+        return localise(rule.plan(specs, count_costs(self, units, candidates)))
 
     def build_context(self, backbone: nn.Module) -> BuildContext:
         """Return what building auxiliary networks requires, for a backbone like this model's."""
@@ -282,10 +288,6 @@ class LocalTraining(HiddenAuxiliary):
                 'gradients are correct, but memory is not saved. Set optim_wrapper.type='
                 "'auglocal_mm.AugLocalOptimWrapper' to free each module's graph at once.",
                 logger='current', level=logging.WARNING)
-
-
-def _as_planned(plan: LocalPlan, units: Sequence[UnitSpec]) -> LocalPlan:
-    return plan
 
 
 def _recomputable(faults: Faults, value: Any) -> frozenset[str]:
