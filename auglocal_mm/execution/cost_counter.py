@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -17,6 +18,13 @@ T = TypeVar('T')
 M = TypeVar('M', bound=nn.Module)
 
 
+class _Mode(FakeTensorMode):
+    """A mode that stays the same in deep copies of its tensors, which refer to it."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Mode:
+        return self
+
+
 class CostCounter:
     """Runs parts of a network on fake tensors and records what they would cost.
 
@@ -26,7 +34,7 @@ class CostCounter:
 
     def __init__(self) -> None:
         # Settings that a network holds as plain tensors are used as they are.
-        self._mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self._mode = _Mode(allow_non_fake_inputs=True)
         self._weights: set[int] = set()
         self._numbers: dict[int, int] = {}
         self._alive: list[Any] = []
@@ -34,7 +42,9 @@ class CostCounter:
     @contextmanager
     def building(self) -> Iterator[None]:
         """Make every tensor that is created inside a ``with`` block a fake one."""
-        with self._mode:
+        with self._mode, warnings.catch_warnings():
+            # A deep copy of a block asks each tensor for its address first.
+            warnings.filterwarnings('ignore', message='Accessing the data pointer of FakeTensor')
             yield
 
     def copy(self, module: M) -> M:

@@ -129,7 +129,7 @@ class LocalTraining(HiddenAuxiliary):
         if rule.balance == 'units':
             return localise(rule.plan(specs))
         candidates = Candidates(
-            networks={(unit, network) for (_, unit), network in rule.candidates(specs).items()},
+            networks=[(unit, network) for (_, unit), network in rule.candidates(specs).items()],
             specs=specs, localise=localise,
             context=lambda backbone, plan: self._context(backbone, units, task(plan)))
         return localise(rule.plan(specs, count_costs(self, units, candidates)))

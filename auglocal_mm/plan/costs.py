@@ -77,4 +77,4 @@ class Costs:
 
 def network_key(unit: int, auxiliary: AuxiliaryPlan) -> NetworkKey:
     """Return what decides the cost of an auxiliary network that reads a unit."""
-    return unit, auxiliary.layers, auxiliary.second.name if auxiliary.second else None
+    return unit, tuple(auxiliary.layers), auxiliary.second.name if auxiliary.second else None

@@ -1,0 +1,57 @@
+"""Modules cut by their costs: what is counted, and what training then keeps."""
+from types import SimpleNamespace
+
+import pytest
+import torch
+from networks import NETWORKS
+from small import auglocal, batch, classifier, network_classifier
+
+from auglocal_mm.execution import Carry
+from auglocal_mm.lab.measure.memory import SavedActivations
+from auglocal_mm.models.counted_costs import IMAGES, module_costs
+from auglocal_mm.partition import feature_map
+
+RULES = {
+    'AugLocal': auglocal(3, tau=1.0), 'DGL': {'type': 'auglocal_mm.DGL'},
+    'PredSim': {'type': 'auglocal_mm.PredSim'}, 'InfoPro': {'type': 'auglocal_mm.InfoPro'}}
+
+
+def _is_saved(counter, tensor):
+    return ('cpu', tensor.untyped_storage().data_ptr()) in counter._holders
+
+
+def saved_bytes(model, side):
+    """What each module saves, run for real: its units, its networks, the head."""
+    images = torch.randn(IMAGES, 3, side, side)
+    targets = SimpleNamespace(images=images, scores=torch.rand(IMAGES, 2))
+    carry, found = Carry(features=images), []
+    for module, span in enumerate(model.plan.spans):
+        with SavedActivations([*model.parameters(), *model.buffers()]) as counter:
+            passage = model.chain.run(model.backbone, module, carry)
+            alive = []
+            for loss in span.losses:
+                network, x = model.auxiliary[loss.key], passage.read[loss.unit]
+                alive.append(network(x))
+                if network.second is not None:
+                    alive.append(network.second(feature_map(x), getattr(
+                        targets, network.second.target)))
+            if module == model.plan.modules - 1:
+                alive.append(model.head_logits(passage.carry.outputs))
+            # What the backbone has returned is held, whether or not anything saves it.
+            held = [output for output in passage.carry.outputs if not _is_saved(counter, output)]
+            found.append(counter.live_bytes + sum(each.untyped_storage().nbytes()
+                                                  for each in held))
+        carry = passage.carry.detach()
+    return found
+
+
+@pytest.mark.parametrize(('rule', 'network'), [
+    *((rule, 'CIFAR ResNet-20') for rule in RULES), ('AugLocal', 'SwinTransformer'),
+    ('AugLocal', 'VisionTransformer'), ('AugLocal', 'VGG11')])
+def test_a_module_keeps_what_was_counted(rule, network):
+    settings = {**RULES[rule], 'modules': 3, 'balance': 'memory'}
+    model = network_classifier(NETWORKS[network], settings).train()
+    side = NETWORKS[network].side
+    counted = [cost.bytes for cost in module_costs(model, shape=(side, side))]
+    print(network, rule, model.plan.module_names, counted, saved_bytes(model, side))
+    assert counted == saved_bytes(model, side)
