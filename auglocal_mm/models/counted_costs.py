@@ -182,8 +182,24 @@ def count_costs(model: Any, units: Sequence[Unit], candidates: Candidates) -> Co
                  outputs=counted.outputs, images=IMAGES, shape=counted.shape)
 
 
-def module_costs(model: Any, *, shape: tuple[int, int] | None = None) -> tuple[Cost, ...]:
-    """Count what each module of a local model costs, for :data:`IMAGES` images.
+@dataclass(frozen=True, kw_only=True)
+class ModuleCosts:
+    """What a local model's modules cost.
+
+    Attributes:
+        modules: Each module, its auxiliary networks included.
+        whole: The plain model, trained by back-propagation.
+        images: Number of images that these costs are of.
+        shape: Height and width of the images.
+    """
+    modules: tuple[Cost, ...]
+    whole: Cost
+    images: int
+    shape: tuple[int, int]
+
+
+def module_costs(model: Any, *, shape: tuple[int, int] | None = None) -> ModuleCosts:
+    """Count what each module of a local model costs.
 
     Args:
         model: A :class:`~auglocal_mm.models.LocalTraining`.
@@ -195,6 +211,8 @@ def module_costs(model: Any, *, shape: tuple[int, int] | None = None) -> tuple[C
     counted = CountedModel(model, model.chain.units, shape=shape)
     costs = Costs(units=counted.units, head=counted.head(), outputs=counted.outputs)
     context = model.build_context(counted.model.backbone)
-    return tuple(together([costs.module(span.start, span.stop),
-                           counted.networks(span.losses, context)])
-                 for span in model.plan.spans)
+    return ModuleCosts(
+        modules=tuple(together([costs.module(span.start, span.stop),
+                                counted.networks(span.losses, context)])
+                      for span in model.plan.spans),
+        whole=costs.module(0, len(counted.units)), images=IMAGES, shape=counted.shape)

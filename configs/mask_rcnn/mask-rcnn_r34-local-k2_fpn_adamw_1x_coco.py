@@ -18,7 +18,7 @@ work_dir = 'work_dirs/mask-rcnn_r34-local-k2_fpn_adamw_1x_coco'
 model = dict(
     type='auglocal_mm.LocalDetector',
     detector='MaskRCNN',
-    local=dict(type='auglocal_mm.AugLocal', depth=3, modules=2),
+    local=dict(type='auglocal_mm.AugLocal', depth=3, modules=2, balance='memory'),
     # Kept in the model, so that mmdet's inference normalises images as training does.
     data_preprocessor={{_base_.data_preprocessor}},
     backbone=dict(init_cfg=dict(

@@ -11,6 +11,6 @@ work_dir = 'work_dirs/mask-rcnn_r50-local-k2_fpn_1x_coco'
 model = dict(
     type='auglocal_mm.LocalDetector',
     detector='MaskRCNN',
-    local=dict(type='auglocal_mm.AugLocal', depth=3, modules=2))
+    local=dict(type='auglocal_mm.AugLocal', depth=3, modules=2, balance='memory'))
 optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
 model_wrapper_cfg = dict(type='auglocal_mm.LocalDistributedDataParallel')

@@ -11,6 +11,6 @@ work_dir = 'work_dirs/mask-rcnn_swin-t-local-k4_fpn_1x_coco'
 model = dict(
     type='auglocal_mm.LocalDetector',
     detector='MaskRCNN',
-    local=dict(type='auglocal_mm.AugLocal', depth=3, modules=4))
+    local=dict(type='auglocal_mm.AugLocal', depth=3, modules=4, balance='memory'))
 optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
 model_wrapper_cfg = dict(type='auglocal_mm.LocalDistributedDataParallel')

@@ -1,10 +1,11 @@
 """Modules cut by their costs: what is counted, and what training then keeps."""
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
 import torch
 from networks import NETWORKS
-from small import auglocal, batch, classifier, network_classifier
+from small import auglocal, network_classifier
 
 from auglocal_mm.execution import Carry
 from auglocal_mm.lab.measure.memory import SavedActivations
@@ -45,13 +46,17 @@ def saved_bytes(model, side):
     return found
 
 
-@pytest.mark.parametrize(('rule', 'network'), [
-    *((rule, 'CIFAR ResNet-20') for rule in RULES), ('AugLocal', 'SwinTransformer'),
-    ('AugLocal', 'VisionTransformer'), ('AugLocal', 'VGG11')])
+def _cases():
+    """A few rules and families; every pair of them in slow runs."""
+    quick = {('AugLocal', 'VisionTransformer'), ('InfoPro', 'CIFAR ResNet-20')}
+    return [pytest.param(*case, marks=[] if case in quick else pytest.mark.slow)
+            for case in product(RULES, NETWORKS)]
+
+
+@pytest.mark.parametrize(('rule', 'network'), _cases())
 def test_a_module_keeps_what_was_counted(rule, network):
     settings = {**RULES[rule], 'modules': 3, 'balance': 'memory'}
     model = network_classifier(NETWORKS[network], settings).train()
     side = NETWORKS[network].side
-    counted = [cost.bytes for cost in module_costs(model, shape=(side, side))]
-    print(network, rule, model.plan.module_names, counted, saved_bytes(model, side))
+    counted = [cost.bytes for cost in module_costs(model, shape=(side, side)).modules]
     assert counted == saved_bytes(model, side)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Print a config's local plan: units, modules, auxiliary networks and what they cost.
 
-A detector's plan is printed without costs.
+What a detector's heads cost in inference depends on the image, so it is not counted.
 
     tools/analysis_tools/show_plan.py configs/auglocal/resnet110_cifar10.py \\
         --cfg-options model.local.depth=3

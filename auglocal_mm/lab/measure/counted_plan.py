@@ -13,6 +13,7 @@ from auglocal_mm.plan import LocalPlan, UnitRow
 
 from .complexity import Complexity, Kind, PartCount, complexity
 from .config_model import build_model, image_shape, require_local
+from .module_table import ModuleTable, module_table
 
 HEADER = ('unit', 'module', 'channels', 'stride', 'auxiliary network', 'strides',
           'params', 'aux. params', 'MFLOPs', 'aux. MFLOPs', '% of all')
@@ -27,10 +28,12 @@ class CountedPlan:
         plan: Which auxiliary network trains which unit.
         counts: The cost of each of them.
         classes: Number of classes.
+        modules: What its modules cost in training.
     """
     plan: LocalPlan
     counts: Complexity
     classes: int
+    modules: ModuleTable
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan's dict, with ``flops`` and ``params`` per unit and network."""
@@ -38,7 +41,7 @@ class CountedPlan:
         for layer in data['layers']:
             self._add_costs(layer, 'layer', layer['name'])
             self._add_costs(layer['auxiliary'], 'auxiliary', layer['name'])
-        return dict(data, totals=self.counts.to_dict())
+        return dict(data, totals=self.counts.to_dict(), module_costs=self.modules.to_list())
 
     def _add_costs(self, entry: dict[str, Any], kind: Kind, name: str) -> None:
         part = self.counts.find(kind, name)
@@ -53,7 +56,7 @@ class CountedPlan:
             f'{self.plan.units} units in {self.plan.modules} local {noun}',
             f"FLOPs are multiply-adds of one {sides} image, fvcore's count; % of all FLOPs", '',
             plain_table([*rows, self._head_row()], header=HEADER, right=NUMBERS), '',
-            self._totals()])
+            self._totals(), '', str(self.modules)])
 
     def _row(self, layer: UnitRow) -> tuple[str, ...]:
         unit = self.counts.find('layer', layer.name)
@@ -91,17 +94,37 @@ def _mega(flops: int) -> str:
     return f'{flops / 1e6:,.2f}'
 
 
-def counted_plan_of_config(path: str, cfg_options: dict | None = None,
-                           shape: Sequence[int] | None = None) -> CountedPlan | LocalPlan:
-    """Build a config's model and count the cost of its plan, without touching a data set.
+@dataclass(frozen=True)
+class DetectorPlan:
+    """A detector's plan with what its modules cost.
 
-    A detector's plan is returned without costs: they depend on the regions that it proposes.
+    What its heads cost in inference depends on the regions that it proposes, so there is no
+    count of that.
+
+    Attributes:
+        plan: Which auxiliary network trains which unit.
+        modules: What its modules cost in training.
+    """
+    plan: LocalPlan
+    modules: ModuleTable
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan's dict, with ``module_costs``."""
+        return dict(self.plan.to_dict(), module_costs=self.modules.to_list())
+
+    def __str__(self) -> str:
+        return f'{self.plan}\n\n{self.modules}'
+
+
+def counted_plan_of_config(path: str, cfg_options: dict | None = None,
+                           shape: Sequence[int] | None = None) -> CountedPlan | DetectorPlan:
+    """Build a config's model and count the cost of its plan, without touching a data set.
 
     Args:
         path: The config.
         cfg_options: Settings that override it.
-        shape: Height and width of the image in pixels, or one number for both;
-            ``None`` takes the size from the config's data pipelines.
+        shape: Height and width of the image in pixels, or one number for both; ``None``
+            takes a classifier's from the config's data pipelines, and a detector's usual one.
 
     Raises:
         FileNotFoundError: There is no such config.
@@ -113,5 +136,6 @@ def counted_plan_of_config(path: str, cfg_options: dict | None = None,
     size = image_shape(cfg, shape)
     model = build_model(cfg, path)
     if not isinstance(model, ImageClassifier):
-        return model.plan
-    return CountedPlan(model.plan, complexity(model, size), model.num_classes)
+        return DetectorPlan(model.plan, module_table(model, size if shape else None))
+    return CountedPlan(model.plan, complexity(model, size), model.num_classes,
+                       module_table(model, size))

@@ -10,13 +10,15 @@ from small import auglocal, classifier
 
 from auglocal_mm.lab.measure.complexity import complexity
 from auglocal_mm.lab.measure.counted_plan import CountedPlan, counted_plan_of_config
+from auglocal_mm.lab.measure.module_table import module_table
 
 CONFIG = 'configs/auglocal/resnet32_cifar10.py'
 
 
 def counted(local, side=16):
     model = classifier(local)
-    return CountedPlan(model.plan, complexity(model, (side, side)), model.num_classes)
+    return CountedPlan(model.plan, complexity(model, (side, side)), model.num_classes,
+                       module_table(model, (side, side)))
 
 
 @pytest.fixture(scope='module')
@@ -30,7 +32,7 @@ def cells(line):
 
 def tables(plan):
     """Rows of the two tables as lists of cells, without titles, headers and rules."""
-    first, second = str(plan).split('\n\n')[1:]
+    first, second, _ = str(plan).split('\n\n')[1:]
     return [[cells(line) for line in table.splitlines()[2:]] for table in (first, second)]
 
 
@@ -121,10 +123,31 @@ def test_what_the_hosts_say_is_kept_out_of_the_result(tool, root, monkeypatch):
     assert 'mmengine - INFO' in err
 
 
-def test_a_detectors_plan_is_printed_without_costs(tool, root):
+def test_a_detectors_modules_are_counted_at_its_usual_size(tool, root):
     status, out, _ = tool(root / 'configs/demo/mask-rcnn_digit-scenes_local.py')
     assert status == 0 and out.startswith('17 units in 4 local modules\n')
-    assert 'FLOPs' not in out
+    assert 'one image of 800×1344' in out and 'MFLOPs' not in out
+    assert [cells(line)[0] for line in out.splitlines()[-5:]] == ['0', '1', '2', '3', 'BP']
+
+
+def test_modules_are_listed_with_shares_of_back_propagations_cost(plan):
+    *rows, bp = [cells(line) for line in str(plan).split('\n\n')[3].splitlines()[3:]]
+    assert [row[0] for row in rows] == list('01234567') and bp[3] == bp[5] == '1.000'
+    assert rows[-1][1] == 'layer3.0 … layer3.2'
+    listed = plan.to_dict()['module_costs']
+    assert float(rows[0][2]) == pytest.approx(listed[0]['kept_bytes'] / 2**20, abs=0.05)
+    assert [entry['module'] for entry in listed] == list(range(8))
+
+
+def test_a_plan_is_shown_where_its_modules_cannot_be_counted(monkeypatch):
+    def refuse(images):
+        raise RuntimeError('no such shape')
+    model = classifier(auglocal(3))
+    monkeypatch.setattr(model.backbone.layer1[0], 'forward', refuse)
+    table = module_table(model)
+    assert table.to_list() is None
+    assert str(table).startswith('The modules are not counted: the costs of ResNetCIFAR cannot be '
+                                 'counted on images of 32×32 (no such shape); set')
 
 
 @pytest.mark.parametrize(('config', 'options', 'said'), [
