@@ -1,4 +1,4 @@
-"""Rows that are measured together: those of the paper's Table 2, and a detector's."""
+"""Rows that are measured together: the paper's Table 2, ways to cut a ResNet, a detector's."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -41,6 +41,26 @@ TABLE2 = {
 }
 
 
+def _cuts(network: str) -> dict[str, PresetRow]:
+    """Return the rows of a network on ImageNet that is cut into few modules.
+
+    Its auxiliary networks have one block, like the unit that follows. Blocks like the last unit
+    would be as wide on large maps.
+    """
+    def ours(modules: int, balance: str) -> PresetRow:
+        return PresetRow(f'auglocal_mm::auglocal/{network}_imagenet.py', {
+            'model.local.depth': 2, 'model.local.selection': 'sequential',
+            'model.local.modules': modules, 'model.local.balance': balance})
+
+    plain = f'auglocal_mm::bp/{network}_imagenet.py'
+    return {
+        'bp': PresetRow(plain),
+        'checkpoint': PresetRow(plain, {'model.backbone.with_cp': True}),
+        **{f'k{modules}': ours(modules, 'units') for modules in (2, 3, 4)},
+        **{f'k{modules}-memory': ours(modules, 'memory') for modules in (2, 3, 4)},
+    }
+
+
 def _mask_rcnn(plain: str, local: str, *, frozen: Sequence[str],
                unfrozen: Sequence[str]) -> dict[str, PresetRow]:
     """Return the rows of a Mask R-CNN.
@@ -52,13 +72,16 @@ def _mask_rcnn(plain: str, local: str, *, frozen: Sequence[str],
         unfrozen: The same if nothing is frozen.
     """
     def ours(**options: Any) -> PresetRow:
-        return PresetRow(local, {f'model.{key}': value for key, value in options.items()})
+        settings = {'local.balance': 'units', **options}
+        return PresetRow(local, {f'model.{key}': value for key, value in settings.items()})
 
     losses = ('detection', 'segmentation', 'image_level', 'reconstruction')
     return {
         'bp': PresetRow(plain),
         'checkpoint': PresetRow(plain, {'model.backbone.with_cp': True}),
         **{f'k{modules}': ours(**{'local.modules': modules}) for modules in (2, 3, 4)},
+        **{f'k{modules}-memory': ours(**{'local.modules': modules, 'local.balance': 'memory'})
+           for modules in (2, 3, 4)},
         **{f'k4-{loss}': ours(local_loss=loss) for loss in losses},
         'k4-recompute-last': ours(recompute=['last']),
         'k4-recompute-auxiliary': ours(recompute=['auxiliary']),
@@ -72,6 +95,8 @@ def _mask_rcnn(plain: str, local: str, *, frozen: Sequence[str],
 #: Preset -> its rows by name; the first is what ratios are to.
 PRESETS: dict[str, dict[str, PresetRow]] = {
     'table2': TABLE2,
+    'cuts-r34': _cuts('resnet34'),
+    'cuts-r101': _cuts('resnet101'),
     'mask-rcnn': _mask_rcnn(
         'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
         'auglocal_mm::mask_rcnn/mask-rcnn_r50-local-k4_fpn_1x_coco.py',
