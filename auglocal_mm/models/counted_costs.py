@@ -49,13 +49,14 @@ class CountedModel:
                  shape: tuple[int, int] | None = None) -> None:
         self.shape = shape or shape_of(model, units)
         self._counter = CostCounter()
-        self._guard = partial(_told, type(model.backbone).__name__, self.shape)
-        self.model = self._guard(lambda: self._counter.copy(model))
+        self.model = self._counter.copy(model)
         with self._counter.building():
             self._images = torch.empty(IMAGES, image_channels(model.backbone), *self.shape)
         self._features: list[Features] = []
         self._emitted: list[list[Any]] = []
-        self.units = tuple(self._guard(partial(self._unit, unit)) for unit in units)
+        self._names = [unit.name for unit in units]
+        self.units = tuple(self._told(f'unit {unit.name}', partial(self._unit, unit))
+                           for unit in units)
 
     def _unit(self, unit: Unit) -> Cost:
         def run() -> tuple[Features, list[Any]]:
@@ -86,7 +87,8 @@ class CountedModel:
             losses: Their places in a plan.
             context: What building them requires, with this object's own backbone.
         """
-        return together(self._guard(partial(self._network, loss, context)) for loss in losses)
+        return together(self._told(f'an auxiliary network of {self._names[loss.unit]}',
+                                   partial(self._network, loss, context)) for loss in losses)
 
     def _network(self, loss: LocalLoss, context: BuildContext) -> Cost:
         with self._counter.building():
@@ -106,21 +108,22 @@ class CountedModel:
     def head(self) -> Cost:
         """Return the cost of what follows the backbone."""
         outputs = tuple(part for emitted in self._emitted for part in emitted)
-        return together(self._guard(partial(self._counter.count, part))[1]
+        return together(self._told('what follows the backbone',
+                                   partial(self._counter.count, part))[1]
                         for part in self.model.end_parts(outputs))
 
-
-def _told(backbone: str, shape: tuple[int, int], run: Callable[[], Any]) -> Any:
-    """Run something on fake tensors, and tell what cannot be."""
-    try:
-        return run()
-    except Exception as error:
-        # Whatever a network does to a tensor's values fails in its own way.
-        reason = str(error).strip().partition('\n')[0] or type(error).__name__
-        raise ValueError(
-            f'the costs of {backbone} cannot be counted on images of {shape[0]}×{shape[1]} '
-            f"({reason}); set balance='units' in model.local, or name the units at which modules "
-            'end') from error
+    def _told(self, what: str, run: Callable[[], Any]) -> Any:
+        """Count a part, and tell which one cannot be."""
+        try:
+            return run()
+        except Exception as error:
+            # A network that reads a tensor's values fails in a way of its own.
+            reason = str(error).strip().partition('\n')[0] or type(error).__name__
+            height, width = self.shape
+            raise ValueError(
+                f'{type(self.model.backbone).__name__}: the cost of {what} cannot be counted on '
+                f"images of {height}×{width} ({reason}); set balance='units' in model.local, or "
+                'name the units at which modules end') from error
 
 
 def shape_of(model: Any, units: Sequence[Unit]) -> tuple[int, int]:

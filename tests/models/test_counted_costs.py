@@ -10,7 +10,7 @@ from small import auglocal, network_classifier
 from auglocal_mm.execution import Carry
 from auglocal_mm.lab.measure.memory import SavedActivations
 from auglocal_mm.models.counted_costs import IMAGES, module_costs
-from auglocal_mm.partition import feature_map
+from auglocal_mm.partition import feature_map, image_side, partition
 
 RULES = {
     'AugLocal': auglocal(3, tau=1.0), 'DGL': {'type': 'auglocal_mm.DGL'},
@@ -60,3 +60,39 @@ def test_a_module_keeps_what_was_counted(rule, network):
     side = NETWORKS[network].side
     counted = [cost.bytes for cost in module_costs(model, shape=(side, side)).modules]
     assert counted == saved_bytes(model, side)
+
+
+def test_a_cut_by_memory_is_the_plan_of_its_named_ends():
+    """The weights as well: counting draws no random numbers."""
+    cut = network_classifier(NETWORKS['ResNet-18'], auglocal(2, modules=3, balance='memory'))
+    named = network_classifier(NETWORKS['ResNet-18'], auglocal(
+        2, modules=list(cut.plan.module_names[:-1])))
+    assert cut.plan == named.plan
+    assert all(torch.equal(value, named.state_dict()[key])
+               for key, value in cut.state_dict().items())
+
+
+def test_nothing_is_counted_for_an_even_split(monkeypatch):
+    monkeypatch.setattr('auglocal_mm.models.local_training.count_costs', None)
+    model = network_classifier(NETWORKS['CIFAR ResNet-20'], auglocal(2, modules=3))
+    assert [span.stop for span in model.plan.spans] == [3, 6, 10]
+
+
+def test_frozen_units_cost_one_pass_and_no_memory():
+    model = network_classifier(NETWORKS['ResNet-18'], auglocal(
+        2, modules=2, balance='time'), freeze=True)
+    thawed = network_classifier(NETWORKS['ResNet-18'], auglocal(
+        2, modules=list(model.plan.module_names[:1])))
+    costs, other = (module_costs(each, shape=(32, 32)) for each in (model, thawed))
+    assert costs.modules[0].bytes < other.modules[0].bytes
+    assert costs.modules[0].flops < other.modules[0].flops
+    assert costs.modules[1].bytes == other.modules[1].bytes
+    assert costs.modules[1].flops == other.modules[1].flops
+
+
+@pytest.mark.parametrize(('network', 'side'), [
+    ('CIFAR ResNet-20', 32), ('ResNet-18', 224), ('VisionTransformer', 32),
+    ('SwinTransformer', 224)])
+def test_images_are_of_the_size_that_the_backbone_is_made_for(network, side):
+    backbone = NETWORKS[network].build()
+    assert image_side(backbone, [unit.stride for unit in partition(backbone)]) == (side, side)

@@ -142,12 +142,14 @@ def test_modules_are_listed_with_shares_of_back_propagations_cost(plan):
 def test_a_plan_is_shown_where_its_modules_cannot_be_counted(monkeypatch):
     def refuse(images):
         raise RuntimeError('no such shape')
+
     model = classifier(auglocal(3))
     monkeypatch.setattr(model.backbone.layer1[0], 'forward', refuse)
     table = module_table(model)
     assert table.to_list() is None
-    assert str(table).startswith('The modules are not counted: the costs of ResNetCIFAR cannot be '
-                                 'counted on images of 32×32 (no such shape); set')
+    assert str(table).startswith(
+        'The modules are not counted: ResNetCIFAR: the cost of unit layer1.0 cannot be counted on '
+        'images of 32×32 (no such shape); set')
 
 
 @pytest.mark.parametrize(('config', 'options', 'said'), [
