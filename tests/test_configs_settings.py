@@ -185,7 +185,7 @@ def test_three_settings_make_a_detector_local(path):
     model = ours['model']
     assert model.pop('local') == dict(
         type='auglocal_mm.AugLocal', depth=3,
-        modules=int(re.search(r'-local-k(\d)_', path.name)[1]))
+        modules=int(re.search(r'-local-k(\d)_', path.name)[1]), balance='memory')
     assert model.pop('type') == 'auglocal_mm.LocalDetector'
     model['type'] = model.pop('detector')
     assert ours.pop('model_wrapper_cfg') == dict(type='auglocal_mm.LocalDistributedDataParallel')

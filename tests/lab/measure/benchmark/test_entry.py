@@ -72,6 +72,19 @@ def test_every_way_of_training_mask_rcnn(preset):
         ['last'], ['auxiliary'], ['last', 'auxiliary'], True]
 
 
+@pytest.mark.parametrize('preset', ['cuts-r34', 'cuts-r101', 'mask-rcnn', 'mask-rcnn-r34'])
+def test_rows_of_cuts_say_what_is_even(preset):
+    """Whatever the config itself says."""
+    entries = {entry.name: entry.options for entry in preset_entries(preset)}
+    for modules in (2, 3, 4):
+        for name, balance in ((f'k{modules}', 'units'), (f'k{modules}-memory', 'memory')):
+            options = entries[name]
+            assert options['model.local.modules'] == modules
+            assert options['model.local.balance'] == balance
+    assert all('model.local.balance' in options for name, options in entries.items()
+               if name.startswith('k'))
+
+
 @pytest.mark.parametrize(('preset', 'name', 'method'), [
     ('mask-rcnn', 'checkpoint', 'checkpoint'), ('mask-rcnn', 'k4', 'auglocal'),
     ('mask-rcnn-r34', 'bp', 'bp'), ('mask-rcnn-r34', 'k2', 'auglocal')])
