@@ -165,7 +165,7 @@ def test_the_configs_of_the_detection_page(tmp_path):
     assert cfg.optim_wrapper.type == 'auglocal_mm.AugLocalOptimWrapper'
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         model = MODELS.build(cfg.model)
-    assert len(model.plan.losses) == 4 and model.plan.modules == 4
+    assert len(model.plan.losses) == 6 and model.plan.modules == 4
 
 
 def test_the_transformers_config_builds():
