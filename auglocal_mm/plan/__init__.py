@@ -6,6 +6,7 @@ imports neither torch nor our other packages.
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from .actions import KINDS, Action, schedule
 from .auxiliary_plan import AuxiliaryPlan, SecondLoss
 from .balance import balanced_modules
 from .costs import Cost, Costs, network_key, together
@@ -43,6 +44,7 @@ from .modules import (
     stage_ends,
     whole_module,
 )
+from .parallel import Assignment, assign_stages
 from .selection import (
     block_strides,
     downsampling_levels,
@@ -51,18 +53,21 @@ from .selection import (
     uniform_selection,
 )
 from .text_table import table_lines
+from .timeline import Event, timeline_text
 from .unit import UnitSpec
 from .weights import linear_weights
 
 __all__ = [
-    'DENSE_CHANNELS', 'DENSE_STRIDE', 'AuxiliaryLayer', 'AuxiliaryPlan', 'BatchNorm', 'Block',
-    'Classifier', 'Conv', 'Cost', 'Costs', 'Embedding', 'FixedPooling', 'FlatPooling',
-    'GlobalPooling', 'HalvingPooling', 'Linear', 'LocalLoss', 'LocalPlan', 'ModulePlan',
-    'OwnPooling', 'QuarterPooling', 'SecondLoss', 'TaskHead', 'UnitRow', 'UnitShape', 'UnitSpec',
-    'auxiliary_key', 'balanced_modules', 'block_strides', 'dense_layers', 'downsampling_levels',
-    'even_modules', 'isolated_modules', 'linear_weights', 'losses_at', 'modules_ending_at',
-    'network_key', 'pyramidal_blocks', 'sequential_selection', 'shapes_of', 'stage_ends',
-    'strides_after', 'table_lines', 'together', 'uniform_selection', 'whole_module',
+    'DENSE_CHANNELS', 'DENSE_STRIDE', 'KINDS', 'Action', 'Assignment', 'AuxiliaryLayer',
+    'AuxiliaryPlan', 'BatchNorm', 'Block', 'Classifier', 'Conv', 'Cost', 'Costs', 'Embedding',
+    'Event', 'FixedPooling', 'FlatPooling', 'GlobalPooling', 'HalvingPooling', 'Linear',
+    'LocalLoss', 'LocalPlan', 'ModulePlan', 'OwnPooling', 'QuarterPooling', 'SecondLoss',
+    'TaskHead', 'UnitRow', 'UnitShape', 'UnitSpec', 'assign_stages', 'auxiliary_key',
+    'balanced_modules', 'block_strides', 'dense_layers', 'downsampling_levels', 'even_modules',
+    'isolated_modules', 'linear_weights', 'losses_at', 'modules_ending_at', 'network_key',
+    'pyramidal_blocks', 'schedule', 'sequential_selection', 'shapes_of', 'stage_ends',
+    'strides_after', 'table_lines', 'timeline_text', 'together', 'uniform_selection',
+    'whole_module',
 ]
 
 if not TYPE_CHECKING:  # A type checker would take any name for one of these.

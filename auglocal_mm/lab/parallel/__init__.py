@@ -1,0 +1,1 @@
+"""Training over several ranks, planned and simulated: strategies, tables, pictures."""
