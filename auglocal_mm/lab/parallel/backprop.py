@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .costs import ModelCosts
-from .engine import Key, Task, events_of, simulate
+from .engine import Key, Task, simulate
 from .network import Network
 from .result import Result, steady_period
 
@@ -43,7 +43,7 @@ def simulate_data_parallel(costs: ModelCosts, ranks: int, network: Network, *,
         period=steady_period([spans[Key('average', 0, step)].stop for step in range(steps)]),
         work=costs.bp_seconds, batch_size=costs.batch_size,
         rank_bytes=costs.bp_bytes(range(len(costs.modules)), share=1 / ranks),
-        events=events_of(spans))
+        spans=spans)
 
 
 def gradient_buckets(sizes: Sequence[float], limit: float = BUCKET_BYTES) -> list[list[int]]:

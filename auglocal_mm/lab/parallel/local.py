@@ -8,7 +8,7 @@ from itertools import pairwise
 from auglocal_mm.plan import Action, Assignment, schedule
 
 from .costs import ModelCosts
-from .engine import Key, Task, events_of, simulate
+from .engine import Key, Task, simulate
 from .network import Network
 from .result import Result, steady_period
 
@@ -47,7 +47,7 @@ def simulate_local(costs: ModelCosts, assignment: Assignment, network: Network, 
         period=steady_period(ends), work=costs.seconds, batch_size=costs.batch_size,
         rank_bytes=max(costs.local_bytes(modules, replicas=assignment.replicas, queue=queue)
                        for modules in assignment.stages),
-        events=events_of(spans))
+        spans=spans)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from auglocal_mm.plan import Assignment
 
 from .costs import ModelCosts
-from .engine import Key, Task, events_of, simulate
+from .engine import Key, Task, simulate
 from .network import Network
 from .result import Result, steady_period
 
@@ -63,7 +63,7 @@ def held_micro_batches(order: Order) -> int:
 
 
 def simulate_pipeline(costs: ModelCosts, assignment: Assignment, network: Network, *,
-                      kind: str, micro: int, steps: int = 3,
+                      kind: str, micro: int, steps: int = 2,
                       strategy: str | None = None) -> Result:
     """Simulate a pipeline of back-propagation; each step ends with an update of all stages.
 
@@ -96,7 +96,7 @@ def simulate_pipeline(costs: ModelCosts, assignment: Assignment, network: Networ
         rank_bytes=max(
             costs.bp_bytes(modules, share=held_micro_batches(order) / micro / assignment.replicas)
             for modules, order in zip(assignment.stages, orders, strict=True)),
-        events=events_of(spans))
+        spans=spans)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """What a simulation found about one way of training on a number of ranks."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from auglocal_mm.plan import Event
+
+from .engine import Key, Span, events_of
 
 #: Strategies by key, as tables and pictures name them.
 NAMES = {
@@ -32,7 +34,7 @@ class Result:
         work: Seconds that all ranks together compute in one step.
         batch_size: Number of images in one step.
         rank_bytes: Bytes of the rank that needs most.
-        events: What the ranks of the first replica did.
+        spans: When the ranks of the first replica and their network ran each task.
     """
     strategy: str
     stages: int
@@ -41,7 +43,7 @@ class Result:
     work: float
     batch_size: int
     rank_bytes: float
-    events: tuple[Event, ...] = field(repr=False, compare=False)
+    spans: Mapping[Key, Span] = field(repr=False, compare=False)
 
     @property
     def ranks(self) -> int:
@@ -59,8 +61,13 @@ class Result:
         # Not below 0 by rounding.
         return max(0.0, 1 - self.work / (self.ranks * self.period))
 
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What the ranks of the first replica did."""
+        return events_of(self.spans)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers and strings, without the events."""
+        """Return plain numbers and strings, without the spans."""
         return dict(strategy=self.strategy, ranks=self.ranks, stages=self.stages,
                     replicas=self.replicas, images_per_second=self.throughput,
                     seconds_per_step=self.period, bubble=self.bubble, rank_bytes=self.rank_bytes)
