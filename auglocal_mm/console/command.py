@@ -21,6 +21,7 @@ TOOLS = {
     'reproduce': 'reproduce.py',
     'transfer': 'transfer.py',
     'benchmark': 'analysis_tools/benchmark_training.py',
+    'parallel': 'analysis_tools/plan_parallel.py',
     'prepare': 'dataset_converters/prepare.py',
     'doctor': 'doctor.py',
     'demo': 'demo.py',

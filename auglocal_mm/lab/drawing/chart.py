@@ -5,6 +5,7 @@ for a page, inks become CSS variables, so the chart follows the page from light 
 """
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -148,3 +149,11 @@ def new_row(columns: int, *, width: float, height: float) -> tuple[Figure, list[
     figure = Figure(figsize=(width, height), layout='constrained')
     FigureCanvasAgg(figure)
     return figure, [figure.add_subplot(1, columns, i + 1) for i in range(columns)]
+
+
+def new_column(heights: Sequence[float], *, width: float) -> tuple[Figure, list[Axes]]:
+    """Create an empty figure of charts one below another; sizes are in inches."""
+    figure = Figure(figsize=(width, sum(heights)), layout='constrained')
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    return figure, [figure.add_subplot(grid[i, 0]) for i in range(len(heights))]

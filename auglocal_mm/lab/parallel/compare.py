@@ -118,7 +118,7 @@ class Comparison:
 
     def _possible(self, ranks: int) -> Iterator[Result]:
         images = self.costs.batch_size
-        if pipeline := self._cut_locally(ranks):
+        if ranks > 1 and (pipeline := self._cut_locally(ranks)):
             yield self.local(pipeline, strategy='local_pipeline')
         if ranks <= images and (whole := self._cut_locally(1, replicas=ranks)):
             yield self.local(whole, strategy='local_data_parallel')
@@ -127,7 +127,7 @@ class Comparison:
         yield from self._best(self._local_hybrids(splits, ranks), self.local)
         if ranks <= images:
             yield simulate_data_parallel(self.costs, ranks, self.cluster.network)
-        if ranks <= len(self.costs.modules):
+        if 1 < ranks <= len(self.costs.modules):
             for kind in ORDERS:
                 result = self.pipeline(kind, self.bp_stages(ranks))
                 yield from [] if result is None else [result]
