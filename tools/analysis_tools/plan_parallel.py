@@ -26,8 +26,8 @@ def parse_arguments() -> argparse.Namespace:
                         help='workers of the plan that is shown in detail (default: 4, or as many '
                              'as there are modules)')
     parser.add_argument('--stages', type=int, metavar='S',
-                        help='its stages; N / S workers hold each (default: N, or the fastest split '
-                             'if there are fewer modules)')
+                        help='its stages; N / S workers hold each (default: N, or the fastest '
+                             'split if there are fewer modules)')
     parser.add_argument('--workers', nargs='+', type=int, metavar='N',
                         help='rows of the tables (default: 1, 2, 4 … 1024, and --ranks)')
     parser.add_argument('--bandwidth', type=float, default=10.0, metavar='GB/S',

@@ -75,14 +75,14 @@ class Comparison:
                               queue=self.cluster.queue, steps=steps, strategy=strategy)
 
     def pipeline(self, kind: str, assignment: Assignment, *,
-                 strategy: str | None = None) -> Result | None:
+                 steps: int = 2, strategy: str | None = None) -> Result | None:
         """Simulate a pipeline of back-propagation; ``None`` if there are too few images."""
         images = self.costs.batch_size // assignment.replicas
         micro = self.cluster.micro or min(MICRO_PER_STAGE * len(assignment.stages), images)
         if not 1 <= micro <= images:
             return None
         return simulate_pipeline(self.costs, assignment, self.cluster.network, kind=kind,
-                                 micro=micro, strategy=strategy)
+                                 micro=micro, steps=steps, strategy=strategy)
 
     def local_stages(self, stages: int, *, replicas: int = 1) -> Assignment:
         """Cut the modules for local learning.

@@ -6,6 +6,8 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from auglocal_mm.lab.drawing.chart import (
@@ -18,7 +20,6 @@ from auglocal_mm.lab.drawing.chart import (
     new_column,
     new_figure,
 )
-from auglocal_mm.lab.drawing.line_labels import LineEnd, label_ends
 from auglocal_mm.lab.drawing.line_styles import line_styles, shades_of
 from auglocal_mm.plan import Event
 
@@ -27,8 +28,11 @@ from .result import NAMES, Result
 
 #: Inches of each rank in a schedule, down to a legible minimum.
 _RANK_INCHES, _MOST_INCHES = 0.34, 9.0
-#: Share of the picture's width that a work of a step needs for its number to fit.
-_LABEL_SHARE = 0.012
+#: Number of ranks up to which each is named and its steps are numbered.
+_NAMED_RANKS = 24
+#: Colours of local learning, step by step, and of what else a rank does.
+_RUN = ('#f2b48a', '#f9dcc6')
+_PASSES = {'forward': '#9cc9e6', 'backward': '#4a90c2', 'weights': '#1f5f8f', 'average': MUTED}
 
 
 def speed_chart(report: Report) -> Chart:
@@ -39,7 +43,7 @@ def speed_chart(report: Report) -> Chart:
             lines.setdefault(name, {})[ranks] = report.speed_up(result)
     lines = {name: lines[name] for name in NAMES if name in lines}
     with matplotlib.rc_context(STYLE):
-        figure, axes = new_figure(width=8.4, height=5.2)
+        figure, axes = new_figure(width=9.0, height=5.2)
         axes.set_xscale('log', base=2)
         axes.set_yscale('log', base=2)
         _draw_ideal(axes, list(report.rows), [
@@ -51,7 +55,7 @@ def speed_chart(report: Report) -> Chart:
 
 def _draw_ideal(axes: Axes, workers: Sequence[int], values: Sequence[float]) -> None:
     ends = [min(workers), max(workers)]
-    axes.plot(ends, ends, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
+    axes.plot(ends, ends, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), label='as fast as BP, times workers')
     axes.set_xticks(workers, [f'{ranks:,}' for ranks in workers], fontsize=9)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_locator(NullLocator())
@@ -62,27 +66,26 @@ def _draw_ideal(axes: Axes, workers: Sequence[int], values: Sequence[float]) -> 
 
 
 def _draw_lines(axes: Axes, lines: Mapping[str, Mapping[int, float]]) -> None:
-    names = list(lines)
-    local = [name for name in names if name.startswith('local')]
-    colors = dict(zip(local, shades_of(COLORS['auglocal'], len(local)), strict=True))
-    bp = [name for name in names if name not in local]
-    colors |= dict(zip(bp, shades_of(COLORS['bp'], len(bp)), strict=True))
-    styles = {group[0]: line_styles([f'{kind} {name}' for name in group])
-              for kind, group in (('AugLocal', local), ('BP', bp)) if group}
-    ends = []
-    for group in (local, bp):
-        for name in group:
-            kind = 'AugLocal' if group is local else 'BP'
-            style: dict[str, Any] = {**styles[group[0]][f'{kind} {name}'], 'color': colors[name],
-                                     'linewidth': 1.8, 'markersize': 4.5,
-                                     'markeredgecolor': 'white', 'markeredgewidth': 0.5}
-            line = lines[name]
-            axes.plot(list(line), list(line.values()), **style)
-            last = max(line)
-            ends.append(LineEnd(last, line[last], NAMES[name], style))
-    # Labels are placed by the final layout.
-    axes.figure.canvas.figure.draw_without_rendering()
-    label_ends(axes, ends)
+    styles = _styles()
+    for name, line in lines.items():
+        axes.plot(list(line), list(line.values()), label=NAMES[name], linewidth=1.8, markersize=4.5,
+                  markeredgecolor='white', markeredgewidth=0.5, **styles[name])
+    # Lines end at different numbers of workers, so labels at their ends would be far away.
+    axes.figure.legend(loc='outside right center', frameon=False, fontsize=10, handlelength=3.2)
+
+
+def _styles() -> dict[str, dict[str, Any]]:
+    """Return the style of each strategy, the same whichever of them are drawn."""
+    styles: dict[str, dict[str, Any]] = {}
+    for rule, kind in (('auglocal', 'local'), ('bp', 'bp')):
+        names = [name for name in NAMES if name.startswith(kind)]
+        named = line_styles([f'{rule} {name}' for name in names])
+        # The first of each kind has the rule's own colour.
+        light, dark = (shades_of(COLORS[rule], 3)[index] for index in (0, 2))
+        colors = [COLORS[rule], light, dark, *shades_of(COLORS[rule], 5)[1::2]]
+        styles |= {name: {**named[f'{rule} {name}'], 'color': color}
+                   for name, color in zip(names, colors, strict=False)}
+    return styles
 
 
 def _speed_alt(report: Report, lines: Mapping[str, Mapping[int, float]]) -> str:
@@ -92,41 +95,48 @@ def _speed_alt(report: Report, lines: Mapping[str, Mapping[int, float]]) -> str:
             f'{"; ".join(parts)}.')
 
 
-def schedule_chart(panels: Sequence[tuple[str, Result]]) -> Chart:
+def schedule_chart(panels: Sequence[tuple[str, Result]], *, seconds: float) -> Chart:
     """Draw what each rank does over time, one panel for each result, on one axis of time.
 
     Args:
         panels: Title and result; at least one.
+        seconds: How much of the time is drawn.
     """
-    heights = [min(_RANK_INCHES * result.stages, _MOST_INCHES / len(panels)) + 0.55
+    heights = [min(_RANK_INCHES * result.stages, _MOST_INCHES / len(panels)) + 0.5
                for _, result in panels]
-    end = max(event.stop for _, result in panels for event in result.events)
-    unit, name = (1.0, 's') if end >= 1 else (1e3, 'ms')
+    unit, name = (1.0, 's') if seconds >= 1 else (1e3, 'ms')
     with matplotlib.rc_context(STYLE):
         figure, column = new_column(heights, width=9.0)
         for axes, (title, result) in zip(column, panels, strict=True):
-            _draw_ranks(axes, result.events, end * unit, unit)
+            _draw_ranks(axes, [event for event in result.events if event.start < seconds], unit)
             axes.set_title(title, fontsize=11, pad=6)
+            axes.set_xlim(0, seconds * unit)
+            axes.tick_params(labelbottom=axes is column[-1])
         column[-1].set_xlabel(f'time ({name}); the number is the training step')
+        _explain(figure, [result for _, result in panels])
     return Chart('schedule', _schedule_alt(panels), figure)
 
 
-def _draw_ranks(axes: Axes, events: Sequence[Event], end: float, unit: float) -> None:
-    ranks = sorted({event.rank for event in events})
+def _draw_ranks(axes: Axes, events: Sequence[Event], unit: float) -> None:
+    bars: dict[tuple[int, str, bool], list[tuple[float, float]]] = {}
     for event in events:
-        if event.works:
-            axes.barh(event.rank, (event.stop - event.start) * unit, left=event.start * unit,
-                      height=0.82, color=_color(event), linewidth=0.4, edgecolor='white')
-        elif event.kind == 'average':
-            axes.barh(event.rank, (event.stop - event.start) * unit, left=event.start * unit,
-                      height=0.28, color=MUTED, linewidth=0)
-    for (rank, step), (start, stop) in _steps(events).items():
-        if (stop - start) * unit > _LABEL_SHARE * end and len(ranks) <= 24:
-            axes.text((start + stop) / 2 * unit, rank, str(step), ha='center', va='center',
-                      color=INK, fontsize=8)
+        color = _color(event)
+        if color is not None:
+            bars.setdefault((event.rank, color, event.works), []).append(
+                (event.start * unit, (event.stop - event.start) * unit))
+    for (rank, color, works), spans in bars.items():
+        height = 0.82 if works else 0.28
+        # An edge would hide the short passes of micro-batches.
+        edge = 0.5 if color in _RUN else 0.0
+        axes.broken_barh(spans, (rank - height / 2, height), facecolor=color, edgecolor='white',
+                         linewidth=edge)
+    ranks = sorted({event.rank for event in events})
+    few = len(ranks) <= _NAMED_RANKS
+    for (rank, step), (start, stop) in _steps(events).items() if few else ():
+        axes.text((start + stop) / 2 * unit, rank, str(step), ha='center', va='center',
+                  color=INK, fontsize=8, clip_on=True)
     axes.set_ylim(ranks[-1] + 0.6, -0.6)
-    axes.set_xlim(0, end)
-    axes.set_yticks(ranks if len(ranks) <= 24 else ranks[::max(1, len(ranks) // 12)])
+    axes.set_yticks(ranks if few else ranks[::len(ranks) // 8])
     axes.grid(visible=True, axis='x', color=GRID)
     axes.grid(visible=False, axis='y')
     axes.set_ylabel('rank')
@@ -142,11 +152,20 @@ def _steps(events: Sequence[Event]) -> dict[tuple[int, int], tuple[float, float]
     return found
 
 
-def _color(event: Event) -> str:
-    """Shade steps in turn; forward and backward passes of BP differ as well."""
-    if event.kind == 'run':
-        return ('#f2b48a', '#f9dcc6')[event.step % 2]
-    return {'forward': '#9cc9e6', 'backward': '#4a90c2', 'weights': '#1f5f8f'}[event.kind]
+def _color(event: Event) -> str | None:
+    """Shade the steps of local learning in turn; other work by its kind; nothing for a wait."""
+    return _RUN[event.step % 2] if event.kind == 'run' else _PASSES.get(event.kind)
+
+
+def _explain(figure: Figure, results: Sequence[Result]) -> None:
+    kinds = {key.kind for result in results for key in result.spans}
+    names = {'run': 'a module, forward and backward', 'forward': 'forward',
+             'backward': 'backward', 'weights': 'gradients of weights', 'average': 'average'}
+    colors = {'run': _RUN[0], **_PASSES}
+    averaged = any(result.replicas > 1 for result in results)
+    figure.legend(handles=[Patch(color=colors[kind], label=name) for kind, name in names.items()
+                           if kind in kinds and (kind != 'average' or averaged)],
+                  loc='outside lower center', ncols=5, frameon=False, fontsize=9)
 
 
 def _schedule_alt(panels: Sequence[tuple[str, Result]]) -> str:

@@ -107,8 +107,9 @@ class Report:
             margins = [margin for ranks, _ in several
                        if (margin := self._margin(self.rows[ranks])) is not None]
             other = 'local learning' if strategy.startswith('BP') else 'BP'
-            ahead = ('' if not margins else f', {_range(margins)} times the throughput of the '
-                     f'best of {other}')
+            ahead = (f', {_range(margins)} times the throughput of the best of {other}'
+                     if margins and max(margins) >= 1.005 else
+                     f', as fast as the best of {other}' if margins else '')
             yield f'  {where} {noun}: {strategy}{ahead}'
         if not won:
             yield '  nothing fits into the memory of a worker'
@@ -124,7 +125,7 @@ class Report:
     def _detail(self) -> str:
         assignment, shown = self.assignment, self.shown
         title = str(assignment).partition('\n')[0]
-        speed = (f'{shown.throughput:,.4g} images/s, {self.speed_up(shown):.2f} times BP on 1 '
+        speed = (f'{shown.rate}, {self.speed_up(shown):.2f} times BP on 1 '
                  f'worker, bubbles {100 * shown.bubble:.1f} %')
         parts = [f'{title}\n{speed}\n{self._stages()}']
         if len(assignment.stages) <= _READABLE_RANKS:

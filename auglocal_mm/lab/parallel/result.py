@@ -56,6 +56,12 @@ class Result:
         return self.batch_size / self.period
 
     @property
+    def rate(self) -> str:
+        """The throughput in words."""
+        value = self.throughput
+        return f'{value:,.0f} images/s' if value >= 1000 else f'{value:.3g} images/s'
+
+    @property
     def bubble(self) -> float:
         """Share of the ranks' time in which they compute nothing."""
         # Not below 0 by rounding.
