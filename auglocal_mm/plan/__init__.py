@@ -44,7 +44,7 @@ from .modules import (
     stage_ends,
     whole_module,
 )
-from .parallel import Assignment, assign_stages
+from .parallel import Assignment, assign_stages, named_modules
 from .selection import (
     block_strides,
     downsampling_levels,
@@ -64,10 +64,10 @@ __all__ = [
     'LocalLoss', 'LocalPlan', 'ModulePlan', 'OwnPooling', 'QuarterPooling', 'SecondLoss',
     'TaskHead', 'UnitRow', 'UnitShape', 'UnitSpec', 'assign_stages', 'auxiliary_key',
     'balanced_modules', 'block_strides', 'dense_layers', 'downsampling_levels', 'even_modules',
-    'isolated_modules', 'linear_weights', 'losses_at', 'modules_ending_at', 'network_key',
-    'pyramidal_blocks', 'schedule', 'sequential_selection', 'shapes_of', 'stage_ends',
-    'strides_after', 'table_lines', 'timeline_text', 'together', 'uniform_selection',
-    'whole_module',
+    'isolated_modules', 'linear_weights', 'losses_at', 'modules_ending_at', 'named_modules',
+    'network_key', 'pyramidal_blocks', 'schedule', 'sequential_selection', 'shapes_of',
+    'stage_ends', 'strides_after', 'table_lines', 'timeline_text', 'together',
+    'uniform_selection', 'whole_module',
 ]
 
 if not TYPE_CHECKING:  # A type checker would take any name for one of these.

@@ -12,6 +12,8 @@ from .text_table import table_lines
 
 #: Bytes of each module, which add up on a rank; or a function of a run of modules.
 Memory: TypeAlias = Sequence[float] | Callable[[range], float]
+#: Number of peers up to which a table names all of them.
+_NAMED_PEERS = 8
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,18 @@ class Assignment:
         """Return the ranks that hold the same stage, and so average its gradients."""
         return tuple(self.rank_of(stage, replica) for replica in range(self.replicas))
 
+    def named_peers(self, stage: int) -> str:
+        """Name the peers of a stage, for a table cell; of many, the first two and the last."""
+        peers = [str(rank) for rank in self.peers(stage)]
+        return ', '.join(peers if len(peers) <= _NAMED_PEERS else [*peers[:2], '…', peers[-1]])
+
     def _checked(self, rank: int) -> int:
         if not 0 <= rank < self.world:
             raise ValueError(f'rank must be in 0 … {self.world - 1}, got {rank}')
         return rank
 
     def __str__(self) -> str:
-        rows = [(str(stage), _span(modules), ', '.join(map(str, self.peers(stage))))
+        rows = [(str(stage), named_modules(modules), self.named_peers(stage))
                 for stage, modules in enumerate(self.stages)]
         title = (f'{_count(self.modules, "module")} on {_count(self.world, "rank")}: '
                  f'{_count(len(self.stages), "stage")} × {_count(self.replicas, "replica")}')
@@ -155,7 +162,8 @@ def _too_small(stages: int, limit: float, enough: int | None) -> str:
     return f'no cut into {_count(stages, "stage")} keeps {limit:,.0f} bytes per rank; {fix}'
 
 
-def _span(modules: range) -> str:
+def named_modules(modules: range) -> str:
+    """Name a run of modules, for a table cell."""
     return str(modules[0]) if len(modules) == 1 else f'{modules[0]} … {modules[-1]}'
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Plan training on several workers: simulate local and BP strategies, and say where each wins.
+"""Simulate training on several workers: what is fastest where, by local learning or BP.
 
     tools/analysis_tools/plan_parallel.py configs/auglocal/resnet110_cifar10.py --ranks 4
     tools/analysis_tools/plan_parallel.py configs/auglocal/resnet32_cifar10.py --measure \\
@@ -42,9 +42,9 @@ def parse_arguments() -> argparse.Namespace:
                         help='in pipelines of BP (default: 4 for each stage)')
     parser.add_argument('--memory-limit', type=float, metavar='GIB',
                         help='memory of a worker; strategies that need more are left out')
-    parser.add_argument('--flops-per-second', type=float, default=1e12, metavar='N',
+    parser.add_argument('--flops-per-second', type=float, metavar='N',
                         help='multiply-adds per second of a worker, to turn counts into seconds '
-                             '(default: %(default)g)')
+                             '(default: 1e12)')
     source = parser.add_mutually_exclusive_group()
     source.add_argument('--measure', action='store_true',
                         help='time the modules on this machine instead of counting')

@@ -55,7 +55,8 @@ def speed_chart(report: Report) -> Chart:
 
 def _draw_ideal(axes: Axes, workers: Sequence[int], values: Sequence[float]) -> None:
     ends = [min(workers), max(workers)]
-    axes.plot(ends, ends, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), label='as fast as BP, times workers')
+    axes.plot(ends, ends, color=MUTED, linewidth=1, linestyle=(0, (1, 2)),
+              label='BP, times workers')
     axes.set_xticks(workers, [f'{ranks:,}' for ranks in workers], fontsize=9)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_locator(NullLocator())

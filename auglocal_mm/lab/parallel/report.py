@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from auglocal_mm.lab.pages.text_table import plain_table
-from auglocal_mm.plan import Assignment, timeline_text
+from auglocal_mm.plan import Assignment, named_modules, timeline_text
 
 from .compare import Comparison
 from .formula import time_ratio
@@ -142,15 +142,11 @@ class Report:
             seconds = sum(module.seconds for module in own) / self.assignment.replicas
             memory = costs.local_bytes(modules, replicas=self.assignment.replicas, queue=queue)
             sent = own[-1].boundary_bytes if modules.stop < len(costs.modules) else 0.0
-            rows.append((str(stage), _span(modules), own[0].name, own[-1].name,
-                         ', '.join(map(str, self._peers(stage))), f'{1e3 * seconds:,.4g}',
+            rows.append((str(stage), named_modules(modules), own[0].name, own[-1].name,
+                         self.assignment.named_peers(stage), f'{1e3 * seconds:,.4g}',
                          f'{sent / self.assignment.replicas / 2**20:,.1f}', f'{memory / GIB:.2f}'))
         header = ('stage', 'modules', 'from', 'to', 'ranks', 'ms', 'MiB sent', 'GiB')
         return plain_table(rows, header=header, right=(5, 6, 7))
-
-    def _peers(self, stage: int) -> list[Any]:
-        peers = list(self.assignment.peers(stage))
-        return peers if len(peers) <= 4 else [*peers[:2], '…', peers[-1]]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dicts, lists, numbers and strings."""
@@ -181,6 +177,3 @@ def _range(values: Sequence[float]) -> str:
     low, high = f'{min(values):.2f}', f'{max(values):.2f}'
     return low if low == high else f'{low} to {high}'
 
-
-def _span(modules: range) -> str:
-    return str(modules[0]) if len(modules) == 1 else f'{modules[0]} … {modules[-1]}'

@@ -19,6 +19,10 @@ from .report import GIB, Report
 WORKERS = tuple(2**power for power in range(11))
 #: Workers of the plan in detail, if nobody asks for another number.
 _RANKS = 4
+#: Multiply-adds per second of a worker, if nobody states them.
+_SPEED = 1e12
+#: Options that change what is counted.
+_COUNTED = ('batch_size', 'shape', 'cfg_options', 'flops_per_second')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,16 +71,21 @@ class Request:
         Raises:
             ValueError: One of them is impossible.
         """
+        ignored = [f'--{name.replace("_", "-")}' for name in _COUNTED if getattr(args, name)]
+        if args.costs and ignored:
+            raise ValueError(f'--costs reads costs that were counted before, so {ignored[0]} would '
+                             'have no effect; leave out one of the two')
         network = Network(bandwidth=args.bandwidth * 1e9, latency=args.latency * 1e-6,
                           rendezvous=args.rendezvous)
         limit = None if args.memory_limit is None else args.memory_limit * GIB
+        speed = _SPEED if args.flops_per_second is None else args.flops_per_second
         return cls(
-            config=args.config, speed=args.flops_per_second, ranks=args.ranks, stages=args.stages,
+            config=args.config, speed=speed, ranks=args.ranks, stages=args.stages,
             settings=Settings(batch_size=args.batch_size, shape=args.shape, device=args.device,
                               threads=args.threads, rounds=args.rounds, options=args.cfg_options),
             cluster=Cluster(network=network, queue=args.queue, micro=args.micro_batches,
                             limit=limit),
-            workers=tuple(args.workers or sorted({*WORKERS, args.ranks or 1})),
+            workers=tuple(sorted({*(args.workers or [*WORKERS, args.ranks or 1])})),
             costs_file=args.costs, measure=args.measure)
 
     def costs(self) -> ModelCosts:

@@ -91,7 +91,7 @@ def test_gradients_arrive_after_they_were_computed(costs, network, micro):
             assert start >= times['forward', rank - 1, step, part][1] - 1e-9
         if kind == 'backward':
             source = ('backward', rank + 1) if rank < stages - 1 else ('forward', rank)
-            assert start >= times[*source, step, part][1] - 1e-9
+            assert start >= times[(*source, step, part)][1] - 1e-9
 
 
 def test_one_rank_is_plain_back_propagation():

@@ -89,18 +89,20 @@ def test_who_wins_where(report):
     assert list(nothing.winners()) == ['  nothing fits into the memory of a worker']
 
 
-def test_files(report, tmp_path):
+def test_files(tmp_path):
+    comparison = Comparison(COSTS, Cluster(micro=2))
+    report = Report.make(comparison, [2, 4], comparison.local_stages(2, replicas=2))
     write_plan(report, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         'plan.txt', 'plan.json', 'costs.json', 'speed.png', 'speed.svg', 'schedule.png',
         'schedule.svg'}
     assert (tmp_path / 'plan.txt').read_text() == f'{report}\n'
     data = json.loads((tmp_path / 'plan.json').read_text())
-    assert data['stages'] == [[0, 2], [2, 4], [4, 6]] and data['replicas'] == 2
+    assert data['stages'] == [[0, 3], [3, 6]] and data['replicas'] == 2
     costs = json.loads((tmp_path / 'costs.json').read_text())
     assert ModelCosts.from_dict(costs, 'costs.json') == COSTS
     drawn = (tmp_path / 'schedule.svg').read_text()
-    assert 'BP zero bubble, 3 stages × 2 replicas' in drawn and 'average' in drawn
+    assert 'BP zero bubble, 2 stages × 2 replicas' in drawn and 'average' in drawn
     assert 'local pipeline' in (tmp_path / 'speed.svg').read_text()
 
 

@@ -15,7 +15,7 @@ from auglocal_mm.models.counted_costs import IMAGES
 
 CONFIG = 'configs/auglocal/resnet32_cifar10.py'
 SMALL = ['--batch-size', '4', '--shape', '8', '--cfg-options', 'model.local.modules=2',
-         'model.local.depth=2', 'model.backbone.depth=8']
+         'model.local.depth=2', 'model.backbone.depth=20']
 
 
 @pytest.fixture
@@ -80,6 +80,7 @@ def test_measured(tool):
     (['--ranks', '5'], '--ranks 5 cannot be split into stages and replicas'),
     (['--bandwidth', '0'], '--bandwidth must be above 0'),
     (['--latency', '-1'], '--latency must be a finite number'),
+    (['--batch-size', '8'], '--costs reads .*, so --batch-size would have no effect'),
     (['--queue', '0'], '--queue must be at least 1'),
     (['--memory-limit', '1e-9'], 'keeps .* bytes per rank'),
 ])
