@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from auglocal_mm.lab.measure.memory import BYTES_PER_MIB
 from auglocal_mm.lab.pages.text_table import plain_table
 from auglocal_mm.plan import Assignment, named_modules, timeline_text
 
@@ -13,7 +14,6 @@ from .compare import Comparison
 from .formula import time_ratio
 from .result import NAMES, Result
 
-GIB = 2**30
 #: Rows of a schedule that are readable on a screen.
 _READABLE_RANKS = 64
 #: Steps of a schedule that is printed, besides one for each stage.
@@ -60,8 +60,8 @@ class Report:
                         lambda result: f'{self.speed_up(result):.2f}', best=True),
             self._table('Bubbles: share of the workers\' time without work, %',
                         lambda result: f'{100 * result.bubble:.1f}'),
-            self._table('Memory of the worker that needs most, GiB',
-                        lambda result: f'{result.rank_bytes / GIB:.2f}'),
+            self._table('Memory of the worker that needs most, MiB',
+                        lambda result: f'{result.rank_bytes / BYTES_PER_MIB:,.0f}'),
             '\n'.join(['Where each wins', *self.winners()]), self._detail()])
 
     def _title(self) -> str:
@@ -141,11 +141,12 @@ class Report:
             own = costs.modules[modules.start:modules.stop]
             seconds = sum(module.seconds for module in own) / self.assignment.replicas
             memory = costs.local_bytes(modules, replicas=self.assignment.replicas, queue=queue)
-            sent = own[-1].boundary_bytes if modules.stop < len(costs.modules) else 0.0
+            last = modules.stop == len(costs.modules)
+            sent = own[-1].boundary_bytes / self.assignment.replicas / BYTES_PER_MIB
             rows.append((str(stage), named_modules(modules), own[0].name, own[-1].name,
                          self.assignment.named_peers(stage), f'{1e3 * seconds:,.4g}',
-                         f'{sent / self.assignment.replicas / 2**20:,.1f}', f'{memory / GIB:.2f}'))
-        header = ('stage', 'modules', 'from', 'to', 'ranks', 'ms', 'MiB sent', 'GiB')
+                         '–' if last else f'{sent:,.1f}', f'{memory / BYTES_PER_MIB:,.0f}'))
+        header = ('stage', 'modules', 'from', 'to', 'ranks', 'ms', 'MiB sent', 'MiB held')
         return plain_table(rows, header=header, right=(5, 6, 7))
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from auglocal_mm.validation import Faults
 from .compare import Cluster, Comparison
 from .costs import ModelCosts
 from .network import Network
-from .report import GIB, Report
+from .report import Report
 
+GIB = 2**30
 #: Numbers of workers in the tables.
 WORKERS = tuple(2**power for power in range(11))
 #: Workers of the plan in detail, if nobody asks for another number.
