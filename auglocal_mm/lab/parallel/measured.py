@@ -1,8 +1,11 @@
 """The costs of a config's modules: timed on this machine."""
 from __future__ import annotations
 
+import logging
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -81,7 +84,8 @@ def measured_costs(config: str, settings: Settings, counted: ModelCosts) -> Mode
     Raises:
         ValueError: The config's optimizer wrapper does not run modules one by one.
     """
-    seconds, update = _Timed(Entry(config, config), settings).times(settings)
+    with _without_notices():
+        seconds, update = _Timed(Entry(config, config), settings).times(settings)
     trained = sum(module.parameter_bytes for module in counted.modules) or 1.0
     modules = []
     for module, measured in zip(counted.modules, seconds, strict=True):
@@ -93,6 +97,17 @@ def measured_costs(config: str, settings: Settings, counted: ModelCosts) -> Mode
     threads = f', {_threads(torch.get_num_threads())}' if settings.on_cpu else ''
     return replace(counted, modules=tuple(modules),
                    source=f'measured on {where}{threads}, medians of {settings.rounds} steps')
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """Hide what mmengine logs about every weight that it initialises."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _threads(number: int) -> str:
