@@ -19,7 +19,7 @@ def test_the_actions_of_a_rank():
         'load', 'run', 'average', 'update']
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.integers(1, 5), st.integers(1, 6), st.integers(1, 4), st.randoms())
 def test_ranks_never_block_for_ever(stages, steps, queue, choose):
     """A machine that runs actions in any possible order: it ends, and no queue overflows."""

@@ -25,7 +25,7 @@ def problems(draw):
         st.none() | st.integers(1, 20))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(problems())
 def test_no_cut_has_a_faster_slowest_stage(problem):
     costs, memory, ends, stages, limit = problem

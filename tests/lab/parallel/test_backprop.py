@@ -58,7 +58,7 @@ def test_every_pass_is_run_once(kind):
         assert sorted(order) == sorted((each, micro) for each in passes for micro in range(5))
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(models(), networks(), st.sampled_from(sorted(ORDERS)), st.integers(1, 6),
        st.integers(1, 3))
 def test_never_faster_than_an_even_share_and_better_networks_help(
@@ -80,7 +80,7 @@ def _end(result):
     return max(event.stop for event in result.events)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(models(), networks(), st.integers(1, 6))
 def test_gradients_arrive_after_they_were_computed(costs, network, micro):
     stages = len(costs.modules)
@@ -116,7 +116,7 @@ def test_buckets_fill_from_the_end():
     assert gradient_buckets([1, 9], limit=100) == [[1, 0]]
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(models(), networks(), st.integers(1, 8))
 def test_data_parallel_is_never_faster_than_an_even_share(costs, network, ranks):
     result = simulate_data_parallel(costs, ranks, network)

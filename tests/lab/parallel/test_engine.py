@@ -32,7 +32,7 @@ def task_sets(draw):
     return resources
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(task_sets())
 def test_every_task_starts_as_early_as_it_can(resources):
     spans = simulate(resources)

@@ -26,7 +26,7 @@ def test_equal_stages_are_as_many_times_as_fast(stages, replicas):
     assert result.ranks == stages * replicas
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(models(), networks())
 def test_one_rank_is_the_sequential_loop(costs, network):
     result = simulate_local(costs, cut(costs, 1), network, steps=4)
@@ -36,7 +36,7 @@ def test_one_rank_is_the_sequential_loop(costs, network):
     assert result.events[-1].stop == pytest.approx(4 * costs.seconds)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(models(), networks(), st.data())
 def test_never_faster_than_the_slowest_stage_or_an_even_share(costs, network, data):
     stages = data.draw(st.integers(1, len(costs.modules)))
@@ -49,7 +49,7 @@ def test_never_faster_than_the_slowest_stage_or_an_even_share(costs, network, da
     assert 0 <= result.bubble < 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(models(), networks(), st.data())
 def test_a_better_network_or_a_longer_queue_never_ends_later(costs, network, data):
     assignment = cut(costs, data.draw(st.integers(1, len(costs.modules))),
@@ -69,7 +69,7 @@ def test_a_better_network_or_a_longer_queue_never_ends_later(costs, network, dat
     assert end(network, queue=2) <= end(network) / (1 - 1e-9) + 1e-9
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(models(), networks(), st.integers(1, 3))
 def test_no_batch_is_received_before_it_was_sent(costs, network, queue):
     stages = len(costs.modules)
