@@ -10,11 +10,12 @@ from .hooks import (
 )
 from .loops import EpochBasedTrainLoop, IterBasedTrainLoop
 from .optim_wrapper import AugLocalOptimWrapper
+from .pipeline_parallel import LocalPipelineParallel
 from .seed_worker import seed_worker
 from .warmup_cosine import WarmupCosineLR
 from .whole_files import WholeFiles
 
 __all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'ChannelsLastHook',
            'CheckpointHook', 'EpochBasedTrainLoop', 'FrozenBackboneHook', 'IterBasedTrainLoop',
-           'LocalDistributedDataParallel', 'RandomStateHook', 'VerifyPretrainedHook',
-           'WarmupCosineLR', 'WholeFiles', 'seed_worker']
+           'LocalDistributedDataParallel', 'LocalPipelineParallel', 'RandomStateHook',
+           'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', 'seed_worker']

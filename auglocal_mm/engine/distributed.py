@@ -132,12 +132,14 @@ class GradientAverage(Listener):
 
     Args:
         model: The model whose modules are averaged.
+        group: The ranks that hold these modules; ``None`` for all ranks.
     """
 
     order = Order.AVERAGE
 
-    def __init__(self, model: LocalTraining) -> None:
+    def __init__(self, model: LocalTraining, group: dist.ProcessGroup | None = None) -> None:
         self._model = model
+        self._group = group
         self._updates = False
         self._buckets: dict[int, list[_Bucket]] = {}
 
@@ -169,10 +171,10 @@ class GradientAverage(Listener):
 
     def _finish(self, module: int) -> None:
         for bucket in self._buckets.pop(module, []):
-            bucket.finish(dist.get_world_size())
+            bucket.finish(dist.get_world_size(self._group))
 
-    @staticmethod
-    def _reduce(parameters: list[nn.Parameter], flag: Tensor | None = None) -> list[_Bucket]:
+    def _reduce(self, parameters: list[nn.Parameter],
+                flag: Tensor | None = None) -> list[_Bucket]:
         buckets = []
         ordered = sorted(parameters, key=lambda parameter: str(parameter.dtype))
         for _, group in groupby(ordered, key=lambda parameter: parameter.dtype):
@@ -184,6 +186,6 @@ class GradientAverage(Listener):
             shared = held.new_zeros(1) if flag is None else flag.reshape(1).to(held.dtype)
             # One message per module and dtype; many small ones would wait for each other.
             flat = torch.cat([*(gradient.flatten() for gradient in gradients), held, shared])
-            work = dist.all_reduce(flat, async_op=True)
+            work = dist.all_reduce(flat, group=self._group, async_op=True)
             buckets.append(_Bucket(work, flat, members, flag))
         return buckets

@@ -36,6 +36,7 @@ from auglocal_mm.models import LocalTraining
 from auglocal_mm.validation import shown
 
 from .adopt import adopt
+from .hooks.pipeline_hooks import JoinWeights, SplitWeights
 from .image_folder import use_image_folder
 from .loading import guard_loading
 from .options import (
@@ -48,6 +49,7 @@ from .options import (
     use_test_time_augmentation,
 )
 from .ownership import own
+from .pipeline_parallel import LocalPipelineParallel
 from .resume import Found, find_resumable
 
 #: What each of mmengine's visualizer backends imports when it is first used.
@@ -179,6 +181,9 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
         runner.logger.log(logging.WARNING if found.passed_over else logging.INFO, str(found))
     if 'train' in splits:
         adopt(runner)
+        if isinstance(runner.model, LocalPipelineParallel):
+            runner.register_hook(JoinWeights())
+            runner.register_hook(SplitWeights())
     model = bare_model(runner)
     if 'train' in splits and isinstance(model, LocalTraining):
         model.check_batch_size(cfg.train_dataloader.get('batch_size'))

@@ -217,6 +217,22 @@ class AugLocalOptimWrapper(OptimWrapper):
         with super().optim_context(model), self.precision(), self._guard.watching():
             yield
 
+    def judge_apart(self, faults: Faults) -> None:
+        """Add a fault for each setting that judges the gradients of all modules together."""
+        by_module = self._module_steps is not None
+        faults.add_unless(
+            not self._clips_norm or self._clips_modules,
+            'clip_grad must not need the norm of all gradients, which no rank has; add '
+            'per_module=True')
+        faults.add_unless(
+            not self._guard.skips or by_module,
+            "nonfinite='skip' leaves out a whole update, which no rank can judge; set "
+            'step_per_module=True, or nonfinite=\'stop\'')
+        faults.add_unless(
+            not self.loss_scaler.is_enabled() or (self._fixed_scale is not None and by_module),
+            'float16 needs a fixed loss_scale, such as loss_scale=512.0, and '
+            "step_per_module=True, because no rank sees all overflows; or set dtype='bfloat16'")
+
     def state_dict(self) -> dict[str, Any]:
         """Return the optimizer's state, with the loss scaler's if one is in use.
 

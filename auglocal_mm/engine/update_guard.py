@@ -42,6 +42,7 @@ class UpdateGuard(Listener):
         per_module: Whether each module's update is judged by itself.
 
     Attributes:
+        skips: Whether a bad update is left out.
         skipped: Number of updates that were left out.
     """
 
@@ -51,7 +52,7 @@ class UpdateGuard(Listener):
                  per_module: bool = False) -> None:
         self.skipped = 0
         self._optimizer = optimizer
-        self._skips = skips
+        self.skips = skips
         self._enabled = enabled
         self._per_module = per_module
         #: Of the updates that are still to be judged, oldest first.
@@ -68,7 +69,7 @@ class UpdateGuard(Listener):
         """Prepare for a step of `model`, before its forward pass."""
         bare: Any = model.module if is_model_wrapper(model) else model
         self._model = weakref.ref(bare)
-        if self._skips and self._enabled and self._backup is None:
+        if self.skips and self._enabled and self._backup is None:
             self._backup = BufferBackup(bare)
 
     def begin_step(self, event: StepBegin) -> None:
@@ -124,7 +125,7 @@ class UpdateGuard(Listener):
         if not good and norm is None:  # the sizes may only be too large to add up
             good = are_finite([*flags, *gradients])
         reason = '' if good else watch.reason(self._named_parameters(update), norm)
-        if not good and self._skips:
+        if not good and self.skips:
             self._skip(reason, modules)
         # Before an error as well: whoever catches it may go on with another batch.
         if self._per_module:
@@ -132,7 +133,7 @@ class UpdateGuard(Listener):
         else:
             watch.clear()
             self._backup = None
-        if not good and not self._skips:
+        if not good and not self.skips:
             raise stop(reason, per_module=self._per_module)
         return good
 

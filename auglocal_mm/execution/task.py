@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from auglocal_mm.auxiliary import AuxiliaryNetwork
 from auglocal_mm.partition import Features
+from auglocal_mm.plan import LocalPlan
 
 from .local_step import Outcome
 
@@ -24,6 +25,13 @@ class Task(Protocol):
 
         Second losses read their target from its attributes (``FeatureLoss.target``).
         """
+
+    def reads_images(self, plan: LocalPlan, modules: range) -> bool:
+        """Tell whether losses of these modules read the images of a batch.
+
+        Where they do not, a pipeline does not send them on.
+        """
+        ...
 
     def auxiliary_outcome(self, model: Any, auxiliary: AuxiliaryNetwork, features: Features,
                           batch: Any) -> Outcome:

@@ -269,9 +269,7 @@ class LocalTraining(HiddenAuxiliary):
                 parameter that was unfrozen.
             NonFiniteError: A loss or gradient is not finite; no weight was changed.
         """
-        self._trained = True  # from here on, no tool may hide the auxiliary networks
-        if follow_optimizer(self, optim_wrapper.optimizer):
-            self._require_all_parameters_owned()
+        self.prepare_step(optim_wrapper)
         if not isinstance(optim_wrapper, LocalOptimizer):
             self._warn_joint(optim_wrapper)
             return super().train_step(data, optim_wrapper)  # type: ignore[misc]  # the host's
@@ -279,6 +277,16 @@ class LocalTraining(HiddenAuxiliary):
         batch = self.task.batch(self, data['inputs'], data['data_samples'])
         log_vars, _ = immediate_step(self, Carry(features=data['inputs']), batch, optim_wrapper)
         return log_vars
+
+    def prepare_step(self, optim_wrapper: OptimWrapper) -> None:
+        """Look at what is trained now; the first line of every training step.
+
+        Raises:
+            TrainabilityError: As from :meth:`train_step`.
+        """
+        self._trained = True  # from here on, no tool may hide the auxiliary networks
+        if follow_optimizer(self, optim_wrapper.optimizer):
+            self._require_all_parameters_owned()
 
     def _warn_joint(self, optim_wrapper: OptimWrapper) -> None:
         if not self._warned_joint:

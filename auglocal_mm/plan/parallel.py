@@ -20,7 +20,8 @@ _NAMED_PEERS = 8
 class Assignment:
     """Contiguous runs of modules, one for each stage, and how many ranks hold each stage.
 
-    Ranks are numbered replica by replica, so neighbouring stages are neighbouring ranks.
+    Ranks are numbered replica by replica, so neighbouring stages are neighbouring ranks. Within
+    a replica the last stage comes first: a step ends there, and rank 0 writes the log.
 
     Attributes:
         stages: The modules of each stage, in the order of the forward pass.
@@ -58,11 +59,11 @@ class Assignment:
             raise ValueError(
                 f'stage and replica must be in 0 … {len(self.stages) - 1} and 0 … '
                 f'{self.replicas - 1}, got {stage} and {replica}')
-        return replica * len(self.stages) + stage
+        return (replica + 1) * len(self.stages) - 1 - stage
 
     def stage_of(self, rank: int) -> int:
         """Return the stage that a rank holds."""
-        return self._checked(rank) % len(self.stages)
+        return len(self.stages) - 1 - self._checked(rank) % len(self.stages)
 
     def replica_of(self, rank: int) -> int:
         """Return the replica that a rank is part of."""

@@ -69,6 +69,11 @@ class ClassificationTask:
         """
         return ClassificationBatch(inputs, data_samples, self.num_classes)
 
+    def reads_images(self, plan: LocalPlan, modules: range) -> bool:
+        """See :meth:`Task.reads_images`: second losses may, such as reconstruction."""
+        return any(loss.auxiliary.second is not None
+                   for module in modules for loss in plan.spans[module].losses)
+
     def auxiliary_outcome(self, model: Any, auxiliary: AuxiliaryNetwork, features: Features,
                           batch: ClassificationBatch) -> Outcome:
         """Return the local loss of an auxiliary network on a unit's features.

@@ -91,8 +91,8 @@ def test_a_table():
         '5 modules on 4 ranks: 2 stages × 2 replicas',
         'stage  modules  ranks',
         '---------------------',
-        '0      0 … 3    0, 2',
-        '1      4        1, 3']
+        '0      0 … 3    1, 3',
+        '1      4        0, 2']
     many = Assignment((range(4), range(4, 5)), 512)
     assert str(many).splitlines()[-1] == '1      4        1, 3, …, 1023'
 

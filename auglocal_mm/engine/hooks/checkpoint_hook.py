@@ -17,6 +17,7 @@ from auglocal_mm.checkpoints.write import remove_abandoned, write_text
 from auglocal_mm.engine.whole_files import NAME as WHOLE_FILES
 from auglocal_mm.registry import HOOKS
 
+from .pipeline_hooks import whole_weights
 from .random_state_hook import RandomStateHook
 
 POINTER = 'last_checkpoint'
@@ -135,10 +136,11 @@ class CheckpointHook(HostCheckpointHook):
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
-        runner.save_checkpoint(
-            self.out_dir, name, self.file_client_args, save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch,
-            backend_args=self.backend_args, **self.args)
+        with whole_weights(runner):
+            runner.save_checkpoint(
+                self.out_dir, name, self.file_client_args, save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler, meta=meta,
+                by_epoch=self.by_epoch, backend_args=self.backend_args, **self.args)
         if is_main_process():
             write_text(str(self.last_ckpt), Path(runner.work_dir) / POINTER)
         for old in outdated:
@@ -166,7 +168,8 @@ class CheckpointHook(HostCheckpointHook):
         backend, later = self.file_backend, _RemoveLater(self.file_backend)
         self.file_backend = later
         try:
-            super()._save_best_checkpoint(runner, metrics)
+            with whole_weights(runner):
+                super()._save_best_checkpoint(runner, metrics)
         finally:
             self.file_backend = backend
         best = [getattr(self, 'best_ckpt_path', None),

@@ -11,6 +11,8 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from auglocal_mm.engine.pipeline_parallel import LocalPipelineParallel
+from auglocal_mm.plan.parallel import Assignment
 from auglocal_mm.registry import HOOKS
 
 from .generators import set_random_state, take_random_state
@@ -76,9 +78,10 @@ class RandomStateHook(Hook):
         own = {'random': self._states, 'gradients': _gradients(runner),
                'buffers': _own_buffers(runner),
                'start': self._pass_start if began not in (None, iterations) else None}
-        ranks = gather_object(own, dst=0)
-        if ranks is None:
+        every = gather_object(own, dst=0)
+        if every is None:
             return
+        ranks = _by_replica(runner, every)
         self._entry = {
             'ranks': [each['random'] for each in ranks],
             'sampler_seed': getattr(_sampler(runner), 'seed', None),
@@ -142,12 +145,13 @@ class RandomStateHook(Hook):
         return done * batches // entry['batches']
 
     def _adopt(self, runner: Runner, saved: dict[str, Any]) -> None:
-        if len(saved['ranks']) != runner.world_size:
+        assignment = _assignment(runner)
+        if len(saved['ranks']) != assignment.replicas:
             runner.logger.warning(
                 f'The checkpoint holds random states of {len(saved["ranks"])} ranks, but this run '
-                f'has {runner.world_size}; random numbers will differ from an uninterrupted run.')
+                f'has {assignment.replicas}; random numbers will differ from an uninterrupted run.')
             return
-        rank = get_rank()
+        rank = assignment.replica_of(get_rank())
         self._entry = saved
         self._states = saved['ranks'][rank]
         self._pass_start = (saved.get('start') or {rank: None})[rank]
@@ -193,9 +197,33 @@ def _set_gradients(runner: Runner, gradients: dict[str, Tensor]) -> None:
 
 def _own_buffers(runner: Runner) -> dict[str, Tensor]:
     """Return running statistics of a rank other than the first, whose own are the checkpoint's."""
-    if get_rank() == 0:
+    if _assignment(runner).replica_of(get_rank()) == 0:
         return {}
-    return {name: buffer.detach().cpu().clone() for name, buffer in _bare(runner).named_buffers()}
+    model = runner.model
+    owns = model.owns if isinstance(model, LocalPipelineParallel) else lambda name: True
+    return {name: buffer.detach().cpu().clone()
+            for name, buffer in _bare(runner).named_buffers() if owns(name)}
+
+
+def _assignment(runner: Runner) -> Assignment:
+    """Return which rank trains what; without a pipeline every rank is a replica of the whole."""
+    if isinstance(runner.model, LocalPipelineParallel):
+        return runner.model.assignment
+    return Assignment((range(1),), runner.world_size)
+
+
+def _by_replica(runner: Runner, ranks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join what the stages of each replica hold, so that a run of any layout can take it over."""
+    assignment = _assignment(runner)
+    joined = []
+    for replica in range(assignment.replicas):
+        stages = [ranks[assignment.rank_of(stage, replica)]
+                  for stage in range(len(assignment.stages))]
+        # The first stage reads the data, as one device does.
+        joined.append({**stages[0], **{key: {
+            name: value for stage in stages for name, value in stage[key].items()}
+            for key in ('gradients', 'buffers')}})
+    return joined
 
 
 def _set_buffers(runner: Runner, buffers: dict[str, Tensor]) -> None:

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any
 
+import torch
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
@@ -17,10 +18,12 @@ class Batches:
 
     Args:
         loader: The data loader of a training loop.
+        reads: Whether this rank loads images. Otherwise batches are empty, and as many.
     """
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, *, reads: bool = True) -> None:
         self.loader = loader
+        self._reads = reads
         self._source = _Source()
 
     @property
@@ -56,6 +59,10 @@ class Batches:
             restart_workers: Start persistent workers again, so that their random
                 states do not depend on what they loaded before.
         """
+        if not self._reads:
+            # A loader draws its workers' seed here, and generators are to stay alike.
+            torch.empty((), dtype=torch.int64).random_()
+            return repeat(None) if self.endless else repeat(None, len(self.loader) - start)
         if self.fault is not None:
             return islice(iter(self.loader), start, None)
         if restart_workers and self.loader.persistent_workers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.runner import EpochBasedTrainLoop as HostLoop
+from mmengine.runner import Runner
 from torch import nn
 
 from auglocal_mm.engine.hooks.random_state_hook import random_state_hook
@@ -11,6 +12,7 @@ from auglocal_mm.registry import LOOPS
 
 from .batches import Batches
 from .exactness import warn_if_inexact
+from .shared_out import reads_data, shared_out
 
 
 @LOOPS.register_module()
@@ -30,10 +32,10 @@ class EpochBasedTrainLoop(HostLoop):
 
     _iter: int
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, runner: Runner, dataloader: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(runner, shared_out(runner, dataloader), *args, **kwargs)
         self.began: int | None = None
-        self._batches = Batches(self.dataloader)
+        self._batches = Batches(self.dataloader, reads=reads_data(runner))
         self.restarts = self._batches.fault is None
         self.batches_of_pass = len(self.dataloader)
         self._start = 0

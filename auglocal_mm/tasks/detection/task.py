@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from auglocal_mm.auxiliary import AuxiliaryNetwork
 from auglocal_mm.execution import Outcome
 from auglocal_mm.partition import Features
+from auglocal_mm.plan import LocalPlan
 
 from .batch import DetectionBatch
 from .local_loss import DetectionLoss
@@ -47,6 +48,10 @@ class DetectionTask:
             data_samples: B data samples with ground truth.
         """
         return DetectionBatch(inputs, data_samples, self.num_classes, self.mean, self.std)
+
+    def reads_images(self, plan: LocalPlan, modules: range) -> bool:
+        """See :meth:`Task.reads_images`: the batch's targets are made from them."""
+        return True
 
     def auxiliary_outcome(self, model: Any, auxiliary: AuxiliaryNetwork, features: Features,
                           batch: DetectionBatch) -> Outcome:

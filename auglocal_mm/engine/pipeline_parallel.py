@@ -1,0 +1,303 @@
+"""A pipeline over ranks: each trains some modules, and nothing flows back."""
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from auglocal_mm.execution import Carry, LocalOptimizer, immediate_step
+from auglocal_mm.execution.messages import receive, send
+from auglocal_mm.execution.pipeline import Inbox, Outbox, Parcel
+from auglocal_mm.models import LocalTraining
+from auglocal_mm.models.counted_costs import module_costs
+from auglocal_mm.plan import Assignment, Event, assign_stages
+from auglocal_mm.registry import MODEL_WRAPPERS
+from auglocal_mm.validation import Faults, check_int
+
+from .distributed import GradientAverage
+from .optim_wrapper import AugLocalOptimWrapper
+from .owned_weights import OwnedWeights, owners_by_name
+
+MAX_QUEUE = 1000
+
+
+@MODEL_WRAPPERS.register_module()
+class LocalPipelineParallel(nn.Module):
+    """One stage per rank; each trains its modules as soon as the features have arrived.
+
+    Ranks compute what one device would, to the last bit: no gradient crosses a boundary, so
+    a stage needs only its predecessor's features. The first stage reads the data and sends
+    labels on with them. With more ranks than stages there are replicas, on batches of their
+    own, and gradients are averaged over the ranks that train the same stage.
+
+    Random numbers inside a network (dropout, stochastic depth) are drawn on each rank, so with
+    them runs are equal in distribution only.
+
+    Args:
+        module: A model with :class:`~auglocal_mm.models.LocalTraining`, on its device.
+        stages: Number of stages, by default all ranks; it divides their number.
+        queue: How many batches may wait between two ranks.
+
+    Attributes:
+        assignment: Which rank trains which modules.
+        stages: Number of stages.
+        stage: This rank's stage.
+        replica: This rank's replica.
+        finished: Whether :meth:`finish` was called.
+        trace: A list to which each action of this rank is added, with its time; ``None`` for none.
+            The actions are those of :func:`~auglocal_mm.plan.schedule`, the average and the
+            update being part of ``run``.
+        own_modules: Its modules.
+        weights: Where weights of other stages are emptied and fetched.
+
+    Raises:
+        TypeError: The model is not trained locally.
+        RuntimeError: There is no process group.
+        ValueError: The model cannot be cut into as many stages, or ranks cannot be shared out.
+    """
+
+    def __init__(self, module: nn.Module, *, stages: int | None = None, queue: int = 2) -> None:
+        if not isinstance(module, LocalTraining):
+            raise TypeError(f'LocalPipelineParallel wraps a LocalImageClassifier or a '
+                            f'LocalDetector, got {type(module).__name__}; for another model leave '
+                            'model_wrapper_cfg out')
+        if not dist.is_initialized():
+            raise RuntimeError('LocalPipelineParallel needs a process group; start with '
+                               'tools/dist_train.sh, or without a launcher leave the wrapper out')
+        super().__init__()
+        world, rank = dist.get_world_size(), dist.get_rank()
+        stages = world if stages is None else stages
+        faults = Faults('LocalPipelineParallel')
+        check_int(faults, 'stages', stages, 1, world, note=', the number of ranks')
+        check_int(faults, 'queue', queue, 1, MAX_QUEUE)
+        faults.raise_if_any()
+        if world % stages:
+            raise ValueError(f'stages must divide the number of ranks, {world}, got {stages}; '
+                             'leave it out for one stage per rank')
+        self.module = module
+        self.assignment = Assignment(stages_of(module, stages), world // stages)
+        self.stages = stages
+        self.stage, self.replica = self.assignment.stage_of(rank), self.assignment.replica_of(rank)
+        self.finished = False
+        self.trace: list[Event] | None = None
+        self._step = 0
+        self.own_modules = self.assignment.stages[self.stage]
+        self._device = next(module.parameters()).device
+        later = range(self.own_modules.stop, module.plan.modules)
+        reads = getattr(module.task, 'reads_images', None)  # a task of somebody's may lack it
+        self._images_go_on = reads is None or reads(module.plan, later)
+        self._inbox, self._outbox, group, self._peers = self._connect(queue)
+        self._average = (GradientAverage(module, self._peers)
+                         if self.assignment.replicas > 1 else None)
+        self.weights = OwnedWeights(
+            [module], owners_by_name(module, {
+                each: stage for stage, modules in enumerate(self.assignment.stages)
+                for each in modules}),
+            stage=self.stage, rank_of=lambda stage: self.assignment.rank_of(stage, self.replica),
+            group=group)
+        with torch.no_grad():
+            # Ranks may have been seeded differently; from here on they are equal.
+            for tensor in [*module.parameters(), *module.buffers()]:
+                dist.broadcast(tensor, src=0)
+
+    def _connect(self, queue: int) -> tuple[Inbox | None, Outbox | None, Any, Any]:
+        """Make the groups of all ranks, in one order.
+
+        Returns:
+            What this rank receives from and sends to, its replica's group, and its stage's.
+        """
+        assignment = self.assignment
+        inbox = outbox = replica_group = stage_group = None
+        for replica in range(assignment.replicas):
+            line = [assignment.rank_of(stage, replica) for stage in range(self.stages)]
+            group = dist.new_group(line)
+            if replica == self.replica:
+                replica_group = group
+            for stage, (sender, receiver) in enumerate(pairwise(line)):
+                # A group for each pair: a thread receives while this one sends and averages.
+                link = dist.new_group([sender, receiver])
+                if replica == self.replica and stage == self.stage - 1:
+                    inbox = Inbox(partial(receive, sender, group=link, device=self._device))
+                if replica == self.replica and stage == self.stage:
+                    outbox = Outbox(partial(
+                        send, to=receiver, group=link, device=self._device), queue)
+        for stage in range(self.stages):
+            group = dist.new_group(list(assignment.peers(stage)))
+            if stage == self.stage:
+                stage_group = group
+        return inbox, outbox, replica_group, stage_group
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this stage reads the data."""
+        return self.stage == 0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether a step ends in this stage."""
+        return self.stage == len(self.assignment.stages) - 1
+
+    def owns(self, name: str) -> bool:
+        """Tell whether a parameter or buffer of the model is this stage's, or every stage's."""
+        return self.weights.owner(name) in (None, self.stage)
+
+    def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
+        """Run this stage's share of a training step.
+
+        Args:
+            data: A batch, in the first stage; others ignore it.
+            optim_wrapper: An ``AugLocalOptimWrapper``.
+
+        Returns:
+            Values for the log; in the last stage those of the whole step.
+
+        Raises:
+            TypeError, ValueError: The optimizer wrapper's settings cannot be exact in a pipeline.
+            RuntimeError: The stage before has gone.
+        """
+        require_exact(optim_wrapper, len(self.assignment.stages))
+        model = self.module
+        model.prepare_step(optim_wrapper)
+        with self._traced('load' if self.is_first else 'receive'):
+            parcel = self._take(data)
+        with world_of(self._peers):
+            batch = model.task.batch(model, parcel.inputs, parcel.data_samples)
+        # Outside of this stage's replicas nobody takes part in what a loss or a norm exchanges.
+        averaging = model.listeners.also(self._average) if self._average else nullcontext()
+        with self._traced('run'), world_of(self._peers), averaging:
+            log_vars, carry = immediate_step(model, parcel.carry, batch, optim_wrapper,
+                                             modules=self.own_modules)
+        metrics = model.local_metrics
+        metrics.losses = {**parcel.losses, **metrics.losses}
+        metrics.scores = {kind: {**parcel.scores.get(kind, {}), **metrics.scores.get(kind, {})}
+                          for kind in [*parcel.scores, *metrics.scores]}
+        if self._outbox is not None:
+            if self._outbox.full:
+                with self._traced('wait'):
+                    self._outbox.wait()
+            with self._traced('send'):
+                self._outbox.put(self._onward(parcel, carry))
+        self._step += 1
+        if 'local_loss' in log_vars:
+            log_vars['local_loss'] = metrics.total_loss()
+        return log_vars
+
+    def _take(self, data: Any) -> Parcel:
+        if self._inbox is not None:
+            parcel = self._inbox.take()
+            if parcel is None:
+                raise RuntimeError('the stage before this one has finished its training')
+            return parcel
+        data = self.module.data_preprocessor(data, True)
+        return Parcel(carry=Carry(features=data['inputs']), inputs=data['inputs'],
+                      data_samples=data['data_samples'])
+
+    def _onward(self, parcel: Parcel, carry: Carry) -> Parcel:
+        """Return what the next stage needs."""
+        metrics = self.module.local_metrics
+        # Few losses read images; without them a parcel is a fifth to a half smaller.
+        inputs = parcel.inputs if self._images_go_on else parcel.inputs.new_empty(
+            (len(parcel.data_samples), 0, 0, 0))
+        return Parcel(carry=carry, inputs=inputs, data_samples=parcel.data_samples,
+                      losses=metrics.losses, scores=metrics.scores)
+
+    @contextmanager
+    def _traced(self, kind: str) -> Iterator[None]:
+        """Note an action and its time, if somebody wants to know."""
+        if self.trace is None:
+            yield
+            return
+        start = time.monotonic()
+        yield
+        self.trace.append(Event(rank=dist.get_rank(), kind=kind, step=self._step, start=start,
+                                stop=time.monotonic()))
+
+    def finish(self) -> None:
+        """End the training: nothing more is sent, and all that was sent has left."""
+        self.finished = True
+        if self._outbox is not None:
+            self._outbox.put(None)  # more than the limit for once: it holds nothing
+            self._outbox.flush()
+        if self._inbox is not None:
+            self._inbox.take()
+
+    def val_step(self, data: Any) -> Any:
+        """Run the model's validation step, on whole weights."""
+        return self.module.val_step(data)
+
+    def test_step(self, data: Any) -> Any:
+        """Run the model's test step, on whole weights."""
+        return self.module.test_step(data)
+
+    def forward(self, inputs: Any, data_samples: Any = None, mode: str = 'tensor') -> Any:
+        """Run the model's forward pass, on whole weights.
+
+        Raises:
+            RuntimeError: A loss with graph is requested.
+        """
+        if mode == 'loss' and torch.is_grad_enabled():
+            raise RuntimeError('LocalPipelineParallel trains through train_step only')
+        return self.module(inputs, data_samples, mode)
+
+
+def stages_of(model: LocalTraining, stages: int) -> tuple[range, ...]:
+    """Cut a model's modules into stages, so that the slowest one is as fast as possible.
+
+    A stage ends where nothing flows back: after a module with a loss of its own, if the next
+    one shares no unit with it.
+
+    Raises:
+        ValueError: There are fewer such places than stages.
+    """
+    plan = model.plan
+    ends = [module for module in range(plan.modules - 1) if plan.has_loss(module)
+            and plan.spans[module].stop == plan.spans[module + 1].start]
+    try:
+        costs = [cost.flops for cost in module_costs(model).modules]
+    except ValueError as error:
+        print_log(f'Stages have equally many units, because {error}', logger='current',
+                  level=logging.WARNING)
+        costs = [span.stop - span.start for span in plan.spans]
+    return assign_stages(costs, stages, ends=ends)
+
+
+@contextmanager
+def world_of(group: Any) -> Iterator[None]:
+    """Let a group be the default one, so that losses and norms exchange values inside it.
+
+    Dense losses average their number of positives over all ranks, and synchronised norms their
+    statistics; other stages do not compute them.
+    """
+    world = dist.distributed_c10d._get_default_group()
+    dist.distributed_c10d._update_default_pg(group)
+    try:
+        yield
+    finally:
+        dist.distributed_c10d._update_default_pg(world)
+
+
+def require_exact(optim_wrapper: Any, stages: int) -> None:
+    """Refuse settings whose result would depend on all stages at once.
+
+    Raises:
+        TypeError: The optimizer wrapper is another one.
+        ValueError: It clips by the norm of all gradients, or skips whole updates.
+    """
+    if not isinstance(optim_wrapper, LocalOptimizer):
+        raise TypeError("LocalPipelineParallel needs optim_wrapper.type="
+                        f"'auglocal_mm.AugLocalOptimWrapper', got {type(optim_wrapper).__name__}")
+    if stages == 1 or not isinstance(optim_wrapper, AugLocalOptimWrapper):
+        return
+    faults = Faults(f'LocalPipelineParallel with {stages} stages')
+    optim_wrapper.judge_apart(faults)
+    faults.raise_if_any()

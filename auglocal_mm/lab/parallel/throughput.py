@@ -1,0 +1,162 @@
+"""Throughput of ways to train on several ranks, taken in turns in processes of their own."""
+from __future__ import annotations
+
+import logging
+import statistics
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from .names import ALONE, names_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is compared.
+
+    Attributes:
+        local: Config of a classifier trained locally.
+        bp: The same network trained by BP.
+        size: Images per step, of all ranks together.
+        ranks: Number of ranks.
+        steps: Steps between two looks at the clock.
+        rounds: How often each strategy is timed.
+        options: Settings that override the local config's.
+    """
+    local: str
+    bp: str
+    size: int
+    ranks: int = 2
+    steps: int = 10
+    rounds: int = 5
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timed:
+    """A strategy's figures.
+
+    Attributes:
+        name: Its name.
+        seconds: Seconds per step, one value for each round.
+    """
+    name: str
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Median seconds per step."""
+        return statistics.median(self.seconds)
+
+
+class Team:
+    """The ranks of one strategy: they wait, and train only when it is their turn."""
+
+    def __init__(self, name: str, job: Job, folder: Path) -> None:
+        self.name = name
+        ranks = 1 if name in ALONE else job.ranks
+        context = get_context('spawn')
+        self._links: list[Connection] = []
+        for rank in range(ranks):
+            ours, theirs = context.Pipe()
+            context.Process(target=_member, daemon=True,
+                            args=(theirs, name, job, rank, ranks, str(folder / 'store'))).start()
+            theirs.close()
+            self._links.append(ours)
+
+    def ready(self) -> None:
+        """Wait until every rank is built."""
+        self._answers()
+
+    def turn(self) -> float:
+        """Train some steps; return the seconds of the slowest rank."""
+        for link in self._links:
+            link.send('go')
+        return max(self._answers())
+
+    def close(self) -> None:
+        """Let the ranks go."""
+        for link in self._links:
+            link.close()
+
+    def _answers(self) -> list[float]:
+        answers = [link.recv() for link in self._links]
+        for answer in answers:
+            if isinstance(answer, str):
+                raise RuntimeError(f'{self.name}: {answer}')
+        return answers
+
+
+def measure(job: Job, names: Sequence[str] | None = None, *,
+            say: Callable[[str], Any] = print) -> tuple[Timed, ...]:
+    """Time strategies in turns, so that other load on the machine affects all alike.
+
+    Args:
+        job: What is compared.
+        names: Strategies; ``None`` for all.
+        say: Called with a line about each round.
+    """
+    chosen = names_of(names)
+    with tempfile.TemporaryDirectory() as folder:
+        teams = []
+        for index, name in enumerate(chosen):
+            place = Path(folder) / str(index)
+            place.mkdir()
+            teams.append(Team(name, job, place))
+        for team in teams:
+            team.ready()
+        for team in teams:
+            team.turn()
+        seconds: dict[str, list[float]] = {name: [] for name in chosen}
+        for number in range(job.rounds):
+            for team in teams:
+                seconds[team.name].append(team.turn() / job.steps)
+            say(f'round {number + 1} of {job.rounds}')
+        for team in teams:
+            team.close()
+    return tuple(Timed(name=name, seconds=tuple(values)) for name, values in seconds.items())
+
+
+def _member(link: Connection, name: str, job: Job, rank: int, ranks: int, store: str) -> None:
+    """Serve turns in a process of its own, with one thread."""
+    try:
+        strategy = _built(name, job, rank, ranks, store)
+        link.send(0.0)
+        while True:
+            try:
+                link.recv()
+            except EOFError:
+                return
+            start = time.perf_counter()
+            for _ in range(job.steps):
+                strategy.step()
+            strategy.finish()
+            link.send(time.perf_counter() - start)
+    except Exception:
+        link.send(traceback.format_exc())
+
+
+def _built(name: str, job: Job, rank: int, ranks: int, store: str) -> Any:
+    import torch
+    import torch.distributed as dist
+
+    from auglocal_mm.console.host_chatter import import_hosts
+
+    logging.disable(logging.INFO)
+    warnings.simplefilter('ignore')
+    torch.set_num_threads(1)
+    import_hosts('mmpretrain.datasets', 'mmpretrain.models')
+    if ranks > 1:
+        dist.init_process_group('gloo', f'file://{store}', rank=rank, world_size=ranks)
+    from auglocal_mm.engine.options import load_config
+
+    from .strategies import STRATEGIES
+    local = load_config(job.local, cfg_options=dict(job.options))
+    return STRATEGIES[name](local, load_config(job.bp), job.size, ranks)

@@ -1,0 +1,283 @@
+"""A pipeline over ranks trains what one device does, to the last bit."""
+import copy
+from itertools import pairwise
+
+import pytest
+import torch
+from detectors import build as detector
+from detectors import detector_cfg, images
+from digit_runs import config, differing, state, train
+from mmengine.model import ExponentialMovingAverage
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.registry import DefaultScope
+from ranks import run_ranks
+from small import auglocal, batch, classifier, in_float64
+
+from auglocal_mm import (
+    AugLocalOptimWrapper,
+    LocalDistributedDataParallel,
+    LocalPipelineParallel,
+)
+from auglocal_mm.engine.pipeline_parallel import stages_of
+from auglocal_mm.plan import Assignment, schedule
+
+STEPS = 4
+RULES = {
+    'auglocal': auglocal(3, modules=4),
+    'dgl': {'type': 'auglocal_mm.DGL', 'depth': 3, 'modules': 4},
+    'predsim': {'type': 'auglocal_mm.PredSim', 'modules': 4},
+    'infopro': {'type': 'auglocal_mm.InfoPro', 'modules': 4},
+}
+
+
+def build(local, **model):
+    return classifier(local, **copy.deepcopy(model)).train()
+
+
+def wrapper_of(model, settings):
+    return build_optim_wrapper(model, {
+        'type': AugLocalOptimWrapper,
+        'optimizer': {'type': 'SGD', 'lr': 0.1, 'momentum': 0.9, 'weight_decay': 1e-3},
+        **copy.deepcopy(settings)})
+
+
+def ends(model, average, log):
+    return ({name: value.clone() for name, value in model.state_dict().items()},
+            {name: value.clone() for name, value in average.state_dict().items()},
+            {**{key: value.item() for key, value in log.items()},
+             **{name: loss.item() for name, loss in model.local_metrics.losses.items()},
+             **{name: value.item() for name, value in model.local_metrics.accuracies.items()}})
+
+
+def data(step):
+    return batch(4 if step == 2 else 6, seed=step)
+
+
+def alone(local, settings, **model):
+    model = build(local, **model)
+    average, wrapper = ExponentialMovingAverage(model, momentum=0.3), wrapper_of(model, settings)
+    wrapper.initialize_count_status(model, 0, STEPS)
+    for step in range(STEPS):
+        log = model.train_step(data(step), wrapper)
+        average.update_parameters(model)
+    return ends(model, average, log), wrapper.state_dict()
+
+
+def stage_job(rank, local, settings, options, kwargs):
+    model = build(local, **options)
+    average = ExponentialMovingAverage(model, momentum=0.3)
+    wrapper = wrapper_of(model, settings)
+    wrapper.initialize_count_status(model, 0, STEPS)
+    pipeline = LocalPipelineParallel(model, **kwargs)
+    pipeline.weights.follow(average)
+    pipeline.weights.empty()
+    bytes_held = sum(p.untyped_storage().nbytes() for p in model.parameters())
+    for step in range(STEPS):
+        log = pipeline.train_step(data(step) if pipeline.is_first else None, wrapper)
+        average.update_parameters(model)
+    pipeline.finish()
+    pipeline.weights.fill()
+    pipeline.weights.fetch_state(wrapper.optimizer, len(pipeline.assignment.stages) - 1)
+    return ends(model, average, log), wrapper.state_dict(), bytes_held
+
+
+def assert_equal(one, other):
+    for first, second in zip(one, other, strict=True):
+        assert first.keys() == second.keys()
+        for key, value in first.items():
+            same = torch.equal(value, second[key]) if isinstance(value, torch.Tensor) else (
+                value == second[key])
+            assert same, key
+
+
+def check(local, settings, stages, options=None, **kwargs):
+    options = options or {}
+    wanted, optimizer = alone(local, settings, **options)
+    found = run_ranks(stage_job, local, settings, options, kwargs, ranks=stages)
+    assert_equal(wanted, found[0][0])
+    for key, values in optimizer['state'].items():
+        assert_equal([values], [found[0][1]['state'][key]])
+    for other in found[1:]:
+        assert_equal(wanted[:2], other[0][:2])
+    return found
+
+
+@pytest.mark.parametrize('stages', [1, 2, 3, 4])
+def test_any_number_of_stages_trains_the_same_weights(stages):
+    found = check(RULES['auglocal'], {}, stages)
+    whole = sum(p.numel() * 4 for p in build(RULES['auglocal']).parameters())
+    held = [each[2] for each in found]
+    assert whole <= sum(held) <= whole * 1.01 + 4 * stages * 200, 'each is held once'
+
+
+@pytest.mark.parametrize('rule', RULES)
+def test_every_rule(rule):
+    check(RULES[rule], {'step_per_module': True}, 2)
+
+
+@pytest.mark.parametrize('settings', [
+    {'accumulative_counts': 2}, {'dtype': 'bfloat16', 'step_per_module': True},
+    {'clip_grad': {'max_norm': 0.1, 'per_module': True}},
+    {'dtype': 'float16', 'loss_scale': 512.0, 'step_per_module': True},
+], ids=str)
+def test_with_other_settings(settings):
+    check(RULES['auglocal'], settings, 3, {'recompute': True}, queue=1)
+
+
+LOCAL = dict(local=auglocal(3, modules=3), local_loss=['detection', 'reconstruction'])
+
+
+def detector_job(rank, kwargs):
+    """Two steps of a local detector: on one device without `kwargs`, else in a pipeline."""
+    torch.manual_seed(0)
+    model = detector(detector_cfg(), **LOCAL)
+    wrapper = wrapper_of(model, {})
+    trained = model if kwargs is None else LocalPipelineParallel(model, **kwargs)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        for step in range(2):
+            torch.manual_seed(step)
+            seed = step if kwargs is None else 10 * trained.replica + step
+            trained.train_step(images(seed=seed), wrapper)
+    if kwargs is not None:
+        trained.finish()
+        trained.weights.fill()
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize('stages', [2, 3])
+def test_a_detector_with_neck_and_heads_in_the_last_stage(stages):
+    wanted = detector_job(0, None)
+    for found in run_ranks(detector_job, {}, ranks=stages):
+        assert_equal([wanted], [found])
+
+
+def replica_job(rank, kwargs):
+    model = in_float64(classifier(RULES['auglocal'], seed=rank)).eval()
+    if kwargs is None:
+        trained = LocalDistributedDataParallel(model)
+        replica = rank
+    else:
+        trained = LocalPipelineParallel(model, **kwargs)
+        replica = trained.replica
+    wrapper = wrapper_of(model, {'nonfinite': 'stop'})
+    for step in range(STEPS):
+        trained.train_step(batch(4, seed=10 * replica + step, dtype=torch.float64), wrapper)
+    if kwargs is not None:
+        trained.finish()
+        trained.weights.fill()
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def test_replicas_average_inside_a_stage_alone():
+    wanted = run_ranks(replica_job, None, ranks=2)[0]
+    for found in run_ranks(replica_job, {'stages': 2}, ranks=4):
+        assert_equal([wanted], [found])
+
+
+def test_losses_of_detectors_exchange_values_between_replicas_alone():
+    found = run_ranks(detector_job, {'stages': 2}, ranks=4)
+    for other in found[1:]:
+        parameters = {key for key in other if 'running_' not in key and 'num_batches' not in key}
+        assert_equal([{key: found[0][key] for key in parameters}],
+                     [{key: other[key] for key in parameters}])
+
+
+def trace_job(rank, steps, queue):
+    pipeline = LocalPipelineParallel(build(RULES['auglocal']), queue=queue)
+    pipeline.trace = []
+    wrapper = wrapper_of(pipeline.module, {})
+    for step in range(steps):
+        pipeline.train_step(data(step) if pipeline.is_first else None, wrapper)
+    pipeline.finish()
+    return pipeline.trace, str(pipeline.assignment)
+
+
+@pytest.mark.parametrize('queue', [1, 2])
+def test_the_schedule_that_is_planned_is_the_one_that_runs(queue):
+    found = run_ranks(trace_job, 5, queue, ranks=3)
+    stages = stages_of(build(RULES['auglocal']), 3)
+    assert found[0][1] == str(Assignment(stages))
+    for rank, (trace, _) in enumerate(found):
+        planned = schedule(Assignment(stages), 2 - rank, 5, queue=queue)
+        # The last waits come when the training ends.
+        sent = max((place for place, each in enumerate(planned) if each.kind == 'send'),
+                   default=len(planned))
+        assert [(each.kind, 'of' if each.kind == 'wait' else each.step) for each in trace] == [
+            (each.kind, 'of' if each.kind == 'wait' else each.step)
+            for each in planned[:sent + 1] if each.kind != 'update']
+        assert all(one.stop <= other.start for one, other in pairwise(trace))
+
+
+def doors_job(rank):
+    said = []
+    for kwargs in ({'stages': 3}, {'stages': 0}, {'queue': 0}):
+        said.append(refusal(lambda kwargs=kwargs: LocalPipelineParallel(
+            build(RULES['auglocal']), **kwargs)))
+    said.append(refusal(lambda: LocalPipelineParallel(build({'type': 'auglocal_mm.Backprop'}))))
+    said.append(refusal(lambda: LocalPipelineParallel(classifier())))
+    model = build(RULES['auglocal'])
+    pipeline = LocalPipelineParallel(model)
+    for settings in ({'clip_grad': {'max_norm': 1.0}}, {'nonfinite': 'skip'},
+                     {'dtype': 'float16'}):
+        said.append(refusal(lambda settings=settings: pipeline.train_step(
+            batch(), wrapper_of(model, settings))))
+    plain = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
+    said.append(refusal(lambda: pipeline.train_step(batch(), plain)))
+    return said
+
+
+def refusal(call):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_what_cannot_be_is_refused_with_the_fix():
+    words = ['at most 2, got 3', 'got 0', 'queue', 'in 1 … 1', 'leave',
+             'per_module=True', 'step_per_module=True', 'loss_scale=512.0',
+             'AugLocalOptimWrapper']
+    for said in run_ranks(doors_job):
+        for word, line in zip(words, said, strict=True):
+            assert word in line
+
+
+def gone_job(rank):
+    model = build(RULES['auglocal'])
+    pipeline = LocalPipelineParallel(model)
+    wrapper = wrapper_of(model, {})
+    if pipeline.is_first:
+        pipeline.train_step(batch(), wrapper)
+        return  # and leaves: the process ends
+    pipeline.train_step(None, wrapper)
+    with pytest.raises(RuntimeError, match='the stage before this one has gone'):
+        pipeline.train_step(None, wrapper)
+
+
+def test_a_stage_that_has_gone_ends_the_others():
+    run_ranks(gone_job)
+
+
+def runner_job(rank, folder, variants, stages, resume, options):
+    cfg = config(folder, *variants, **options)
+    cfg.launcher = 'pytorch'
+    cfg.model_wrapper_cfg = {'type': 'auglocal_mm.LocalPipelineParallel', 'stages': stages}
+    train(cfg, resume)
+
+
+@pytest.mark.parametrize('variants', [('ema', 'best'), ('accumulation', 'midway')], ids=str)
+def test_a_run_writes_the_checkpoints_of_one_device_and_resumes_from_any_layout(
+        variants, tmp_path):
+    train(config(tmp_path / 'alone', *variants))
+    run_ranks(runner_job, tmp_path / 'ours', variants, 2, None, {}, ranks=2)
+    names = sorted(path.name for path in (tmp_path / 'alone').glob('*.pth'))
+    assert len(names) >= 2
+    for name in names:
+        assert not differing(state(tmp_path / 'alone' / name), state(tmp_path / 'ours' / name))
+    saved = sorted((name for name in names if 'best' not in name),
+                   key=lambda name: int(name.split('_')[-1][:-4]))
+    middle, last = saved[len(saved) // 2 - 1], saved[-1]
+    train(config(tmp_path / 'over', *variants), tmp_path / 'ours' / middle)
+    run_ranks(runner_job, tmp_path / 'back', variants, 3, tmp_path / 'alone' / middle, {},
+              ranks=3)
+    for folder in ('over', 'back'):
+        assert not differing(state(tmp_path / 'alone' / last), state(tmp_path / folder / last))
