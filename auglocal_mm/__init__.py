@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # The table below, for tools that read code without running i
         AuxiliaryHeadHook,
         ChannelsLastHook,
         CheckpointHook,
+        DeviceAugmentHook,
         EpochBasedTrainLoop,
         FrozenBackboneHook,
         IterBasedTrainLoop,
@@ -68,6 +69,7 @@ _HOME = {
     'AuxiliaryHeadHook': '.engine',
     'ChannelsLastHook': '.engine',
     'CheckpointHook': '.engine',
+    'DeviceAugmentHook': '.engine',
     'EpochBasedTrainLoop': '.engine',
     'FrozenBackboneHook': '.engine',
     'IterBasedTrainLoop': '.engine',
@@ -91,12 +93,13 @@ _HOME = {
 # Written out: type checkers and editors read a list, but not an expression.
 __all__ = [
     'AugLocal', 'AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'Backprop', 'ChannelsLastHook',
-    'CheckpointHook', 'DGL', 'DetectionLoss', 'DigitScenes', 'Digits', 'EfficientNetCIFAR',
-    'EpochBasedTrainLoop', 'FeatureLoss', 'FrozenBackboneHook', 'ImageFolder', 'InfoPro',
-    'IterBasedTrainLoop', 'LocalDetector', 'LocalDistributedDataParallel', 'LocalImageClassifier',
-    'LocalRule', 'MobileNetV2CIFAR', 'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR',
-    'STL10', 'SVHN', 'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', '__version__',
-    'export_backbone', 'partition', 'plan', 'read_checkpoint', 'seed_worker',
+    'CheckpointHook', 'DGL', 'DetectionLoss', 'DeviceAugmentHook', 'DigitScenes', 'Digits',
+    'EfficientNetCIFAR', 'EpochBasedTrainLoop', 'FeatureLoss', 'FrozenBackboneHook',
+    'ImageFolder', 'InfoPro', 'IterBasedTrainLoop', 'LocalDetector',
+    'LocalDistributedDataParallel', 'LocalImageClassifier', 'LocalRule', 'MobileNetV2CIFAR',
+    'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR', 'STL10', 'SVHN',
+    'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', '__version__', 'export_backbone',
+    'partition', 'plan', 'read_checkpoint', 'seed_worker',
 ]
 
 if not TYPE_CHECKING:  # Otherwise type checkers would take every misspelt name for an Any.
