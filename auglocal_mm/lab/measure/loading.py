@@ -7,23 +7,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
-from types import SimpleNamespace
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import HOOKS, DefaultScope
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from auglocal_mm.config.named import class_of
 from auglocal_mm.config.parts import with_preprocessor
 from auglocal_mm.datasets.check import check_data
-from auglocal_mm.engine import ChannelsLastHook, DeviceAugmentHook
 from auglocal_mm.engine.launch import load_config
 from auglocal_mm.lab.pages.text_table import plain_table
 
 from .config_model import build_model
+from .preparing_hooks import prepare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +78,7 @@ def loading_cost(path: str, cfg_options: dict | None = None, *, batches: int = 2
     model.to('cuda' if torch.cuda.is_available() else 'cpu')
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpretrain')):
         loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
-        _prepare(cfg, SimpleNamespace(model=model, train_dataloader=loader))
+        prepare(cfg, model, loader)
         wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
         seconds, kept = _load(loader, batches)
         # The first one allocates what the others use.
@@ -89,16 +86,6 @@ def loading_cost(path: str, cfg_options: dict | None = None, *, batches: int = 2
     return LoadingCost(
         batch_size=loader.batch_size, workers=loader.num_workers, batches=batches,
         loading_seconds=seconds / batches, step_seconds=statistics.median(steps))
-
-
-def _prepare(cfg: Config, runner: Any) -> None:
-    """Let the config's hooks prepare the model and its loader, as a run does."""
-    hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
-    kinds = {class_of(hook['type'], HOOKS) for hook in hooks if hook}
-    if ChannelsLastHook in kinds:
-        ChannelsLastHook().before_run(runner)
-    if DeviceAugmentHook in kinds:
-        DeviceAugmentHook().before_train(runner)
 
 
 def _load(loader: Any, batches: int) -> tuple[float, list[Any]]:

@@ -1,5 +1,5 @@
 """The benchmark of loading sees what a run would see."""
-from auglocal_mm.lab.measure import loading
+from auglocal_mm import DeviceAugmentHook
 from auglocal_mm.lab.measure.loading import LoadingCost, loading_cost
 
 DIGITS = 'auglocal_mm::demo/resnet34-slim_digits_auglocal.py'
@@ -10,13 +10,13 @@ SMALL = {'model.backbone.depth': 18, 'model.backbone.base_channels': 2,
 
 
 def test_more_batches_than_the_data_have_are_timed_with_the_hooks(monkeypatch):
-    seen, whole = [], loading.DeviceAugmentHook.before_train
+    seen, whole = [], DeviceAugmentHook.before_train
 
     def before_train(hook, runner):
         whole(hook, runner)
         seen.append(runner)
 
-    monkeypatch.setattr(loading.DeviceAugmentHook, 'before_train', before_train)
+    monkeypatch.setattr(DeviceAugmentHook, 'before_train', before_train)
     cost = loading_cost(DIGITS, {
         **SMALL, 'default_hooks.device_augment.type': 'auglocal_mm.DeviceAugmentHook'}, batches=5)
     assert (cost.batch_size, cost.workers, cost.batches) == (4, 0, 5)
