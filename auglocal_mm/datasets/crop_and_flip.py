@@ -37,7 +37,7 @@ class CropAndFlip:
     ``RandomFlip``: offsets are uniform and independent, and so are flips.
 
     Attributes:
-        size: Rows and columns of a crop; ``None`` leaves images whole.
+        size: Rows and columns of a crop; ``None`` for those of the image.
         padding: Pixels added at the left, the top, the right and the bottom.
         border: What they hold, of :data:`BORDERS`.
         fill: The value of a constant border, one for all channels or one for each.
@@ -58,16 +58,17 @@ class CropAndFlip:
         left, top, right, bottom = self.padding
         rows, columns = self.size or (height, width)
         free = (height + top + bottom - rows, width + left + right - columns)
-        if self.size is not None and min(free) < 0:
+        if min(free) < 0:
             raise ValueError(f'a crop of {rows}x{columns} must fit into images of {height}x{width} '
                              f'with padding {self.padding}; enlarge the padding')
-        chosen = rng.choice(len(self.flips) + 1, size=images, p=[
-            1 - sum(share for _, share in self.flips), *(share for _, share in self.flips)])
+        shares = [share for _, share in self.flips]
+        # The sum of rounded shares may be above 1.
+        unflipped = max(0.0, 1 - sum(shares))
+        chosen = rng.choice(len(shares) + 1, size=images, p=[unflipped, *shares])
         reversed_axes = np.array([(False, False), *(FLIPS[name] for name, _ in self.flips)])
         upside_down, mirrored = reversed_axes[chosen].T
-        top, left_edge = ((rng.integers(0, each + 1, images) for each in free) if self.size
-                          else np.zeros((2, images), dtype=np.int64))
-        return Draws(top=top, left=left_edge, upside_down=upside_down, mirrored=mirrored)
+        offsets = [rng.integers(0, each + 1, images) for each in free]
+        return Draws(top=offsets[0], left=offsets[1], upside_down=upside_down, mirrored=mirrored)
 
     def apply(self, images: Tensor, draws: Draws) -> Tensor:
         """Return the crops [B, C, rows, columns] of images [B, C, H, W], in their dtype."""

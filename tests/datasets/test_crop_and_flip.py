@@ -82,6 +82,14 @@ def test_directions_have_their_probabilities():
     assert not draws.top.any()
 
 
+def test_shares_that_round_to_more_than_one_are_accepted():
+    shares = (0.2, 0.7000000000000001, 0.1)
+    assert sum(shares) > 1
+    augment = CropAndFlip(flips=tuple(zip(FLIPS[1:], shares, strict=True)))
+    draws = augment.draw(100, SIDE, SIDE, np.random.default_rng(0))
+    assert (draws.upside_down | draws.mirrored).all()
+
+
 def test_images_stay_whole_without_a_crop():
     images = torch.arange(2 * 3 * 4 * 5).view(2, 3, 4, 5).float()
     augment = CropAndFlip(flips=(('horizontal', 1.0),))
