@@ -17,7 +17,7 @@ from .version import __version__
 if TYPE_CHECKING:  # The table below, for tools that read code without running it.
     from . import partition, plan
     from .checkpoints import export_backbone, read_checkpoint
-    from .datasets import STL10, SVHN, Digits, DigitScenes, ImageFolder
+    from .datasets import STL10, SVHN, Digits, DigitScenes, ImageFolder, PaddedRandomCrop
     from .engine import (
         AugLocalOptimWrapper,
         AuxiliaryHeadHook,
@@ -82,6 +82,7 @@ _HOME = {
     'DigitScenes': '.datasets',
     'Digits': '.datasets',
     'ImageFolder': '.datasets',
+    'PaddedRandomCrop': '.datasets',
     'STL10': '.datasets',
     'SVHN': '.datasets',
     'export_backbone': '.checkpoints',
@@ -97,9 +98,9 @@ __all__ = [
     'EfficientNetCIFAR', 'EpochBasedTrainLoop', 'FeatureLoss', 'FrozenBackboneHook',
     'ImageFolder', 'InfoPro', 'IterBasedTrainLoop', 'LocalDetector',
     'LocalDistributedDataParallel', 'LocalImageClassifier', 'LocalRule', 'MobileNetV2CIFAR',
-    'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR', 'STL10', 'SVHN',
-    'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', '__version__', 'export_backbone',
-    'partition', 'plan', 'read_checkpoint', 'seed_worker',
+    'PaddedRandomCrop', 'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR', 'STL10',
+    'SVHN', 'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', '__version__',
+    'export_backbone', 'partition', 'plan', 'read_checkpoint', 'seed_worker',
 ]
 
 if not TYPE_CHECKING:  # Otherwise type checkers would take every misspelt name for an Any.

@@ -19,6 +19,7 @@ HOOK = {'default_hooks.device_augment': {'type': 'auglocal_mm.DeviceAugmentHook'
 CROP = {'type': 'RandomCrop', 'crop_size': 32, 'padding': 4}
 FLIP = {'type': 'RandomFlip', 'prob': 0.5, 'direction': 'horizontal'}
 PACK = {'type': 'PackInputs'}
+OWN = {**CROP, 'type': 'auglocal_mm.PaddedRandomCrop', 'padding': [1, 2]}
 
 
 def built(*transforms):
@@ -105,6 +106,18 @@ def runner_of(dataset, preprocessor=None):
 
 def images(*transforms):
     return Images(pipeline=built(*transforms), serialize_data=False)
+
+
+@pytest.mark.parametrize(('crop', 'border', 'padding'), [
+    ({**CROP, 'padding_mode': 'reflect'}, 'constant', (4, 4, 4, 4)),
+    ({**OWN, 'padding_mode': 'reflect'}, 'reflect', (1, 2, 1, 2)),
+    ({**OWN, 'padding': [1, 2, 3, 4], 'pad_val': [5, 6, 7]}, 'constant', (1, 2, 3, 4)),
+], ids=["the host's", 'ours', 'each side'])
+def test_the_border_is_that_of_the_transform(crop, border, padding):
+    found = augmentation_of(built(crop, FLIP, PACK))
+    assert (found.border, found.padding, found.size) == (border, padding, (32, 32))
+    assert found.fill == tuple(crop.get('pad_val', (0,)))
+    assert found.flips == (('horizontal', 0.5),)
 
 
 @pytest.mark.parametrize('wrapper', [ConcatDataset, RepeatDataset])

@@ -15,8 +15,12 @@ from mmpretrain.datasets.transforms import PackInputs, RandomCrop
 from mmpretrain.models import ClsDataPreprocessor
 from torch import Tensor
 
+from auglocal_mm.datasets import PaddedRandomCrop
 from auglocal_mm.datasets.crop_and_flip import CropAndFlip
 from auglocal_mm.registry import HOOKS
+
+#: Crops that can be moved, by exact class, because a subclass may do more.
+CROPS = (RandomCrop, PaddedRandomCrop)
 
 
 @HOOKS.register_module()
@@ -24,10 +28,10 @@ class DeviceAugmentHook(Hook):
     """Takes random crops and flips out of the training pipeline, and does them batch by batch.
 
     For images that are as good as loaded, such as CIFAR's, most of a loader's time goes into
-    two small transforms of each image. This hook moves ``RandomCrop`` and ``RandomFlip`` to
-    the model's data preprocessor, right before it normalises. The crops and flips are equal in
-    distribution to those of the pipeline, but not the same. Any classification config, or
-    ``--cfg-options``, can ask for it::
+    two small transforms of each image. This hook moves ``RandomCrop`` (or ``PaddedRandomCrop``)
+    and ``RandomFlip`` to the model's data preprocessor, right before it normalises. The crops
+    and flips are equal in distribution to those of the pipeline, but not the same. Any
+    classification config, or ``--cfg-options``, can ask for it::
 
         default_hooks = dict(device_augment=dict(type='auglocal_mm.DeviceAugmentHook'))
 
@@ -61,7 +65,7 @@ class DeviceAugmentHook(Hook):
         for pipeline in pipelines:
             self._moved.append((pipeline, pipeline.transforms))
             pipeline.transforms = [each for each in pipeline.transforms
-                                   if type(each) not in (RandomCrop, HostFlip)]
+                                   if type(each) not in (*CROPS, HostFlip)]
         self._handle = preprocessor.register_forward_pre_hook(
             BatchAugmentation(found.pop()), with_kwargs=True)
 
@@ -104,11 +108,10 @@ def augmentation_of(transforms: list[Any]) -> CropAndFlip:
         ValueError: See :class:`DeviceAugmentHook`.
     """
     names = ', '.join(type(each).__name__ for each in transforms)
-    # By exact class, because a subclass may do more.
     kinds = [type(each) for each in transforms]
-    random = [kind for kind in kinds if kind in (RandomCrop, HostFlip)]
-    if random not in ([RandomCrop], [HostFlip], [RandomCrop, HostFlip]) or (
-            kinds[-len(random) - 1:] != [*random, PackInputs]):
+    random = [kind for kind in kinds if kind in (*CROPS, HostFlip)]
+    possible = [[HostFlip], *([crop] for crop in CROPS), *([crop, HostFlip] for crop in CROPS)]
+    if random not in possible or kinds[-len(random) - 1:] != [*random, PackInputs]:
         raise ValueError('DeviceAugmentHook needs a training pipeline that ends in RandomCrop, '
                          f'RandomFlip (or one of them) and PackInputs, got {names}; leave the '
                          'hook out')
@@ -118,11 +121,13 @@ def augmentation_of(transforms: list[Any]) -> CropAndFlip:
     return CropAndFlip(**settings)
 
 
-def _crop(transform: RandomCrop) -> dict[str, Any]:
+def _crop(transform: Any) -> dict[str, Any]:
     if transform.pad_if_needed:
         raise ValueError('DeviceAugmentHook pads all images alike, but RandomCrop has '
                          'pad_if_needed=True; give padding instead')
-    padding, fill = transform.padding or 0, transform.pad_val
+    honours_mode = isinstance(transform, PaddedRandomCrop)
+    padding = (transform.border if honours_mode else transform.padding) or 0
+    fill = transform.pad_val
     if isinstance(fill, (int, float)) and fill:
         # OpenCV pads the first channel with a single number, and the others with 0.
         raise ValueError(f'RandomCrop has pad_val={fill}, which would pad one channel; '
@@ -131,6 +136,8 @@ def _crop(transform: RandomCrop) -> dict[str, Any]:
     return {'size': tuple(transform.crop_size),
             # Of 1, 2 or 4 numbers: all sides; left and right, top and bottom; each side.
             'padding': (pads * 4)[:4],
+            # mmpretrain's own transform pads by a constant, whatever its mode.
+            'border': transform.padding_mode if honours_mode else 'constant',
             'fill': (0,) if isinstance(fill, (int, float)) else tuple(fill)}
 
 
