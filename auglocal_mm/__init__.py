@@ -17,12 +17,13 @@ from .version import __version__
 if TYPE_CHECKING:  # The table below, for tools that read code without running it.
     from . import partition, plan
     from .checkpoints import export_backbone, read_checkpoint
-    from .datasets import STL10, SVHN, Digits, DigitScenes, ImageFolder
+    from .datasets import STL10, SVHN, Digits, DigitScenes, ImageFolder, PaddedRandomCrop
     from .engine import (
         AugLocalOptimWrapper,
         AuxiliaryHeadHook,
         ChannelsLastHook,
         CheckpointHook,
+        DeviceAugmentHook,
         EpochBasedTrainLoop,
         FrozenBackboneHook,
         IterBasedTrainLoop,
@@ -69,6 +70,7 @@ _HOME = {
     'AuxiliaryHeadHook': '.engine',
     'ChannelsLastHook': '.engine',
     'CheckpointHook': '.engine',
+    'DeviceAugmentHook': '.engine',
     'EpochBasedTrainLoop': '.engine',
     'FrozenBackboneHook': '.engine',
     'IterBasedTrainLoop': '.engine',
@@ -82,6 +84,7 @@ _HOME = {
     'DigitScenes': '.datasets',
     'Digits': '.datasets',
     'ImageFolder': '.datasets',
+    'PaddedRandomCrop': '.datasets',
     'STL10': '.datasets',
     'SVHN': '.datasets',
     'export_backbone': '.checkpoints',
@@ -93,12 +96,13 @@ _HOME = {
 # Written out: type checkers and editors read a list, but not an expression.
 __all__ = [
     'AugLocal', 'AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'Backprop', 'ChannelsLastHook',
-    'CheckpointHook', 'DGL', 'DetectionLoss', 'DigitScenes', 'Digits', 'EfficientNetCIFAR',
-    'EpochBasedTrainLoop', 'FeatureLoss', 'FrozenBackboneHook', 'ImageFolder', 'InfoPro',
-    'IterBasedTrainLoop', 'LocalDetector', 'LocalDistributedDataParallel', 'LocalImageClassifier',
-    'LocalPipelineParallel',
-    'LocalRule', 'MobileNetV2CIFAR', 'PredSim', 'RandomStateHook', 'RegNetCIFAR', 'ResNetCIFAR',
-    'STL10', 'SVHN', 'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', '__version__',
+    'CheckpointHook', 'DGL', 'DetectionLoss', 'DeviceAugmentHook', 'DigitScenes', 'Digits',
+    'EfficientNetCIFAR', 'EpochBasedTrainLoop', 'FeatureLoss', 'FrozenBackboneHook',
+    'ImageFolder', 'InfoPro', 'IterBasedTrainLoop', 'LocalDetector',
+    'LocalDistributedDataParallel', 'LocalImageClassifier', 'LocalPipelineParallel', 'LocalRule',
+    'MobileNetV2CIFAR', 'PaddedRandomCrop', 'PredSim', 'RandomStateHook', 'RegNetCIFAR',
+    'ResNetCIFAR', 'STL10', 'SVHN', 'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles',
+    '__version__',
     'export_backbone', 'partition', 'plan', 'read_checkpoint', 'seed_worker',
 ]
 

@@ -148,7 +148,7 @@ def test_the_images_are_prepared_as_the_paper_says(path):
     steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
     assert ('RandomFlip' in steps) == flips
     if padding:
-        crop = steps['RandomCrop']
+        crop = steps['RandomCrop' if padding[1] == 'constant' else 'auglocal_mm.PaddedRandomCrop']
         assert (crop.crop_size, crop.padding, crop.get('padding_mode', 'constant')) == (
             side, *padding)
         assert [step.type for step in cfg.test_dataloader.dataset.pipeline] == ['PackInputs']

@@ -5,8 +5,10 @@ from .digit_scenes import digit_scenes_dataset as DigitScenes
 from .digits import Digits
 from .errors import DataError
 from .image_folder import ImageFolder
+from .padded_random_crop import PaddedRandomCrop
 from .stl10 import STL10
 from .svhn import SVHN
 
 __all__ = ['DataError', 'DigitScenes', 'Digits', 'DigitScenesError', 'ImageFolder',
-           'MissingDataError', 'STL10', 'SVHN', 'check_data', 'ensure_digit_scenes']
+           'MissingDataError', 'PaddedRandomCrop', 'STL10', 'SVHN', 'check_data',
+           'ensure_digit_scenes']

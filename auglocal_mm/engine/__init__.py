@@ -4,6 +4,7 @@ from .hooks import (
     AuxiliaryHeadHook,
     ChannelsLastHook,
     CheckpointHook,
+    DeviceAugmentHook,
     FrozenBackboneHook,
     RandomStateHook,
     VerifyPretrainedHook,
@@ -16,6 +17,7 @@ from .warmup_cosine import WarmupCosineLR
 from .whole_files import WholeFiles
 
 __all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'ChannelsLastHook',
-           'CheckpointHook', 'EpochBasedTrainLoop', 'FrozenBackboneHook', 'IterBasedTrainLoop',
-           'LocalDistributedDataParallel', 'LocalPipelineParallel', 'RandomStateHook',
+           'CheckpointHook', 'DeviceAugmentHook', 'EpochBasedTrainLoop', 'FrozenBackboneHook',
+           'IterBasedTrainLoop', 'LocalDistributedDataParallel', 'LocalPipelineParallel',
+           'RandomStateHook',
            'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', 'seed_worker']

@@ -1,14 +1,16 @@
 """The channels-last hook changes the layout of weights and features, and no gradient."""
+import math
 from types import SimpleNamespace
 
 import pytest
 import torch
-from mmcv.ops import RoIAlign
 from networks import NETWORKS
 from small import KeepGradients, auglocal, batch, classifier, in_float64, network_classifier
 from torch import nn
 
 from auglocal_mm import AugLocalOptimWrapper, ChannelsLastHook
+from auglocal_mm.execution.steps import drive
+from auglocal_mm.models.global_pooling import GlobalPooling, keep_layout_in_pooling
 
 #: Wide enough for channels last in float32 on a CPU.
 WIDE = {'type': 'auglocal_mm.ResNetCIFAR', 'depth': 20, 'stem_channels': 16, 'base_channels': 16}
@@ -59,18 +61,63 @@ def test_gradients_in_float32(local):
     compare(gradients_of(convert(wide(local)), batch()), gradients_of(wide(local), batch()), 0.1)
 
 
-def test_features_are_channels_last_from_the_first_convolution_on():
-    model = convert(wide())
-    seen = {}
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
-            module.register_forward_hook(
-                lambda _, inputs, output, name=name: seen.update({name: output}))
+@pytest.mark.parametrize('local', [auglocal(2), {'type': 'auglocal_mm.Backprop'}],
+                         ids=['auglocal', 'backprop'])
+def test_features_and_gradients_are_channels_last_from_end_to_end(local):
+    model = convert(wide(local))
+    features, gradients = {}, {}
+
+    def look(name, output):
+        features[name] = is_channels_last(output)
+        output.register_hook(
+            lambda gradient: gradients.update({name: is_channels_last(gradient)}))
+
+    norms = {name: module for name, module in model.named_modules()
+             if isinstance(module, nn.Conv2d | nn.BatchNorm2d)}
+    for name, module in norms.items():
+        module.register_forward_hook(
+            lambda _, inputs, output, name=name: look(name, output))
     data = batch()
     assert not is_channels_last(data['inputs'])
     model.train_step(data, AugLocalOptimWrapper(torch.optim.SGD(model.parameters(), 0.1)))
-    assert any(name.startswith('auxiliary.') for name in seen)
-    assert all(is_channels_last(output) for output in seen.values())
+    assert set(features) == set(gradients) == set(norms)
+    assert all(features.values())
+    assert [name for name, right in gradients.items() if not right] == []
+
+
+def test_carries_are_channels_last():
+    model = convert(wide())
+    steps = model.local_steps(batch()['inputs'], batch()['data_samples'])
+    carry = drive(steps, lambda step: None)
+    assert is_channels_last(carry.features)
+
+
+@pytest.mark.parametrize('shape', [(2, 3, 4, 5), (1, 16, 7, 7), (3, 4, 1, 1), (2, 1, 3, 3)])
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last],
+                         ids=['usual', 'channels last'])
+def test_the_pooling_computes_what_torchs_does(shape, layout):
+    results = []
+    for pool in (nn.AdaptiveAvgPool2d(1), GlobalPooling()):
+        x = torch.arange(float(math.prod(shape))).sin().view(shape).contiguous(
+            memory_format=layout).requires_grad_()
+        pooled = pool(x)
+        pooled.pow(2).sum().backward()
+        results.append((pooled, x.grad))
+    (expected, gradient), (pooled, ours) = results
+    assert torch.equal(pooled, expected)
+    assert torch.equal(ours, gradient)
+
+
+def test_only_global_poolings_are_replaced():
+    class Own(nn.AdaptiveAvgPool2d):
+        pass
+
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.AdaptiveAvgPool2d((1, 1)),
+                          nn.AdaptiveAvgPool2d(2), Own(1)).eval()
+    keep_layout_in_pooling(model)
+    assert [type(each) for each in model] == [
+        GlobalPooling, GlobalPooling, nn.AdaptiveAvgPool2d, Own]
+    assert not model[0].training
 
 
 def test_a_checkpoint_serves_both_layouts():
@@ -84,6 +131,8 @@ def test_a_checkpoint_serves_both_layouts():
 
 def test_operators_of_mmcv_are_refused():
     """Compiled, they read features by address and would return other channels' values."""
+    from mmcv.ops import RoIAlign
+
     model = nn.ModuleDict({'backbone': nn.Conv2d(3, 16, 3), 'roi_layer': RoIAlign(7)})
     with pytest.raises(ValueError, match='roi_layer: operators of mmcv misread'):
         convert(model)

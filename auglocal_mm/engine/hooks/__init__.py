@@ -2,9 +2,10 @@
 from .auxiliary_head_hook import AuxiliaryHeadHook
 from .channels_last_hook import ChannelsLastHook
 from .checkpoint_hook import CheckpointHook
+from .device_augment_hook import DeviceAugmentHook
 from .frozen_backbone_hook import FrozenBackboneHook
 from .random_state_hook import RandomStateHook
 from .verify_pretrained_hook import VerifyPretrainedHook
 
-__all__ = ['AuxiliaryHeadHook', 'ChannelsLastHook', 'CheckpointHook', 'FrozenBackboneHook',
-           'RandomStateHook', 'VerifyPretrainedHook']
+__all__ = ['AuxiliaryHeadHook', 'ChannelsLastHook', 'CheckpointHook', 'DeviceAugmentHook',
+           'FrozenBackboneHook', 'RandomStateHook', 'VerifyPretrainedHook']

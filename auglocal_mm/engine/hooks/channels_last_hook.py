@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from auglocal_mm.models.global_pooling import keep_layout_in_pooling
 from auglocal_mm.registry import HOOKS
 
 #: Fewest input channels of a strided 1x1 convolution whose backward pass is safe on a CPU.
@@ -21,9 +22,11 @@ class ChannelsLastHook(Hook):
     """Stores the model's convolution weights channels last.
 
     A convolution with such a weight returns channels-last features, whatever its
-    input, so images need no conversion. Values, keys and shapes of checkpoints stay;
-    results differ by rounding. Often faster on CPUs, and on GPUs with float16 or
-    bfloat16: measure. Any config, or ``--cfg-options``, can ask for it::
+    input, so images need no conversion. Global average poolings are replaced by ones whose
+    gradients have the features' layout, so it lasts from end to end, for local learning and
+    back-propagation alike. Values, keys and shapes of checkpoints stay; results differ by
+    rounding. Often faster on CPUs, and on GPUs with float16 or bfloat16: measure. Any config,
+    or ``--cfg-options``, can ask for it::
 
         default_hooks = dict(channels_last=dict(type='auglocal_mm.ChannelsLastHook'))
 
@@ -65,6 +68,7 @@ class ChannelsLastHook(Hook):
                 f'group ({len(unsafe)} have fewer). Leave ChannelsLastHook out, or widen the '
                 'network')
         bare.to(memory_format=torch.channels_last)
+        keep_layout_in_pooling(bare)
 
 
 def _is_of_mmcv(module: nn.Module) -> bool:

@@ -20,6 +20,7 @@ from auglocal_mm.engine.launch import load_config, use_mixed_precision
 from auglocal_mm.lab.measure.config_model import build_model
 from auglocal_mm.lab.measure.live_memory import live_peak_mb
 from auglocal_mm.lab.measure.memory import BYTES_PER_MIB, saved_activations_mb
+from auglocal_mm.lab.measure.preparing_hooks import prepare
 from auglocal_mm.models import LocalTraining
 from auglocal_mm.partition import image_channels
 
@@ -112,6 +113,7 @@ class TrainingSubject:
         torch.manual_seed(0)
         model.init_weights()
         model.to(self._settings.device)
+        prepare(cfg, model)
         model.train()
         return model
 

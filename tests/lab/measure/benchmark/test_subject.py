@@ -103,6 +103,14 @@ def test_mixed_precision(entry):
     assert subject.measure()['precision'] == 'bfloat16'
 
 
+def test_the_configs_layout_is_measured(root):
+    entry = Entry('small', str(root / 'configs/auglocal/resnet32_cifar10.py'), {
+        'model.backbone.depth': 20, 'model.local.depth': 2,
+        'default_hooks.channels_last.type': 'auglocal_mm.ChannelsLastHook'})
+    weight = TrainingSubject(entry, Settings(batch_size=2))._model.backbone.conv1.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_a_batch_that_cannot_be_trained_is_refused(entry):
     with pytest.raises(ValueError, match=re.escape('BatchNorm1d')):
         TrainingSubject(entry, Settings(batch_size=1))
