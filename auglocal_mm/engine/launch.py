@@ -186,6 +186,10 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
             runner.register_hook(SplitWeights())
     model = bare_model(runner)
     if 'train' in splits and isinstance(model, LocalTraining):
+        if cfg.get('compile'):
+            raise ValueError(
+                f'compile={shown(cfg.compile)} compiles a training step as a whole, but local '
+                'learning runs backward passes inside it; leave compile out')
         model.check_batch_size(cfg.train_dataloader.get('batch_size'))
     if 'train' in splits:
         _judge_start(runner, model, start)

@@ -77,3 +77,9 @@ def test_buffers_are_averaged_over_ranks():
         assert torch.equal(mean[name], others[name])
         torch.testing.assert_close(mean[name], (first[name] + second[name]) / 2)
     assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize('value', [True, {'backend': 'eager'}])
+def test_the_runners_compile_is_refused(value, tmp_path):
+    with pytest.raises(ValueError, match='leave compile out'):
+        train(config(tmp_path, compile=value))
