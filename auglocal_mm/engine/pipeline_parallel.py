@@ -227,9 +227,14 @@ class LocalPipelineParallel(nn.Module):
         self.finished = True
         if self._outbox is not None:
             self._outbox.put(None)  # more than the limit for once: it holds nothing
-            self._outbox.flush()
+        self.flush()
         if self._inbox is not None:
             self._inbox.take()
+
+    def flush(self) -> None:
+        """Wait until all that was sent has left."""
+        if self._outbox is not None:
+            self._outbox.flush()
 
     def val_step(self, data: Any) -> Any:
         """Run the model's validation step, on whole weights."""

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 NAMES = ('local, one rank', 'local pipeline', 'local data parallel', 'local, no averages',
          'BP, one rank', 'BP data parallel', 'BP, no averages', 'BP GPipe', 'BP 1F1B')
+#: The one that is traced.
+PIPELINE = 'local pipeline'
 #: Those that use one rank alone.
 ALONE = ('local, one rank', 'BP, one rank')
 

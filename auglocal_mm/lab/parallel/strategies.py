@@ -18,7 +18,7 @@ from auglocal_mm.config.parts import with_preprocessor
 from auglocal_mm.engine import LocalDistributedDataParallel, LocalPipelineParallel
 from auglocal_mm.lab.measure.benchmark.classifiers import Classifiers
 from auglocal_mm.partition import Unit, partition
-from auglocal_mm.plan import even_modules
+from auglocal_mm.plan import Event, even_modules
 
 #: Parts of a batch that pass a BP pipeline one after another.
 MICRO_BATCHES = 8
@@ -59,8 +59,19 @@ class Local:
 
     def finish(self) -> None:
         """Wait until what this rank has sent has left."""
-        if isinstance(self._model, LocalPipelineParallel) and self._model._outbox is not None:
-            self._model._outbox.flush()
+        if isinstance(self._model, LocalPipelineParallel):
+            self._model.flush()
+
+    def traced(self, steps: int) -> list[Event]:
+        """Train some steps; return what this rank did and when, if it is part of a pipeline."""
+        if not isinstance(self._model, LocalPipelineParallel):
+            return []
+        self._model.trace = []
+        for _ in range(steps):
+            self.step()
+        self.finish()
+        events, self._model.trace = self._model.trace, None
+        return events
 
 
 class DataParallelBackprop:

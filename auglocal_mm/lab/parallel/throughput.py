@@ -8,13 +8,18 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from .names import ALONE, names_of
+from auglocal_mm.plan import Event
+
+from .names import ALONE, PIPELINE, names_of
+
+#: Steps whose actions are shown.
+TRACED_STEPS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +86,16 @@ class Team:
             link.send('go')
         return max(self._answers())
 
+    def trace(self, steps: int) -> tuple[Event, ...]:
+        """Train some steps; return what each rank did, from the first of these steps on."""
+        for link in self._links:
+            link.send(steps)
+        answers = [link.recv() for link in self._links]
+        events = [event for answer in answers for event in answer]
+        begin = min((event.start for event in events), default=0.0)
+        return tuple(replace(event, start=event.start - begin, stop=event.stop - begin)
+                     for event in events)
+
     def close(self) -> None:
         """Let the ranks go."""
         for link in self._links:
@@ -94,8 +109,35 @@ class Team:
         return answers
 
 
+@dataclass(frozen=True, kw_only=True)
+class Throughput:
+    """What was measured.
+
+    Attributes:
+        job: What was compared.
+        strategies: Figures of each.
+        trace: What the ranks of the local pipeline did in a few more steps.
+    """
+    job: Job
+    strategies: tuple[Timed, ...]
+    trace: tuple[Event, ...] = ()
+
+    def table(self) -> str:
+        """Return the figures as Markdown; ratios are to the first strategy of each kind."""
+        lines = ['| | ms per step | of one rank | images per second |', '|---|---|---|---|']
+        alone = {timed.name.split()[0].strip(','): timed for timed in self.strategies
+                 if timed.name in ALONE}
+        for timed in self.strategies:
+            reference = alone.get(timed.name.split()[0].strip(','))
+            speed = f'{reference.median / timed.median:.2f} times' if reference else ''
+            low, high = min(timed.seconds) * 1000, max(timed.seconds) * 1000
+            lines.append(f'| {timed.name} | {timed.median * 1000:.0f} [{low:.0f}, {high:.0f}] | '
+                         f'{speed} | {self.job.size / timed.median:.0f} |')
+        return '\n'.join(lines)
+
+
 def measure(job: Job, names: Sequence[str] | None = None, *,
-            say: Callable[[str], Any] = print) -> tuple[Timed, ...]:
+            say: Callable[[str], Any] = print) -> Throughput:
     """Time strategies in turns, so that other load on the machine affects all alike.
 
     Args:
@@ -119,9 +161,13 @@ def measure(job: Job, names: Sequence[str] | None = None, *,
             for team in teams:
                 seconds[team.name].append(team.turn() / job.steps)
             say(f'round {number + 1} of {job.rounds}')
+        traced = [team.trace(TRACED_STEPS) for team in teams if team.name == PIPELINE]
         for team in teams:
             team.close()
-    return tuple(Timed(name=name, seconds=tuple(values)) for name, values in seconds.items())
+    return Throughput(
+        job=job, trace=traced[0] if traced else (),
+        strategies=tuple(Timed(name=name, seconds=tuple(values))
+                         for name, values in seconds.items()))
 
 
 def _member(link: Connection, name: str, job: Job, rank: int, ranks: int, store: str) -> None:
@@ -131,9 +177,12 @@ def _member(link: Connection, name: str, job: Job, rank: int, ranks: int, store:
         link.send(0.0)
         while True:
             try:
-                link.recv()
+                request = link.recv()
             except EOFError:
                 return
+            if isinstance(request, int):
+                link.send(strategy.traced(request))
+                continue
             start = time.perf_counter()
             for _ in range(job.steps):
                 strategy.step()
