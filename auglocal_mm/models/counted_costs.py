@@ -182,7 +182,7 @@ def count_costs(model: Any, units: Sequence[Unit], candidates: Candidates) -> Co
     """
     counted = CountedModel(model, units)
     return Costs(units=counted.units, networks=candidates.costs(counted), head=counted.head(),
-                 outputs=counted.outputs, images=IMAGES, shape=counted.shape)
+                 outputs=counted.outputs)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,15 +49,11 @@ class Costs:
         head: Cost of all that follows the backbone.
         outputs: For each unit, what the backbone returns from it. From there on it is held
             for whatever follows the backbone.
-        images: Number of images that these costs are of.
-        shape: Height and width of the images.
     """
     units: tuple[Cost, ...]
     networks: Mapping[NetworkKey, Cost] = field(default_factory=dict)
     head: Cost = Cost()
     outputs: tuple[frozenset[tuple[int, int]], ...] = ()
-    images: int = 1
-    shape: tuple[int, int] = (0, 0)
 
     def module(self, start: int, stop: int,
                auxiliaries: Sequence[tuple[int, AuxiliaryPlan]] = ()) -> Cost:
