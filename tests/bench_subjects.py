@@ -8,7 +8,9 @@ from typing import Any
 #: What a row needs from a subject's process.
 MEASURED = {
     'step_cpu_seconds': 0.5,
-    'saved_activations_mb': 100.0, 'live_peak_mb': 200.0,
+    'saved_activations_mb': 100.0, 'made_peak_mb': 150.0, 'live_peak_mb': 200.0,
+    'live_parts_mb': {'parameters': 20.0, 'buffers': 1.0, 'optimizer state': 20.0,
+                      'gradients': 19.0, 'activations': 120.0, 'rest': 20.0},
     'peak_memory_mb': 700.0, 'idle_memory_mb': 500.0,
     'params': 30, 'backbone_params': 20, 'auxiliary_params': 10, 'flops': 7_000_000,
     'backbone_flops': 5_000_000, 'batch_size': 4, 'image': [3, 8, 8], 'threads': 1,

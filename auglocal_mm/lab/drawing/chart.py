@@ -24,12 +24,20 @@ INK, MUTED, GRID = '#1b1f24', '#5b6570', '#d5dae0'
 COLORS = {
     'bp': '#0072b2', 'auglocal': '#d55e00', 'infopro': '#009e73', 'dgl': '#e69f00',
     'predsim': '#cc79a7', 'checkpoint': '#56b4e9',
+    'bp-selective': '#3d97d8', 'bp-accumulate': '#17406d', 'bp-step': '#6d7fc4',
 }
 #: A detector that is trained locally, beside one that only has such a backbone.
 LOCAL_DETECTOR = '#a2457c'
 NAMES = {
     'bp': 'BP', 'auglocal': 'AugLocal', 'infopro': 'InfoPro', 'dgl': 'DGL',
     'predsim': 'PredSim', 'checkpoint': 'BP with gradient checkpointing',
+    'bp-selective': 'BP with selective checkpointing', 'bp-accumulate': 'BP in 4 micro-batches',
+    'bp-step': 'BP with the step in backward',
+}
+#: What bytes are held for -> colour.
+PART_COLORS = {
+    'parameters': '#5b6570', 'buffers': '#1b1f24', 'optimizer state': '#a9b3bd',
+    'gradients': '#e69f00', 'activations': '#0072b2', 'rest': '#cc79a7',
 }
 CSS_VARIABLES = {
     INK: '--ink', MUTED: '--muted', GRID: '--grid',

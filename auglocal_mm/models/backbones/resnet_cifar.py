@@ -12,7 +12,8 @@ from auglocal_mm.validation.weight_limit import WeightLimit
 
 from .settings import check_backbone
 
-DEPTHS = (20, 32, 44, 56, 110)
+#: Those of He et al., and depths between the last two of them.
+DEPTHS = (20, 32, 44, 56, 110, 218, 434, 1202)
 
 
 @MODELS.register_module()
@@ -24,7 +25,7 @@ class ResNetCIFAR(ResNet_CIFAR):
     Images [B, 3, H, W] give one feature map [B, 64, H/4, W/4].
 
     Args:
-        depth: 6n + 2 layers: 20, 32, 44, 56 or 110.
+        depth: 6n + 2 layers: 20, 32, 44, 56, 110, 218, 434 or 1202.
         zero_init_residual: Whether the last norm of each block starts at 0.
             The paper's networks start all norms at 1.
         **kwargs: As for mmpretrain's ``ResNet_CIFAR``.

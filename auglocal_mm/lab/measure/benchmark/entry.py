@@ -45,11 +45,14 @@ class Entry:
         config: Path of the config.
         options: Settings that override it.
         paper: What the paper reports for it.
+        rival: How back-propagation saves memory, a key of :data:`.rivals.RIVALS`; ``None`` for
+            the model's own training step.
     """
     name: str
     config: str
     options: dict[str, Any] = field(default_factory=dict)
     paper: PaperCost | None = None
+    rival: str | None = None
 
 
 def config_entries(paths: Sequence[str]) -> tuple[Entry, ...]:

@@ -9,8 +9,9 @@ from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from auglocal_mm.lab.drawing.chart import COLORS, INK, MUTED, NAMES, STYLE, Chart, new_figure
+from auglocal_mm.lab.drawing.chart import COLORS, INK, MUTED, STYLE, Chart, new_figure
 
+from .presets import LABELS
 from .row import Row, quartiles
 
 #: Candidate distances of a label from its point, in points, nearest first.
@@ -18,12 +19,12 @@ _DISTANCES = (9, 15, 22, 30, 40, 52, 66)
 _DIRECTIONS = ((1, 0), (-1, 0), (0, -1), (0, 1), (0.8, -0.8), (0.8, 0.8), (-0.8, -0.8), (-0.8, 0.8))
 #: From this distance on, a line connects label and point.
 _LEADER_FROM = 15
-_OURS = 'time_ratio', 'memory_ratio'
+_OURS = 'time_ratio', 'made_ratio'
 _PAPER = 'paper_time_ratio', 'paper_memory_ratio'
 
 
 def memory_time(rows: Sequence[Row]) -> Chart:
-    """Draw saved activations against time per step, as multiples of the reference's.
+    """Draw what a step makes and holds against its time, as multiples of the reference's.
 
     Args:
         rows: At least one with figures; rows without figures are left out.
@@ -38,14 +39,14 @@ def memory_time(rows: Sequence[Row]) -> Chart:
     paper = [_ratio(row, *_PAPER) for row in done if row.paper]
     colors = [COLORS[row.method] if row.method else INK for row in done]
     with matplotlib.rc_context({**STYLE, 'axes.grid.axis': 'both'}):
-        figure, axes = new_figure(width=8.4, height=5.4)
+        figure, axes = new_figure(width=9.4, height=6.4)
         _scale(axes, [*ours, *paper])
         for row, color in zip(done, colors, strict=True):
             _draw(axes, row, color)
         reference = _name(next(row for row in done if row.name == done[0].reference))
         axes.set_title(f'Memory and time of a training step, as multiples of {reference}')
         axes.set_xlabel('seconds per step')
-        axes.set_ylabel('saved activations')
+        axes.set_ylabel('activations and gradients at the peak')
         if paper:
             axes.plot([], [], 'o', color=MUTED, markersize=9, label='measured here')
             axes.plot([], [], 'o', color='none', markeredgecolor=MUTED, alpha=0.6, markersize=7,
@@ -56,7 +57,7 @@ def memory_time(rows: Sequence[Row]) -> Chart:
         _place_labels(axes, done, colors, [*ours, *paper])
     said = '; '.join(f'{row.name} {memory:.3f} of the memory in {seconds:.2f} times the time'
                      for row, (seconds, memory) in zip(done, ours, strict=True))
-    return Chart('memory_time', f'Saved activations and time of a training step, as multiples '
+    return Chart('memory_time', f'Activations, gradients and time of a training step, as multiples '
                  f'of those of {done[0].reference}: {said}.', figure)
 
 
@@ -145,11 +146,8 @@ def _label(axes: Axes, text: str, point: tuple[float, ...], offset: tuple[float,
 
 
 def _name(row: Row) -> str:
-    """Name a row of Table 2 by its method as in charts, other rows by their own name."""
-    if row.paper is None or row.method is None:
-        return row.name
-    depth = row.name.partition('-d')[2]
-    return f'{NAMES[row.method]}, d = {depth}' if depth else NAMES[row.method]
+    """Name a row of Table 2 as in pictures, other rows by their own name."""
+    return LABELS.get(row.name, row.name)
 
 
 def _bar(axes: Axes, row: Row) -> Bbox:

@@ -1,4 +1,4 @@
-"""Rows that are measured together: the paper's Table 2, ways to cut a ResNet, a detector's."""
+"""Rows measured together: Table 2 with its rivals, ways to cut a ResNet, a detector's."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -16,28 +16,53 @@ class PresetRow:
         config: Name of a config that comes with the package, or ``package::name``.
         options: Settings that override it.
         paper: What the paper reports for it.
+        rival: See :class:`.entry.Entry`.
     """
     config: str
     options: Mapping[str, Any] = field(default_factory=dict)
     paper: PaperCost | None = None
+    rival: str | None = None
 
 
-def _resnet110(folder: str, paper: PaperCost, **options: Any) -> PresetRow:
-    return PresetRow(f'auglocal_mm::{folder}/resnet110_cifar10.py',
-                     {f'model.{key}': value for key, value in options.items()}, paper)
+def _resnet110(folder: str, paper: PaperCost | None = None,
+               options: Mapping[str, Any] | None = None, *, rival: str | None = None) -> PresetRow:
+    return PresetRow(f'auglocal_mm::{folder}/resnet110_cifar10.py', options or {}, paper, rival)
 
 
+_D2 = {'model.local.depth': 2}
+_STEP, _RECOMPUTE = {'optim_wrapper.step_per_module': True}, {'model.recompute': True}
+#: The paper's rows, then the other ways to save memory, by BP and by AugLocal with d = 2.
 TABLE2 = {
     'bp': _resnet110('bp', PaperCost(9.27, 0.0, 0.25)),
-    'checkpoint': _resnet110('bp', PaperCost(3.03, 34.1, 0.25), **{'backbone.with_cp': True}),
+    'checkpoint': _resnet110('bp', PaperCost(3.03, 34.1, 0.25), {'model.backbone.with_cp': True}),
     'predsim': _resnet110('predsim', PaperCost(1.54, 65.9, 0.25)),
     'dgl': _resnet110('dgl', PaperCost(1.61, 76.2, 0.26)),
     'infopro': _resnet110('infopro', PaperCost(3.98, 292.3, 0.34)),
-    **{f'auglocal-d{depth}': _resnet110('auglocal', paper, **{'local.depth': depth})
+    **{f'auglocal-d{depth}': _resnet110('auglocal', paper, {'model.local.depth': depth})
        for depth, paper in (
            (2, PaperCost(1.71, 87.2, 0.63)), (3, PaperCost(1.62, 115.9, 0.69)),
            (4, PaperCost(1.70, 135.6, 0.80)), (5, PaperCost(1.71, 180.8, 0.98)),
            (6, PaperCost(1.72, 214.6, 1.13)))},
+    'bp-selective': _resnet110('bp', rival='bp-selective'),
+    'bp-accumulate': _resnet110('bp', None, {'optim_wrapper.accumulative_counts': 4},
+                                rival='bp-accumulate'),
+    'bp-step': _resnet110('bp', rival='bp-step'),
+    'auglocal-d2-step': _resnet110('auglocal', None, _D2 | _STEP),
+    'auglocal-d2-recompute': _resnet110('auglocal', None, _D2 | _RECOMPUTE),
+    'auglocal-d2-both': _resnet110('auglocal', None, _D2 | _STEP | _RECOMPUTE),
+    **{f'auglocal-k{modules}': _resnet110('auglocal', None, _D2 | {
+        'model.local.modules': modules, 'model.local.balance': 'memory'}) for modules in (2, 4)},
+}
+#: Row of Table 2 -> its name in pictures.
+LABELS = {
+    'bp': 'BP', 'checkpoint': 'BP, checkpointing', 'bp-selective': 'BP, selective checkpointing',
+    'bp-accumulate': 'BP, 4 micro-batches', 'bp-step': 'BP, step in backward',
+    'predsim': 'PredSim', 'dgl': 'DGL', 'infopro': 'InfoPro',
+    **{f'auglocal-d{depth}': f'AugLocal, d = {depth}' for depth in range(2, 7)},
+    'auglocal-d2-step': 'AugLocal, d = 2, step',
+    'auglocal-d2-recompute': 'AugLocal, d = 2, recompute',
+    'auglocal-d2-both': 'AugLocal, d = 2, both',
+    'auglocal-k2': 'AugLocal, d = 2, K = 2', 'auglocal-k4': 'AugLocal, d = 2, K = 4',
 }
 
 
@@ -125,5 +150,5 @@ def preset_entries(preset: str, only: Sequence[str] | None = None) -> tuple[Entr
     if unknown or (only is not None and not only):
         raise ValueError(f'--only must name rows of {preset}, got {", ".join(unknown) or "none"}; '
                          f'there are {", ".join(rows)}')
-    return tuple(Entry(name, row.config, dict(row.options), row.paper)
+    return tuple(Entry(name, row.config, dict(row.options), row.paper, row.rival)
                  for name, row in rows.items() if only is None or name in only)

@@ -22,13 +22,14 @@ class Row:
         paper: What the paper reports.
         seconds: Every timed step, in the order of the rounds.
         measured: What else its process reported: ``step_cpu_seconds`` (median; other
-            processes do not affect it), ``saved_activations_mb``, ``live_peak_mb``,
-            ``peak_memory_mb``, ``idle_memory_mb``, ``params``, ``flops``, ``batch_size``,
-            ``threads`` and others.
+            processes do not affect it), ``saved_activations_mb``, ``live_peak_mb`` (everything
+            that is alive at the peak), ``live_parts_mb`` (that by what it is held for),
+            ``made_peak_mb`` (what the step itself has made of it), ``peak_memory_mb``,
+            ``idle_memory_mb``, ``params``, ``flops``, ``batch_size``, ``threads`` and others.
         reference: Name of the row that ratios compare with.
         ratios: ``time_ratio``, of medians, with the quartiles of its rounds'
             ratios; ``cpu_time_ratio``; ``memory_ratio``, of saved activations;
-            ``live_ratio``, of live memory; ``peak_ratio``, of peak memory minus what the
+            ``live_peak_ratio`` and ``made_ratio``; ``peak_ratio``, of peak memory minus what the
             process held before it built the model; ``paper_time_ratio`` and
             ``paper_memory_ratio``, of the paper's figures.
     """
@@ -60,9 +61,10 @@ class Row:
         """Return plain values for JSON, with the same keys for every row."""
         done = self.error is None
         first, third = quartiles(self.seconds) if done else (None, None)
-        keys = ('step_cpu_seconds', 'saved_activations_mb', 'live_peak_mb', 'peak_memory_mb',
-                'idle_memory_mb', 'params', 'backbone_params', 'auxiliary_params', 'flops',
-                'backbone_flops', 'batch_size', 'image', 'threads', 'precision', 'device', 'torch')
+        keys = ('step_cpu_seconds', 'saved_activations_mb', 'live_peak_mb', 'live_parts_mb',
+                'made_peak_mb', 'peak_memory_mb', 'idle_memory_mb', 'params', 'backbone_params',
+                'auxiliary_params', 'flops', 'backbone_flops', 'batch_size', 'image', 'threads',
+                'precision', 'device', 'torch')
         return {
             'name': self.name, 'method': self.method, 'error': self.error,
             'step_seconds': self.step_seconds if done else None,
@@ -72,7 +74,8 @@ class Row:
             'reference': self.reference,
             **{key: self.ratios.get(key) for key in (
                 'time_ratio', 'time_ratio_q1', 'time_ratio_q3', 'cpu_time_ratio', 'memory_ratio',
-                'live_ratio', 'peak_ratio', 'paper_time_ratio', 'paper_memory_ratio')},
+                'live_peak_ratio', 'made_ratio', 'peak_ratio', 'paper_time_ratio',
+                'paper_memory_ratio')},
             'paper': dataclasses.asdict(self.paper) if self.paper else None}
 
 
@@ -125,6 +128,6 @@ def _ratios(row: Row, reference: Row) -> dict[str, float | None]:
         'time_ratio_q1': first, 'time_ratio_q3': third,
         'cpu_time_ratio': ratio('step_cpu_seconds'),
         'memory_ratio': ratio('saved_activations_mb'),
-        'live_ratio': ratio('live_peak_mb'),
+        'live_peak_ratio': ratio('live_peak_mb'), 'made_ratio': ratio('made_peak_mb'),
         'peak_ratio': row.growth_mb / growth if growth > 0 else None,
         'paper_time_ratio': theirs[0], 'paper_memory_ratio': theirs[1]}

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from auglocal_mm.files import write_text
 
+from .counting import Counted, counted_json
 from .entry import Entry, method_of
+from .memory_table import memory_markdown
 from .row import Row, rows_of
 from .settings import Settings, require_device
 from .table import markdown
@@ -40,7 +42,7 @@ def benchmark(entries: Sequence[Entry], settings: Settings,
     from .subject import config_of
 
     require_device(settings.device)
-    methods = [method_of(config_of(entry, settings).model) for entry in entries]
+    methods = [entry.rival or method_of(config_of(entry, settings).model) for entry in entries]
     groups = [[entry] for entry in entries] if settings.apart else [list(entries)]
     outcomes: dict[str, Outcome] = {}
     for group in groups:
@@ -88,7 +90,9 @@ def to_json(rows: Sequence[Row]) -> str:
 
 
 def write_benchmark(rows: Sequence[Row], folder: Path, *, command: str, on_cpu: bool) -> None:
-    """Write ``table.md`` and ``table.json``, and ``memory_time.png`` and ``.svg``.
+    """Write ``table.md`` and ``table.json``, and two pictures as PNG and SVG.
+
+    They are ``memory_time``, memory against time, and ``memory_parts``, where the bytes are.
 
     Args:
         rows: What was measured; if no row has figures, there is no picture.
@@ -96,11 +100,30 @@ def write_benchmark(rows: Sequence[Row], folder: Path, *, command: str, on_cpu: 
         command: The command that was run.
         on_cpu: Whether steps ran on the CPU.
     """
+    from .memory_picture import bars_of_rows, memory_parts
     from .picture import memory_time
 
     write_text(markdown(rows, command=command, on_cpu=on_cpu), folder / 'table.md')
     write_text(to_json(rows) + '\n', folder / 'table.json')
     if any(row.error is None for row in rows):
-        chart = memory_time(rows)
-        chart.save_png(folder / 'memory_time.png')
-        chart.save_svg(folder / 'memory_time.svg')
+        memory_time(rows).save(folder)
+        memory_parts(bars_of_rows(rows)).save(folder)
+
+
+def write_counts(rows: Sequence[Counted], folder: Path, *, command: str) -> None:
+    """Write ``memory.md`` and ``memory.json``, and a picture as PNG and SVG.
+
+    It is ``memory_depth`` where there are depths, and ``memory_parts`` elsewhere.
+
+    Args:
+        rows: What was counted.
+        folder: Created by :func:`make_folder`.
+        command: The command that was run.
+    """
+    from .memory_picture import bars_of_counts, memory_depth, memory_parts
+
+    write_text(memory_markdown(rows, command=command), folder / 'memory.md')
+    write_text(counted_json(rows) + '\n', folder / 'memory.json')
+    deep = any(row.depth is not None for row in rows)
+    chart = memory_depth(rows) if deep else memory_parts(bars_of_counts(rows))
+    chart.save(folder)

@@ -18,7 +18,8 @@ from auglocal_mm.config.parts import with_preprocessor
 from auglocal_mm.config.walk import dicts_in
 from auglocal_mm.engine.launch import load_config, use_mixed_precision
 from auglocal_mm.lab.measure.config_model import build_model
-from auglocal_mm.lab.measure.live_memory import live_peak_mb
+from auglocal_mm.lab.measure.live_memory import live_peak
+from auglocal_mm.lab.measure.live_series import MemoryLaw, live_series
 from auglocal_mm.lab.measure.memory import BYTES_PER_MIB, saved_activations_mb
 from auglocal_mm.lab.measure.preparing_hooks import prepare
 from auglocal_mm.models import LocalTraining
@@ -26,6 +27,7 @@ from auglocal_mm.partition import image_channels
 
 from .entry import Entry
 from .model_kind import kind_of
+from .rivals import RIVALS
 from .settings import Settings
 
 
@@ -97,6 +99,7 @@ class TrainingSubject:
             self._optim_wrapper = build_optim_wrapper(self._model, cfg.optim_wrapper)
         for group in self._optim_wrapper.param_groups:
             group['lr'] = 0.0
+        self._run = RIVALS[entry.rival](self._model, self._optim_wrapper)
         self._batch = self._kind.batch(self._model, size=self._batch_size, shape=self._shape)
         self._cpu_seconds: list[float] = []
 
@@ -126,11 +129,16 @@ class TrainingSubject:
         # Heads of detectors sample regions, on which the memory of a step depends.
         set_random_seed(0)
         with self._in_scope():
-            self._model.train_step(batch, self._optim_wrapper)
+            self._run(batch)
 
     def whole_step(self) -> None:
         """Run one training step that nobody times."""
         self._train_step(self._new_batch())
+
+    @property
+    def _alive(self) -> dict[str, Any]:
+        return dict(model=self._model, optimizers=self._run.optimizers,
+                    batch=self._batch['inputs'])
 
     def step(self) -> float:
         """Run one training step and return its wall-clock seconds, including device work."""
@@ -161,17 +169,37 @@ class TrainingSubject:
         peak = resident_mb('VmHWM') if self._settings.on_cpu else (
             torch.cuda.max_memory_allocated(self._settings.device) / BYTES_PER_MIB)
         saved = saved_activations_mb(self.whole_step, exclude=self._model)
-        live = live_peak_mb(self.whole_step)
+        live = live_peak(self.whole_step, **self._alive)
         costs = self._kind.costs(self._model, self._shape)
         return dict(
             step_cpu_seconds=statistics.median(self._cpu_seconds),
-            saved_activations_mb=saved, live_peak_mb=live, peak_memory_mb=peak,
+            saved_activations_mb=saved,
+            # On CUDA by the allocator, which sees the inside of operators as well.
+            live_peak_mb=live.total_mb if self._settings.on_cpu else peak,
+            live_parts_mb=live.parts_mb, made_peak_mb=live.made_mb, peak_memory_mb=peak,
             idle_memory_mb=self._idle_mb, params=costs.params,
             backbone_params=costs.backbone_params, auxiliary_params=costs.auxiliary_params,
             flops=costs.flops, backbone_flops=costs.backbone_flops, batch_size=self._batch_size,
             image=[image_channels(self._model.backbone), *self._shape],
             threads=torch.get_num_threads(), precision=self._precision(),
             device=self._settings.device, torch=torch.__version__)
+
+    def memory_law(self) -> MemoryLaw:
+        """Count what is alive in steps of 1, 2 and 3 times as many images."""
+        self.whole_step()  # so that the optimizer's state exists
+        series = []
+        for times in (1, 2, 3):
+            self._batch = self._kind.batch(self._model, size=times * self._batch_size,
+                                           shape=self._shape)
+            series.append(live_series(self.whole_step, **self._alive))
+        return MemoryLaw.of(series, spacing=self._batch_size)
+
+    @property
+    def params(self) -> tuple[int, int]:
+        """Number of parameters, and how many of them are those of auxiliary networks."""
+        sizes = {name: each.numel() for name, each in self._model.named_parameters()}
+        return sum(sizes.values()), sum(size for name, size in sizes.items()
+                                        if name.startswith('auxiliary.'))
 
     def _precision(self) -> str:
         wrapper = self._optim_wrapper

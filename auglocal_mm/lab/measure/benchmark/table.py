@@ -8,15 +8,17 @@ from auglocal_mm.lab.pages.text_table import markdown_table
 
 from .row import Row
 
-COLUMNS = ('', 'seconds per step', 'time', 'CPU time', 'saved MiB', 'saved', 'live MiB', 'live',
-           'peak MiB', 'peak', 'images/s', 'params M', 'auxiliary M', 'GFLOPs')
+COLUMNS = ('', 'seconds per step', 'time', 'CPU time', 'saved MiB', 'saved', 'made MiB', 'made',
+           'live MiB', 'live', 'peak MiB', 'peak', 'images/s', 'params M', 'auxiliary M', 'GFLOPs')
 PAPER_COLUMNS = ('paper: time', 'paper: GB', 'paper: memory', 'paper: GFLOPs')
 LEGEND = """\
 Median of the timed steps, with quartiles in brackets. Data is synthetic, so times exclude loading.
 `CPU time` is the processor time of the process; other processes do not affect it.
 `saved`: what autograd keeps for backward passes, each storage once. What non-reentrant
-checkpointing (`recompute`) computes a second time is not part of it. `live`: all that a step's
-operations make and hold, gradients included, weights and optimizer state not. `peak`: {peak}.
+checkpointing (`recompute`) computes a second time, or keeps selectively, is not part of it.
+`made`: all that a step's operations make and hold, gradients included, weights and optimizer
+state not. `live`: everything, weights, optimizer state, buffers and batch included (on CUDA, what
+the allocator saw). `peak`: {peak}.
 Ratios (columns without a unit) are relative to {reference}; that of `peak` excludes what the
 process held before it built the model."""
 PEAKS = {True: "the process's resident memory", False: "CUDA's largest allocation"}
@@ -75,7 +77,8 @@ def _cells(row: Row, *, paper: bool) -> list[str]:
         f'{_digits(data["step_seconds_q3"])}]',
         f'{data["time_ratio"]:.2f}', f'{data["cpu_time_ratio"]:.2f}',
         f'{data["saved_activations_mb"]:.1f}', f'{data["memory_ratio"]:.3f}',
-        f'{data["live_peak_mb"]:.1f}', f'{data["live_ratio"]:.3f}',
+        f'{data["made_peak_mb"]:.1f}', f'{data["made_ratio"]:.3f}',
+        f'{data["live_peak_mb"]:.1f}', f'{data["live_peak_ratio"]:.3f}',
         f'{data["peak_memory_mb"]:.0f}',
         f'{data["peak_ratio"]:.2f}' if data['peak_ratio'] is not None else '–',
         _digits(data['images_per_second']), f'{data["backbone_params"] / 1e6:.2f}',

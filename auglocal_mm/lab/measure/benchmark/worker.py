@@ -42,14 +42,19 @@ class WorkerFailed(RuntimeError):
 
 def training_subject(entry: Entry, settings: Settings) -> Subject:
     """Build a :class:`~.subject.TrainingSubject` in the process that will run it."""
+    silence()
+    from .subject import TrainingSubject
+
+    return TrainingSubject(entry, settings)
+
+
+def silence() -> None:
+    """Import OpenMMLab without its messages, and disable those of later steps."""
     from auglocal_mm.console.host_chatter import import_hosts
 
     logging.disable(logging.INFO)
     warnings.filterwarnings('ignore', message='torch.utils.checkpoint: the use_reentrant')
     import_hosts('mmpretrain.datasets', 'mmpretrain.models')
-    from .subject import TrainingSubject
-
-    return TrainingSubject(entry, settings)
 
 
 class Worker:

@@ -11,6 +11,8 @@ from auglocal_mm.lab.measure.benchmark import (
 )
 from auglocal_mm.lab.measure.benchmark.entry import method_of
 from auglocal_mm.lab.measure.benchmark.model_kind import kind_of
+from auglocal_mm.lab.measure.benchmark.presets import LABELS, TABLE2
+from auglocal_mm.lab.measure.benchmark.rivals import MICRO_BATCHES, RIVALS
 from auglocal_mm.lab.measure.benchmark.subject import config_of
 from auglocal_mm.models.local_detector import DEFAULT_LOSS
 
@@ -19,15 +21,37 @@ def test_the_preset_is_table_2():
     entries = preset_entries('table2')
     assert [entry.name for entry in entries] == [
         'bp', 'checkpoint', 'predsim', 'dgl', 'infopro',
-        'auglocal-d2', 'auglocal-d3', 'auglocal-d4', 'auglocal-d5', 'auglocal-d6']
-    for entry in entries:
+        'auglocal-d2', 'auglocal-d3', 'auglocal-d4', 'auglocal-d5', 'auglocal-d6',
+        'bp-selective', 'bp-accumulate', 'bp-step', 'auglocal-d2-step', 'auglocal-d2-recompute',
+        'auglocal-d2-both', 'auglocal-k2', 'auglocal-k4']
+    for entry in entries[:10]:
         model = config_of(entry, Settings()).model
         method, _, depth = entry.name.partition('-d')
-        assert method_of(model) == method
+        assert method_of(model) == method and entry.paper and entry.rival is None
         assert model.backbone.depth == 110
         assert model.local.get('depth') == (int(depth) if depth else None)
         # Without it decoders would not know how images were normalised.
         assert model.data_preprocessor.std == [63.0, 62.1, 66.7]
+
+
+def test_the_other_ways_to_save_memory():
+    entries = preset_entries('table2')[10:]
+    cfgs = {entry.name: config_of(entry, Settings()) for entry in entries}
+    rivals = {entry.name: entry.rival for entry in entries if entry.rival}
+    assert list(rivals) == ['bp-selective', 'bp-accumulate', 'bp-step']
+    assert set(rivals.items()) <= set(zip(RIVALS, RIVALS, strict=True))
+    assert all(entry.paper is None for entry in entries)
+    for name, cfg in cfgs.items():
+        plain = name in rivals
+        assert method_of(cfg.model) == ('bp' if plain else 'auglocal')
+        assert cfg.model.local.get('depth') == (None if plain else 2)
+        assert cfg.model.local.get('modules') == {'auglocal-k2': 2, 'auglocal-k4': 4}.get(name)
+        both = name == 'auglocal-d2-both'
+        assert cfg.model.get('recompute', False) is (both or name == 'auglocal-d2-recompute')
+        assert cfg.optim_wrapper.get('step_per_module', False) is (
+            both or name == 'auglocal-d2-step')
+    assert cfgs['bp-accumulate'].optim_wrapper.accumulative_counts == MICRO_BATCHES
+    assert set(LABELS) == set(TABLE2)
 
 
 def test_a_rows_own_settings_win_over_the_users():

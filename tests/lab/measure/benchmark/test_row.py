@@ -18,6 +18,7 @@ def rows(**errors):
     entries = [Entry('slow', 'slow.py', paper=PAPER),
                Entry('fast', 'fast.py', paper=TABLE2['bp'].paper)]
     measured = {'fast': MEASURED, 'slow': {**MEASURED, 'saved_activations_mb': 50.0,
+                                           'live_peak_mb': 80.0, 'made_peak_mb': 15.0,
                                            'peak_memory_mb': 550.0, 'step_cpu_seconds': 0.75}}
     outcomes = {name: Outcome(STEPS[name], measured[name], errors.get(name)) for name in STEPS}
     return rows_of(entries, ['auglocal', 'bp'], outcomes)
@@ -27,6 +28,8 @@ def test_ratios_are_to_back_propagation():
     slow, fast = (row.to_dict() for row in rows())
     assert (slow['name'], slow['step_seconds'], slow['reference']) == ('slow', 4.0, 'fast')
     assert (slow['time_ratio'], slow['memory_ratio'], slow['peak_ratio']) == (2.0, 0.5, 0.25)
+    assert (slow['live_peak_ratio'], slow['made_ratio']) == (0.4, 0.1)
+    assert slow['live_parts_mb'] == MEASURED['live_parts_mb']
     # Of the rounds' own ratios 2, 3, 3.
     assert (slow['time_ratio_q1'], slow['time_ratio_q3']) == (2.5, 3.0)
     assert (slow['step_seconds_q1'], slow['step_seconds_q3']) == (3.5, 6.5)
