@@ -46,6 +46,7 @@ def test_the_other_ways_to_save_memory():
         assert method_of(cfg.model) == ('bp' if plain else 'auglocal')
         assert cfg.model.local.get('depth') == (None if plain else 2)
         assert cfg.model.local.get('modules') == {'auglocal-k2': 2, 'auglocal-k4': 4}.get(name)
+        assert cfg.model.local.get('balance') == ('memory' if '-k' in name else None)
         both = name == 'auglocal-d2-both'
         assert cfg.model.get('recompute', False) is (both or name == 'auglocal-d2-recompute')
         assert cfg.optim_wrapper.get('step_per_module', False) is (
