@@ -44,7 +44,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument('--apart', action='store_true',
                         help='run one config after another, if memory cannot hold all at once')
     parser.add_argument('--count', nargs='+', type=int, metavar='IMAGES',
-                        help='count the memory of steps of so many images instead of timing '
+                        help='count the memory of steps of this many images instead of timing '
                              'steps; takes classifiers, and no more memory for large batches')
     parser.add_argument('--depths', nargs='+', type=int, metavar='LAYERS',
                         help='with --count: at each of these depths of the backbone')
