@@ -32,6 +32,7 @@ def run_ranks(job, *args, ranks=2):
 
 def _rank(rank, ranks, folder, job, args):
     torch.set_num_threads(1)
+    os.environ['RANK'] = str(rank)  # as a launcher sets it
     try:
         dist.init_process_group('gloo', f'file://{folder}/store', rank=rank, world_size=ranks)
         result = {'value': job(rank, *args)}

@@ -36,6 +36,7 @@ from auglocal_mm.models import LocalTraining
 from auglocal_mm.validation import shown
 
 from .adopt import adopt
+from .distributed import LocalDistributedDataParallel
 from .hooks.pipeline_hooks import JoinWeights, SplitWeights
 from .image_folder import use_image_folder
 from .loading import guard_loading
@@ -49,6 +50,7 @@ from .options import (
     use_test_time_augmentation,
 )
 from .ownership import own
+from .pipeline_doors import require_pipeline
 from .pipeline_parallel import LocalPipelineParallel
 from .resume import Found, find_resumable
 
@@ -182,6 +184,7 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     if 'train' in splits:
         adopt(runner)
         if isinstance(runner.model, LocalPipelineParallel):
+            require_pipeline(runner)
             runner.register_hook(JoinWeights())
             runner.register_hook(SplitWeights())
     model = bare_model(runner)
@@ -223,6 +226,11 @@ def _judge_start(runner: Runner, model: nn.Module, start: str | None) -> None:
 def load_for_test(cfg: Config, checkpoint: str) -> Runner:
     """Build a runner to test `checkpoint`, which must have every weight of the model."""
     cfg.load_from, cfg.resume = checkpoint, False
+    wrapper = cfg.get('model_wrapper_cfg') or {}
+    if means(wrapper.get('type'), LocalPipelineParallel, MODEL_WRAPPERS,
+             scope=cfg.get('default_scope')):
+        # Every rank tests images of its own on the whole model, however many there are.
+        cfg.model_wrapper_cfg = {'type': LocalDistributedDataParallel}
     runner = build_runner(cfg, splits=('test',))
     verify_complete(bare_model(runner), read_checkpoint(checkpoint), checkpoint)
     return runner

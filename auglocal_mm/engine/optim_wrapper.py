@@ -124,8 +124,11 @@ class AugLocalOptimWrapper(OptimWrapper):
         if self._module_steps is not None:
             self._finish_modules()
         elif self.should_update():
-            self.step()
-            self.zero_grad()
+            try:
+                self.step()
+            finally:
+                # After an error as well: whoever goes on must not add to what caused it.
+                self.zero_grad()
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
         """Run the backward pass of a whole step, for models with a single loss."""
@@ -158,11 +161,13 @@ class AugLocalOptimWrapper(OptimWrapper):
         # A limit on values turns infinite gradients into finite ones, so look before.
         if not self._clips_norm and not self._guard.passes(update, modules=modules):
             return False
-        if self.clip_grad_kwargs:
+        if self.clip_grad_kwargs and has_gradients(update):
             self.loss_scaler.unscale_(update)
             norm = self._clip(clipped)
             if self._clips_norm and not self._guard.passes(update, norm=norm, modules=modules):
                 return False
+        if self.loss_scaler.is_enabled() and not has_gradients(update):
+            return False  # it would ask for what it has never seen
         self.loss_scaler.step(update, **kwargs)
         return True
 
@@ -196,10 +201,12 @@ class AugLocalOptimWrapper(OptimWrapper):
 
     def _step_modules(self, part: OptimizerPart, modules: range) -> None:
         """Step some modules inside a training step."""
-        self._parts.append(part)
         # Modules that are trained together are clipped apart, as without step_per_module.
-        self._step(part, self._clipped_together(part), modules=modules)
-        part.free_gradients()
+        try:
+            if self._step(part, self._clipped_together(part), modules=modules):
+                self._parts.append(part)
+        finally:
+            part.free_gradients()
 
     def _finish_modules(self) -> None:
         """End a step whose modules have stepped: an overflow in any of them lowers the scale."""
@@ -255,8 +262,15 @@ class AugLocalOptimWrapper(OptimWrapper):
 
 
 _NEEDS_LOCAL = (
-    'step_per_module=True needs a model that is trained locally, alone or in '
-    'LocalDistributedDataParallel, got {}, which has one backward pass; leave it out')
+    'step_per_module=True needs a model that is trained locally, alone, in '
+    'LocalDistributedDataParallel or LocalPipelineParallel, got {}, which has one backward pass; '
+    'leave it out')
+
+
+def has_gradients(update: Any) -> bool:
+    """Tell whether any parameter of an optimizer, or of a part of it, has a gradient."""
+    return any(parameter.grad is not None
+               for group in update.param_groups for parameter in group['params'])
 
 
 def by_module(model: Any, parameters: list[nn.Parameter]) -> list[list[nn.Parameter]]:

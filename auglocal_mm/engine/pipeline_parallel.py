@@ -53,7 +53,7 @@ class LocalPipelineParallel(nn.Module):
         stages: Number of stages.
         stage: This rank's stage.
         replica: This rank's replica.
-        finished: Whether :meth:`finish` was called.
+        running: Whether :meth:`begin` was called and :meth:`finish` was not.
         trace: A list to which each action of this rank is added, with its time; ``None`` for none.
             The actions are those of :func:`~auglocal_mm.plan.schedule`, the average and the
             update being part of ``run``.
@@ -63,7 +63,8 @@ class LocalPipelineParallel(nn.Module):
     Raises:
         TypeError: The model is not trained locally.
         RuntimeError: There is no process group.
-        ValueError: The model cannot be cut into as many stages, or ranks cannot be shared out.
+        ValueError: The model is on an accelerator, or cannot be cut into as many stages, or
+            ranks cannot be shared out.
     """
 
     def __init__(self, module: nn.Module, *, stages: int | None = None, queue: int = 2) -> None:
@@ -74,6 +75,9 @@ class LocalPipelineParallel(nn.Module):
         if not dist.is_initialized():
             raise RuntimeError('LocalPipelineParallel needs a process group; start with '
                                'tools/dist_train.sh, or without a launcher leave the wrapper out')
+        if next(module.parameters()).device.type != 'cpu':
+            raise ValueError('LocalPipelineParallel runs on CPUs so far: on accelerators, it was '
+                             'never tried; use auglocal_mm.LocalDistributedDataParallel')
         super().__init__()
         world, rank = dist.get_world_size(), dist.get_rank()
         stages = world if stages is None else stages
@@ -88,7 +92,7 @@ class LocalPipelineParallel(nn.Module):
         self.assignment = Assignment(stages_of(module, stages), world // stages)
         self.stages = stages
         self.stage, self.replica = self.assignment.stage_of(rank), self.assignment.replica_of(rank)
-        self.finished = False
+        self.running = False
         self.trace: list[Event] | None = None
         self._step = 0
         self.own_modules = self.assignment.stages[self.stage]
@@ -163,12 +167,17 @@ class LocalPipelineParallel(nn.Module):
 
         Raises:
             TypeError, ValueError: The optimizer wrapper's settings cannot be exact in a pipeline.
-            RuntimeError: The stage before has gone.
+            RuntimeError: :meth:`begin` was not called, or the stage before has gone.
         """
-        require_exact(optim_wrapper, len(self.assignment.stages))
+        require_exact(optim_wrapper, self.stages)
+        if not self.running and self.stages > 1:
+            raise RuntimeError(
+                'LocalPipelineParallel needs loops and hooks that know about stages, which this '
+                'package\'s tools add; start with tools/dist_train.sh or auglocal-mm train. In a '
+                'loop of your own, call begin() before the first step and finish() after the last')
         model = self.module
         model.prepare_step(optim_wrapper)
-        with self._traced('load' if self.is_first else 'receive'):
+        with self._traced('load' if self.is_first else 'receive'), world_of(self._peers):
             parcel = self._take(data)
         with world_of(self._peers):
             batch = model.task.batch(model, parcel.inputs, parcel.data_samples)
@@ -190,6 +199,8 @@ class LocalPipelineParallel(nn.Module):
         self._step += 1
         if 'local_loss' in log_vars:
             log_vars['local_loss'] = metrics.total_loss()
+        # Hooks look at the loss on every rank; the whole step's is that of the last stage.
+        log_vars.setdefault('loss', metrics.total_loss())
         return log_vars
 
     def _take(self, data: Any) -> Parcel:
@@ -222,14 +233,24 @@ class LocalPipelineParallel(nn.Module):
         self.trace.append(Event(rank=dist.get_rank(), kind=kind, step=self._step, start=start,
                                 stop=time.monotonic()))
 
+    def begin(self) -> None:
+        """Begin the training: let go of what other stages train."""
+        self.running = True
+        self.weights.empty()
+
     def finish(self) -> None:
-        """End the training: nothing more is sent, and all that was sent has left."""
-        self.finished = True
+        """End the training: nothing more is sent, and all that was sent has left.
+
+        Raises:
+            RuntimeError: The stages have trained different numbers of steps.
+        """
+        self.running = False
         if self._outbox is not None:
             self._outbox.put(None)  # more than the limit for once: it holds nothing
         self.flush()
-        if self._inbox is not None:
-            self._inbox.take()
+        if self._inbox is not None and self._inbox.take() is not None:
+            raise RuntimeError(f'stage {self.stage} has ended after {self._step} steps, but the '
+                               'stage before it sends more; the stages disagree on the data')
 
     def flush(self) -> None:
         """Wait until all that was sent has left."""
@@ -296,11 +317,13 @@ def require_exact(optim_wrapper: Any, stages: int) -> None:
 
     Raises:
         TypeError: The optimizer wrapper is another one.
-        ValueError: It clips by the norm of all gradients, or skips whole updates.
+        ValueError: It clips by the norm of all gradients, skips whole updates, or scales losses
+            as their overflows demand.
     """
     if not isinstance(optim_wrapper, LocalOptimizer):
         raise TypeError("LocalPipelineParallel needs optim_wrapper.type="
-                        f"'auglocal_mm.AugLocalOptimWrapper', got {type(optim_wrapper).__name__}")
+                        f"'auglocal_mm.AugLocalOptimWrapper', got {type(optim_wrapper).__name__}; "
+                        'with another wrapper, leave model_wrapper_cfg out')
     if stages == 1 or not isinstance(optim_wrapper, AugLocalOptimWrapper):
         return
     faults = Faults(f'LocalPipelineParallel with {stages} stages')

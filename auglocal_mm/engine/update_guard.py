@@ -74,9 +74,10 @@ class UpdateGuard(Listener):
 
     def begin_step(self, event: StepBegin) -> None:
         """Prepare for a step."""
-        self.begin(event.model)
         if self._per_module:  # the step before may have ended with an exception
             self._watches.clear()
+            self._backup = None
+        self.begin(event.model)
 
     def after_module(self, event: ModuleDone) -> None:
         """Watch a module's loss, and hand the flag on to whoever averages over ranks."""

@@ -73,7 +73,9 @@ class Inbox:
 
     def __init__(self, receive: Callable[[], Any]) -> None:
         self._receive = receive
-        self._arrived: Queue[Any] = Queue(maxsize=1)
+        self._arrived: Queue[Any] = Queue()
+        #: How many more messages may be received before one is taken.
+        self._room = threading.Semaphore(1)
         self._thread: threading.Thread | None = None
 
     def take(self) -> Any:
@@ -86,6 +88,7 @@ class Inbox:
             self._thread = threading.Thread(target=self._listen, name='inbox', daemon=True)
             self._thread.start()
         value = self._arrived.get()
+        self._room.release()
         if isinstance(value, _Failure):
             raise RuntimeError('the stage before this one has gone') from value.cause
         return value
@@ -93,6 +96,7 @@ class Inbox:
     def _listen(self) -> None:
         value: Any = self
         while value is not None:
+            self._room.acquire()
             try:
                 value = self._receive()
             except Exception as cause:  # told by the thread that trains

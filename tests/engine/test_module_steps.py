@@ -264,3 +264,28 @@ def upstream_job(rank):
 def test_upstreams_data_parallel_is_refused():
     for said in run_ranks(upstream_job):
         assert 'in LocalDistributedDataParallel, got MMDistributedDataParallel' in said
+
+
+@pytest.mark.parametrize('step_per_module', [False, True])
+def test_whoever_catches_an_error_may_go_on(step_per_module):
+    model = classifier(auglocal(3)).train()
+    wrapper = wrapper_of(model, step_per_module)
+    weight = model.backbone.layer2[0].conv1.weight
+    handle = weight.register_hook(lambda gradient: gradient * float('nan'))
+    with pytest.raises(NonFiniteError):
+        model.train_step(batch(), wrapper)
+    handle.remove()
+    before = weight.clone()
+    model.train_step(batch(), wrapper)
+    assert weight.isfinite().all() and not torch.equal(weight, before)
+
+
+def test_a_module_outside_of_the_optimizer_is_left_alone_in_float16():
+    model = classifier(auglocal(3)).train()
+    wrapper = AugLocalOptimWrapper(torch.optim.SGD(model.head.parameters(), 0.1),
+                                   dtype='float16', loss_scale=64.0, step_per_module=True)
+    before = copy.deepcopy(model.state_dict())
+    model.train_step(batch(), wrapper)
+    after = model.state_dict()
+    assert not torch.equal(after['head.fc.weight'], before['head.fc.weight'])
+    assert torch.equal(after['backbone.conv1.weight'], before['backbone.conv1.weight'])

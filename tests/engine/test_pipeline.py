@@ -10,6 +10,7 @@ from digit_runs import config, differing, state, train
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
 from ranks import run_ranks
 from small import auglocal, batch, classifier, in_float64
 
@@ -18,6 +19,7 @@ from auglocal_mm import (
     LocalDistributedDataParallel,
     LocalPipelineParallel,
 )
+from auglocal_mm.engine.launch import build_runner
 from auglocal_mm.engine.pipeline_parallel import stages_of
 from auglocal_mm.plan import Assignment, schedule
 
@@ -70,7 +72,7 @@ def stage_job(rank, local, settings, options, kwargs):
     wrapper.initialize_count_status(model, 0, STEPS)
     pipeline = LocalPipelineParallel(model, **kwargs)
     pipeline.weights.follow(average)
-    pipeline.weights.empty()
+    pipeline.begin()
     bytes_held = sum(p.untyped_storage().nbytes() for p in model.parameters())
     for step in range(STEPS):
         log = pipeline.train_step(data(step) if pipeline.is_first else None, wrapper)
@@ -133,6 +135,8 @@ def detector_job(rank, kwargs):
     model = detector(detector_cfg(), **LOCAL)
     wrapper = wrapper_of(model, {})
     trained = model if kwargs is None else LocalPipelineParallel(model, **kwargs)
+    if kwargs is not None:
+        trained.begin()
     with DefaultScope.overwrite_default_scope('mmdet'):
         for step in range(2):
             torch.manual_seed(step)
@@ -158,6 +162,7 @@ def replica_job(rank, kwargs):
         replica = rank
     else:
         trained = LocalPipelineParallel(model, **kwargs)
+        trained.begin()
         replica = trained.replica
     wrapper = wrapper_of(model, {'nonfinite': 'stop'})
     for step in range(STEPS):
@@ -185,6 +190,7 @@ def test_losses_of_detectors_exchange_values_between_replicas_alone():
 def trace_job(rank, steps, queue):
     pipeline = LocalPipelineParallel(build(RULES['auglocal']), queue=queue)
     pipeline.trace = []
+    pipeline.begin()
     wrapper = wrapper_of(pipeline.module, {})
     for step in range(steps):
         pipeline.train_step(data(step) if pipeline.is_first else None, wrapper)
@@ -217,6 +223,8 @@ def doors_job(rank):
     said.append(refusal(lambda: LocalPipelineParallel(classifier())))
     model = build(RULES['auglocal'])
     pipeline = LocalPipelineParallel(model)
+    said.append(refusal(lambda: pipeline.train_step(batch(), wrapper_of(model, {}))))
+    pipeline.begin()
     for settings in ({'clip_grad': {'max_norm': 1.0}}, {'nonfinite': 'skip'},
                      {'dtype': 'float16'}):
         said.append(refusal(lambda settings=settings: pipeline.train_step(
@@ -227,13 +235,13 @@ def doors_job(rank):
 
 
 def refusal(call):
-    with pytest.raises((TypeError, ValueError)) as caught:
+    with pytest.raises((TypeError, ValueError, RuntimeError)) as caught:
         call()
     return str(caught.value)
 
 
 def test_what_cannot_be_is_refused_with_the_fix():
-    words = ['at most 2, got 3', 'got 0', 'queue', 'in 1 … 1', 'leave',
+    words = ['at most 2, got 3', 'got 0', 'queue', 'in 1 … 1', 'leave', 'call begin()',
              'per_module=True', 'step_per_module=True', 'loss_scale=512.0',
              'AugLocalOptimWrapper']
     for said in run_ranks(doors_job):
@@ -244,6 +252,7 @@ def test_what_cannot_be_is_refused_with_the_fix():
 def gone_job(rank):
     model = build(RULES['auglocal'])
     pipeline = LocalPipelineParallel(model)
+    pipeline.begin()
     wrapper = wrapper_of(model, {})
     if pipeline.is_first:
         pipeline.train_step(batch(), wrapper)
@@ -264,7 +273,8 @@ def runner_job(rank, folder, variants, stages, resume, options):
     train(cfg, resume)
 
 
-@pytest.mark.parametrize('variants', [('ema', 'best'), ('accumulation', 'midway')], ids=str)
+@pytest.mark.parametrize('variants', [('ema', 'best', 'workers'), ('accumulation', 'midway')],
+                         ids=str)
 def test_a_run_writes_the_checkpoints_of_one_device_and_resumes_from_any_layout(
         variants, tmp_path):
     train(config(tmp_path / 'alone', *variants))
@@ -281,3 +291,42 @@ def test_a_run_writes_the_checkpoints_of_one_device_and_resumes_from_any_layout(
               ranks=3)
     for folder in ('over', 'back'):
         assert not differing(state(tmp_path / 'alone' / last), state(tmp_path / folder / last))
+
+
+SHIFTS = {'custom_hooks': [{'type': 'auglocal_mm.DeviceAugmentHook'}]}
+
+
+def test_augmentation_on_the_device_is_that_of_one_device(tmp_path):
+    train(config(tmp_path / 'alone', epochs=1, **SHIFTS))
+    run_ranks(runner_job, tmp_path / 'ours', (), 2, None, {'epochs': 1, **SHIFTS}, ranks=2)
+    assert not differing(*(state(tmp_path / folder / 'epoch_1.pth')
+                           for folder in ('alone', 'ours')))
+
+
+def build_job(rank, folder, options):
+    cfg = config(folder, **options)
+    cfg.launcher = 'pytorch'
+    cfg.model_wrapper_cfg = {'type': 'auglocal_mm.LocalPipelineParallel'}
+    return refusal(lambda: build_runner(cfg, splits=('train', 'val')))
+
+
+def test_what_does_not_know_about_stages_is_refused_before_the_training(tmp_path):
+    for said in run_ranks(build_job, tmp_path, {
+            'custom_hooks': [{'type': 'mmpretrain.PreciseBNHook'}, {'type': 'SyncBuffersHook'}],
+            'train_dataloader.num_batch_per_epoch': 3,
+            'auto_scale_lr': {'base_batch_size': 8, 'enable': True}}):
+        for word in ('PreciseBNHook needs', 'SyncBuffersHook needs', 'num_batch_per_epoch',
+                     'auto_scale_lr'):
+            assert word in said
+
+
+def test_a_run_of_upstreams_runner_stops_before_its_first_step(tmp_path):
+    for said in run_ranks(upstream_job, tmp_path):
+        assert 'start with tools/dist_train.sh' in said
+
+
+def upstream_job(rank, folder):
+    cfg = config(folder)
+    cfg.launcher = 'pytorch'
+    cfg.model_wrapper_cfg = {'type': 'auglocal_mm.LocalPipelineParallel'}
+    return refusal(lambda: Runner.from_cfg(cfg).train())

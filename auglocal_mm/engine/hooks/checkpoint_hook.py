@@ -164,6 +164,8 @@ class CheckpointHook(HostCheckpointHook):
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
         """Save the best checkpoint; remove the one that was best after the new one stands."""
+        if not self.save_best:
+            return
         # mmengine removes the old one first, by its file backend.
         backend, later = self.file_backend, _RemoveLater(self.file_backend)
         self.file_backend = later

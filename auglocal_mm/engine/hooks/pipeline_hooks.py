@@ -29,12 +29,14 @@ def whole_weights(runner: Runner) -> Iterator[None]:
         return
     optimizer: Any = runner.optim_wrapper.optimizer
     pipeline.weights.fill()
-    pipeline.weights.fetch_state(optimizer, pipeline.stages - 1)
+    if pipeline.replica == 0:
+        pipeline.weights.fetch_state(optimizer, pipeline.stages - 1)
     try:
         yield
     finally:
-        pipeline.weights.drop_state(optimizer)
-        pipeline.weights.empty()
+        if pipeline.running:
+            pipeline.weights.drop_state(optimizer)
+            pipeline.weights.empty()
 
 
 class SplitWeights(Hook):
@@ -51,12 +53,12 @@ class SplitWeights(Hook):
             if hasattr(hook, 'ema_model'):
                 pipeline.weights.follow(hook.ema_model)
         pipeline.weights.drop_state(runner.optim_wrapper.optimizer)
-        pipeline.weights.empty()
+        pipeline.begin()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Let go of them again."""
         pipeline = pipeline_of(runner)
-        if pipeline is not None and runner._train_loop is not None and not pipeline.finished:
+        if pipeline is not None and pipeline.running:
             pipeline.weights.empty()
 
 

@@ -62,7 +62,11 @@ class Batches:
         if not self._reads:
             # A loader draws its workers' seed here, and generators are to stay alike.
             torch.empty((), dtype=torch.int64).random_()
-            return repeat(None) if self.endless else repeat(None, len(self.loader) - start)
+            if self.endless:
+                return repeat(None)
+            # A batch sampler may yield fewer batches than the length that it states.
+            drawn = self._source.batches if self.fault is None else self.loader
+            return repeat(None, len(drawn) - start)
         if self.fault is not None:
             return islice(iter(self.loader), start, None)
         if restart_workers and self.loader.persistent_workers:

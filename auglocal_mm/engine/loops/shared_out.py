@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import math
+import os
+from functools import partial
 from typing import Any
 
 from mmengine.dataset import DefaultSampler, InfiniteSampler
@@ -48,7 +50,23 @@ def shared_out(runner: Runner, loader: Any) -> Any:
                               else images)
     else:
         sampler.indices = sampler._indices_of_rank()
+    if loader.worker_init_fn is not None:
+        loader.worker_init_fn = _AsReplica(loader.worker_init_fn, model.replica)
     return loader
+
+
+class _AsReplica:
+    """Seeds a worker as that of a rank with the replica's number, which one device has as well."""
+
+    def __init__(self, seed: Any, replica: int) -> None:
+        # mmengine's own function is told the rank; ours reads the launcher's variable.
+        self._seed = partial(seed, rank=replica) if 'rank' in getattr(
+            seed, 'keywords', {}) else seed
+        self._replica = replica
+
+    def __call__(self, worker_id: int) -> None:
+        os.environ['RANK'] = str(self._replica)
+        self._seed(worker_id)
 
 
 def reads_data(runner: Runner) -> bool:

@@ -50,6 +50,8 @@ class Local:
                  shares: int = 1) -> None:
         model = classifier(cfg)
         self._model = model if wrap is None else wrap(model)
+        if isinstance(self._model, LocalPipelineParallel):
+            self._model.begin()
         self._wrapper = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
         self._batch = batch_of(cfg, model, size // shares)
 
