@@ -51,11 +51,12 @@ def test_an_unknown_command_prints_the_list(capsys):
 
 
 def test_every_tool_for_users_has_a_command(root):
-    """Those that draw pictures or survey detectors are for whoever studies them: scripts."""
+    """Those that draw pictures, survey detectors or time a machine are for studies: scripts."""
     tools = {str(path.relative_to(root / 'tools')) for path in (root / 'tools').rglob('*.py')
              if path.parent.name != '_install'}
     studies = {f'analysis_tools/{name}.py' for name in (
-        'accuracy_by_depth', 'detector_families', 'plot_curves', 'representation_similarity')}
+        'accuracy_by_depth', 'benchmark_loading', 'benchmark_parallel', 'detector_families',
+        'plot_curves', 'representation_similarity')}
     assert set(command.TOOLS.values()) == tools - studies - {'install.py'}
 
 

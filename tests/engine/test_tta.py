@@ -78,7 +78,9 @@ def test_a_local_detector_is_augmented_as_its_plain_one(tmp_path, monkeypatch):
                  if name == 'local' or not key.startswith('auxiliary.')}
         save_checkpoint({'state_dict': state, 'meta': {}}, f'{name}.pth')
         cfg = copy.deepcopy(config)
-        cfg.merge_from_dict({**settings, 'work_dir': name, 'launcher': 'none'})
+        # mmengine keeps visualizers by name, and one of another test writes to a folder of its own.
+        cfg.merge_from_dict({**settings, 'work_dir': name, 'launcher': 'none',
+                             'visualizer.name': f'{tmp_path}-{name}'})
         launch.use_test_time_augmentation(cfg)
         runner = launch.load_for_test(cfg, f'{name}.pth')
         runner.load_or_resume()
