@@ -70,7 +70,7 @@ class ClassificationTask:
         return ClassificationBatch(inputs, data_samples, self.num_classes)
 
     def reads_images(self, plan: LocalPlan, modules: range) -> bool:
-        """See :meth:`.Task.reads_images`: second losses may, such as reconstruction."""
+        """See :meth:`~auglocal_mm.execution.Task.reads_images`; second losses may do so."""
         return any(loss.auxiliary.second is not None
                    for module in modules for loss in plan.spans[module].losses)
 

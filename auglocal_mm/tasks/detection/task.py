@@ -50,7 +50,7 @@ class DetectionTask:
         return DetectionBatch(inputs, data_samples, self.num_classes, self.mean, self.std)
 
     def reads_images(self, plan: LocalPlan, modules: range) -> bool:
-        """See :meth:`.Task.reads_images`: the batch's targets are made from them."""
+        """See :meth:`~auglocal_mm.execution.Task.reads_images`; targets are made from them."""
         return True
 
     def auxiliary_outcome(self, model: Any, auxiliary: AuxiliaryNetwork, features: Features,
