@@ -161,11 +161,13 @@ class AugLocalOptimWrapper(OptimWrapper):
         # A limit on values turns infinite gradients into finite ones, so look before.
         if not self._clips_norm and not self._guard.passes(update, modules=modules):
             return False
+        norm = None
         if self.clip_grad_kwargs and has_gradients(update):
             self.loss_scaler.unscale_(update)
             norm = self._clip(clipped)
-            if self._clips_norm and not self._guard.passes(update, norm=norm, modules=modules):
-                return False
+        # Without gradients as well: each update has a watch of its own, and they stand in a row.
+        if self._clips_norm and not self._guard.passes(update, norm=norm, modules=modules):
+            return False
         if self.loss_scaler.is_enabled() and not has_gradients(update):
             return False  # it would ask for what it has never seen
         self.loss_scaler.step(update, **kwargs)

@@ -17,7 +17,7 @@ class OwnedWeights:
     """The parameters and buffers of a model, each owned by one stage.
 
     An emptied tensor keeps its shape and identity, so optimizers, averages and state dicts keep
-    working; all its elements are one zero. Whoever writes to one gets an error.
+    working; all its elements are one zero. Nothing may compute with it or write to it.
 
     Attributes:
         owner: Returns the stage that owns what has a name; ``None`` for what all stages keep.

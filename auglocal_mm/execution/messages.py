@@ -26,11 +26,13 @@ class _Packer(pickle.Pickler):
 
     def persistent_id(self, value: Any) -> Any:
         """Replace a large tensor by its place; pickle asks this of every value."""
-        if type(value) is not Tensor or value.numel() * value.element_size() < INLINE_BYTES:
+        if type(value) is not Tensor:
             return None
         if value.requires_grad:
             raise ValueError('what is sent must be cut off first, got a tensor with a history of '
                              f'shape {tuple(value.shape)}; gradients do not travel')
+        if value.numel() * value.element_size() < INLINE_BYTES:
+            return None
         # By identity: features are often the latest output as well, and stay one tensor.
         if id(value) not in self._places:
             self._places[id(value)] = len(self.tensors)

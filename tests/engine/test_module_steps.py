@@ -289,3 +289,14 @@ def test_a_module_outside_of_the_optimizer_is_left_alone_in_float16():
     after = model.state_dict()
     assert not torch.equal(after['head.fc.weight'], before['head.fc.weight'])
     assert torch.equal(after['backbone.conv1.weight'], before['backbone.conv1.weight'])
+
+
+def test_a_module_without_gradients_does_not_shift_the_judgement_of_the_next():
+    model = classifier(auglocal(3)).train()
+    wrapper = AugLocalOptimWrapper(
+        torch.optim.SGD(model.head.parameters(), 0.1), step_per_module=True, nonfinite='skip',
+        clip_grad={'max_norm': 1.0, 'per_module': True})
+    poison_loss(model, 0, float('nan'))
+    before = model.head.fc.weight.clone()
+    model.train_step(batch(), wrapper)
+    assert wrapper.skipped_updates == 1 and not torch.equal(model.head.fc.weight, before)
