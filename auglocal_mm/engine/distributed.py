@@ -15,9 +15,11 @@ from auglocal_mm.execution import Listener, LocalOptimizer, ModuleDone, Order, S
 from auglocal_mm.models import LocalTraining
 from auglocal_mm.registry import MODEL_WRAPPERS
 
+from .rank_wrapper import RankWrapper
+
 
 @MODEL_WRAPPERS.register_module()
-class LocalDistributedDataParallel(nn.Module):
+class LocalDistributedDataParallel(RankWrapper):
     """One replica per rank; a module's all-reduce starts right after its backward pass.
 
     Gradients are averaged once in every step that updates weights, while later
@@ -39,20 +41,8 @@ class LocalDistributedDataParallel(nn.Module):
     """
 
     def __init__(self, module: nn.Module) -> None:
-        if not isinstance(module, LocalTraining):
-            raise TypeError(f'LocalDistributedDataParallel wraps a LocalImageClassifier or a '
-                            f'LocalDetector, got {type(module).__name__}; for another model leave '
-                            'model_wrapper_cfg out')
-        if not dist.is_initialized():
-            raise RuntimeError('LocalDistributedDataParallel needs a process group; start with '
-                               'tools/dist_train.sh, or without a launcher leave the wrapper out')
-        super().__init__()
-        self.module = module
-        with torch.no_grad():
-            # Ranks may have been seeded differently; from here on they are equal.
-            for tensor in [*module.parameters(), *module.buffers()]:
-                dist.broadcast(tensor, src=0)
-        self._average = GradientAverage(module)
+        super().__init__(module)
+        self._average = GradientAverage(self.module)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
         """Run the model's training step, in which :class:`GradientAverage` listens.
@@ -65,26 +55,6 @@ class LocalDistributedDataParallel(nn.Module):
         # Only during the step: whoever trains the bare model later averages nothing.
         with self.module.listeners.also(self._average):
             return self.module.train_step(data, optim_wrapper)
-
-    def val_step(self, data: Any) -> Any:
-        """Run the model's validation step."""
-        return self.module.val_step(data)
-
-    def test_step(self, data: Any) -> Any:
-        """Run the model's test step."""
-        return self.module.test_step(data)
-
-    def forward(self, inputs: Any, data_samples: Any = None, mode: str = 'tensor') -> Any:
-        """Run the model's forward pass.
-
-        Raises:
-            RuntimeError: A loss with graph is requested. Its backward pass would go
-                unnoticed, and the ranks would drift apart.
-        """
-        if mode == 'loss' and torch.is_grad_enabled():
-            raise RuntimeError('LocalDistributedDataParallel trains through train_step only; a '
-                               'backward pass of your own would leave gradients unsynchronised')
-        return self.module(inputs, data_samples, mode)
 
 
 _NEEDS_WRAPPER = (

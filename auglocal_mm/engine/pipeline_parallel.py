@@ -9,7 +9,6 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import torch
 import torch.distributed as dist
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
@@ -27,12 +26,13 @@ from auglocal_mm.validation import Faults, check_int
 from .distributed import GradientAverage
 from .optim_wrapper import AugLocalOptimWrapper
 from .owned_weights import OwnedWeights, owners_by_name
+from .rank_wrapper import RankWrapper
 
 MAX_QUEUE = 1000
 
 
 @MODEL_WRAPPERS.register_module()
-class LocalPipelineParallel(nn.Module):
+class LocalPipelineParallel(RankWrapper):
     """One stage per rank; each trains its modules as soon as the features have arrived.
 
     Ranks compute what one device would, to the last bit: no gradient crosses a boundary, so
@@ -68,17 +68,11 @@ class LocalPipelineParallel(nn.Module):
     """
 
     def __init__(self, module: nn.Module, *, stages: int | None = None, queue: int = 2) -> None:
-        if not isinstance(module, LocalTraining):
-            raise TypeError(f'LocalPipelineParallel wraps a LocalImageClassifier or a '
-                            f'LocalDetector, got {type(module).__name__}; for another model leave '
-                            'model_wrapper_cfg out')
-        if not dist.is_initialized():
-            raise RuntimeError('LocalPipelineParallel needs a process group; start with '
-                               'tools/dist_train.sh, or without a launcher leave the wrapper out')
-        if next(module.parameters()).device.type != 'cpu':
+        super().__init__(module)
+        model = self.module
+        if next(model.parameters()).device.type != 'cpu':
             raise ValueError('LocalPipelineParallel runs on CPUs so far: on accelerators, it was '
                              'never tried; use auglocal_mm.LocalDistributedDataParallel')
-        super().__init__()
         world, rank = dist.get_world_size(), dist.get_rank()
         stages = world if stages is None else stages
         faults = Faults('LocalPipelineParallel')
@@ -88,31 +82,26 @@ class LocalPipelineParallel(nn.Module):
         if world % stages:
             raise ValueError(f'stages must divide the number of ranks, {world}, got {stages}; '
                              'leave it out for one stage per rank')
-        self.module = module
-        self.assignment = Assignment(stages_of(module, stages), world // stages)
+        self.assignment = Assignment(stages_of(model, stages), world // stages)
         self.stages = stages
         self.stage, self.replica = self.assignment.stage_of(rank), self.assignment.replica_of(rank)
         self.running = False
         self.trace: list[Event] | None = None
         self._step = 0
         self.own_modules = self.assignment.stages[self.stage]
-        self._device = next(module.parameters()).device
-        later = range(self.own_modules.stop, module.plan.modules)
-        reads = getattr(module.task, 'reads_images', None)  # a task of somebody's may lack it
-        self._images_go_on = reads is None or reads(module.plan, later)
+        self._device = next(model.parameters()).device
+        later = range(self.own_modules.stop, model.plan.modules)
+        reads = getattr(model.task, 'reads_images', None)  # a task of somebody's may lack it
+        self._images_go_on = reads is None or reads(model.plan, later)
         self._inbox, self._outbox, group, self._peers = self._connect(queue)
-        self._average = (GradientAverage(module, self._peers)
+        self._average = (GradientAverage(model, self._peers)
                          if self.assignment.replicas > 1 else None)
         self.weights = OwnedWeights(
-            [module], owners_by_name(module, {
+            [model], owners_by_name(model, {
                 each: stage for stage, modules in enumerate(self.assignment.stages)
                 for each in modules}),
             stage=self.stage, rank_of=lambda stage: self.assignment.rank_of(stage, self.replica),
             group=group)
-        with torch.no_grad():
-            # Ranks may have been seeded differently; from here on they are equal.
-            for tensor in [*module.parameters(), *module.buffers()]:
-                dist.broadcast(tensor, src=0)
 
     def _connect(self, queue: int) -> tuple[Inbox | None, Outbox | None, Any, Any]:
         """Make the groups of all ranks, in one order.
@@ -256,24 +245,6 @@ class LocalPipelineParallel(nn.Module):
         """Wait until all that was sent has left."""
         if self._outbox is not None:
             self._outbox.flush()
-
-    def val_step(self, data: Any) -> Any:
-        """Run the model's validation step, on whole weights."""
-        return self.module.val_step(data)
-
-    def test_step(self, data: Any) -> Any:
-        """Run the model's test step, on whole weights."""
-        return self.module.test_step(data)
-
-    def forward(self, inputs: Any, data_samples: Any = None, mode: str = 'tensor') -> Any:
-        """Run the model's forward pass, on whole weights.
-
-        Raises:
-            RuntimeError: A loss with graph is requested.
-        """
-        if mode == 'loss' and torch.is_grad_enabled():
-            raise RuntimeError('LocalPipelineParallel trains through train_step only')
-        return self.module(inputs, data_samples, mode)
 
 
 def stages_of(model: LocalTraining, stages: int) -> tuple[range, ...]:

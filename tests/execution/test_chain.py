@@ -13,7 +13,7 @@ from small import auglocal, batch, classifier, gradients, in_float64, network_cl
 from auglocal_mm import AugLocalOptimWrapper
 from auglocal_mm.execution import Carry, Chain, drive, local_steps
 from auglocal_mm.execution.carry import flat
-from auglocal_mm.execution.transfer import receive, send
+from auglocal_mm.execution.messages import receive, send
 from auglocal_mm.partition import partition
 from auglocal_mm.plan import LocalPlan
 
@@ -207,7 +207,7 @@ def rank_of_two(rank, network):
     targets = model.task.batch(model, **data)
     cut = model.plan.modules // 2
     if rank == 0:
-        send(train(model, Carry(features=data['inputs']), targets, range(cut)), 1)
+        send(train(model, Carry(features=data['inputs']), targets, range(cut)), 1).wait()
     else:
         train(model, receive(0), targets, range(cut, model.plan.modules))
     return gradients(model)
