@@ -12,6 +12,8 @@ from torch.optim import Optimizer
 from auglocal_mm.execution.carry import Layout, flat
 from auglocal_mm.execution.messages import receive, send
 
+from .rank_group import RankGroup
+
 
 class OwnedWeights:
     """The parameters and buffers of a model, each owned by one stage.
@@ -27,11 +29,11 @@ class OwnedWeights:
         owner: Returns the stage that owns what has a name; ``None`` for what all stages keep.
         stage: This rank's.
         rank_of: Returns the rank of a stage.
-        group: Process group of the stages; ``None`` for the default one.
+        group: The ranks of the stages.
     """
 
     def __init__(self, models: Iterable[nn.Module], owner: Callable[[str], int | None], *,
-                 stage: int, rank_of: Callable[[int], int], group: Any = None) -> None:
+                 stage: int, rank_of: Callable[[int], int], group: RankGroup) -> None:
         self._models = list(models)
         self.owner = owner
         self._stage = stage
@@ -61,7 +63,7 @@ class OwnedWeights:
             if layout is not None:
                 tensor.data = layout.empty(tensor.device)
             values = flat(tensor.data)
-            dist.broadcast(values, src=self._rank_of(owner), group=self._group)
+            dist.broadcast(values, src=self._rank_of(owner), group=self._group.of_device)
             if values.data_ptr() != tensor.data_ptr():  # a view with gaps was copied
                 tensor.data.copy_(values.view_as(tensor))
 
@@ -71,17 +73,22 @@ class OwnedWeights:
         return [(tensor, owner) for tensor, owner in named if owner is not None]
 
     def fetch_state(self, optimizer: Optimizer, to: int) -> None:
-        """Fetch the optimizer's state of every parameter to one stage; all stages call it."""
+        """Fetch the optimizer's state of every parameter to one stage; all stages call it.
+
+        What is fetched lies on the host: it is to be saved, and would not fit on one device.
+        """
         model = self._models[0]
         for name, parameter in model.named_parameters():
             owner = self.owner(name)
             if owner is None or owner == to:
                 continue
             if self._stage == owner:
-                state = dict(optimizer.state[parameter]) if parameter in optimizer.state else None
-                send(state, self._rank_of(to), group=self._group).wait()
+                state = ({key: value.cpu() if isinstance(value, Tensor) else value
+                          for key, value in optimizer.state[parameter].items()}
+                         if parameter in optimizer.state else None)
+                send(state, self._rank_of(to), group=self._group.of_host).wait()
             elif self._stage == to:
-                state = receive(self._rank_of(owner), group=self._group)
+                state = receive(self._rank_of(owner), group=self._group.of_host)
                 if state is not None:
                     optimizer.state[parameter] = state
 

@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,6 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from auglocal_mm.execution import Carry, LocalOptimizer, immediate_step
-from auglocal_mm.execution.messages import receive, send
 from auglocal_mm.execution.pipeline import Inbox, Outbox, Parcel
 from auglocal_mm.models import LocalTraining
 from auglocal_mm.models.counted_costs import module_costs
@@ -26,6 +24,7 @@ from auglocal_mm.validation import Faults, check_int
 from .distributed import GradientAverage
 from .optim_wrapper import AugLocalOptimWrapper
 from .owned_weights import OwnedWeights, owners_by_name
+from .rank_group import RankGroup
 from .rank_wrapper import RankWrapper
 
 MAX_QUEUE = 1000
@@ -63,16 +62,12 @@ class LocalPipelineParallel(RankWrapper):
     Raises:
         TypeError: The model is not trained locally.
         RuntimeError: There is no process group.
-        ValueError: The model is on an accelerator, or cannot be cut into as many stages, or
-            ranks cannot be shared out.
+        ValueError: The model cannot be cut into as many stages, or ranks cannot be shared out.
     """
 
     def __init__(self, module: nn.Module, *, stages: int | None = None, queue: int = 2) -> None:
         super().__init__(module)
         model = self.module
-        if next(model.parameters()).device.type != 'cpu':
-            raise ValueError('LocalPipelineParallel runs on CPUs so far: on accelerators, it was '
-                             'never tried; use auglocal_mm.LocalDistributedDataParallel')
         world, rank = dist.get_world_size(), dist.get_rank()
         stages = world if stages is None else stages
         faults = Faults('LocalPipelineParallel')
@@ -93,7 +88,7 @@ class LocalPipelineParallel(RankWrapper):
         later = range(self.own_modules.stop, model.plan.modules)
         reads = getattr(model.task, 'reads_images', None)  # a task of somebody's may lack it
         self._images_go_on = reads is None or reads(model.plan, later)
-        self._inbox, self._outbox, group, self._peers = self._connect(queue)
+        self._inbox, self._outbox, self._line, self._peers = self._connect(queue)
         self._average = (GradientAverage(model, self._peers)
                          if self.assignment.replicas > 1 else None)
         self.weights = OwnedWeights(
@@ -101,9 +96,9 @@ class LocalPipelineParallel(RankWrapper):
                 each: stage for stage, modules in enumerate(self.assignment.stages)
                 for each in modules}),
             stage=self.stage, rank_of=lambda stage: self.assignment.rank_of(stage, self.replica),
-            group=group)
+            group=self._line)
 
-    def _connect(self, queue: int) -> tuple[Inbox | None, Outbox | None, Any, Any]:
+    def _connect(self, queue: int) -> tuple[Inbox | None, Outbox | None, RankGroup, Any]:
         """Make the groups of all ranks, in one order.
 
         Returns:
@@ -113,21 +108,21 @@ class LocalPipelineParallel(RankWrapper):
         inbox = outbox = replica_group = stage_group = None
         for replica in range(assignment.replicas):
             line = [assignment.rank_of(stage, replica) for stage in range(self.stages)]
-            group = dist.new_group(line)
+            group = RankGroup.of(line, self._device)
             if replica == self.replica:
                 replica_group = group
             for stage, (sender, receiver) in enumerate(pairwise(line)):
                 # A group for each pair: a thread receives while this one sends and averages.
-                link = dist.new_group([sender, receiver])
+                link = RankGroup.of([sender, receiver], self._device)
                 if replica == self.replica and stage == self.stage - 1:
-                    inbox = Inbox(partial(receive, sender, group=link, device=self._device))
+                    inbox = Inbox(link.receiving(sender))
                 if replica == self.replica and stage == self.stage:
-                    outbox = Outbox(partial(
-                        send, to=receiver, group=link, device=self._device), queue)
+                    outbox = Outbox(link.sending(receiver), queue)
         for stage in range(self.stages):
             group = dist.new_group(list(assignment.peers(stage)))
             if stage == self.stage:
                 stage_group = group
+        assert replica_group is not None
         return inbox, outbox, replica_group, stage_group
 
     @property
@@ -209,7 +204,7 @@ class LocalPipelineParallel(RankWrapper):
         inputs = parcel.inputs if self._images_go_on else parcel.inputs.new_empty(
             (len(parcel.data_samples), 0, 0, 0))
         return Parcel(carry=carry, inputs=inputs, data_samples=parcel.data_samples,
-                      losses=metrics.losses, scores=metrics.scores)
+                      losses=dict(metrics.losses), scores=dict(metrics.scores))
 
     @contextmanager
     def _traced(self, kind: str) -> Iterator[None]:

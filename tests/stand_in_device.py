@@ -1,0 +1,52 @@
+"""A CPU that stands in for an accelerator: its streams note what is asked of them."""
+import threading
+
+import torch
+
+from auglocal_mm.execution import device_link
+
+
+class Device:
+    """Notes what is asked of a device, by which thread."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, what):
+        self.notes.append((what, threading.current_thread().name))
+
+    def Stream(self):
+        return Stream(self, 'side')
+
+    def current_stream(self):
+        return Stream(self, 'training')
+
+    def stream(self, stream):
+        return torch.no_grad()  # any context
+
+    def set_device(self, device):
+        self.note(f'set {device}')
+
+
+class Stream:
+    def __init__(self, device, name):
+        self.device, self.name = device, name
+
+    def record_event(self):
+        self.device.note(f'{self.name} records')
+        return f'event of {self.name}'
+
+    def wait_event(self, event):
+        self.device.note(f'{self.name} waits for {event}')
+
+    def synchronize(self):
+        self.device.note(f'{self.name} is awaited')
+
+
+def use(monkeypatch):
+    """Make links take the CPU for a device with streams; return what notes their requests."""
+    device = Device()
+    monkeypatch.setattr(device_link.torch, 'get_device_module', lambda _: device)
+    monkeypatch.setattr(torch.Tensor, 'record_stream',
+                        lambda tensor, stream: device.note(f'kept for {stream.name}'))
+    return device
