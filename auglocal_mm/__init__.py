@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # The table below, for tools that read code without running i
         IterBasedTrainLoop,
         LocalDistributedDataParallel,
         LocalPipelineParallel,
+        ModuleSeedHook,
         RandomStateHook,
         VerifyPretrainedHook,
         WarmupCosineLR,
@@ -76,6 +77,7 @@ _HOME = {
     'IterBasedTrainLoop': '.engine',
     'LocalDistributedDataParallel': '.engine',
     'LocalPipelineParallel': '.engine',
+    'ModuleSeedHook': '.engine',
     'RandomStateHook': '.engine',
     'VerifyPretrainedHook': '.engine',
     'WarmupCosineLR': '.engine',
@@ -100,9 +102,9 @@ __all__ = [
     'EfficientNetCIFAR', 'EpochBasedTrainLoop', 'FeatureLoss', 'FrozenBackboneHook',
     'ImageFolder', 'InfoPro', 'IterBasedTrainLoop', 'LocalDetector',
     'LocalDistributedDataParallel', 'LocalImageClassifier', 'LocalPipelineParallel', 'LocalRule',
-    'MobileNetV2CIFAR', 'PaddedRandomCrop', 'PredSim', 'RandomStateHook', 'RegNetCIFAR',
-    'ResNetCIFAR', 'STL10', 'SVHN', 'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles',
-    '__version__',
+    'MobileNetV2CIFAR', 'ModuleSeedHook', 'PaddedRandomCrop', 'PredSim', 'RandomStateHook',
+    'RegNetCIFAR', 'ResNetCIFAR', 'STL10', 'SVHN', 'VerifyPretrainedHook', 'WarmupCosineLR',
+    'WholeFiles', '__version__',
     'export_backbone', 'partition', 'plan', 'read_checkpoint', 'seed_worker',
 ]
 

@@ -6,6 +6,7 @@ from .hooks import (
     CheckpointHook,
     DeviceAugmentHook,
     FrozenBackboneHook,
+    ModuleSeedHook,
     RandomStateHook,
     VerifyPretrainedHook,
 )
@@ -19,5 +20,5 @@ from .whole_files import WholeFiles
 __all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'ChannelsLastHook',
            'CheckpointHook', 'DeviceAugmentHook', 'EpochBasedTrainLoop', 'FrozenBackboneHook',
            'IterBasedTrainLoop', 'LocalDistributedDataParallel', 'LocalPipelineParallel',
-           'RandomStateHook',
-           'VerifyPretrainedHook', 'WarmupCosineLR', 'WholeFiles', 'seed_worker']
+           'ModuleSeedHook', 'RandomStateHook', 'VerifyPretrainedHook', 'WarmupCosineLR',
+           'WholeFiles', 'seed_worker']

@@ -40,7 +40,8 @@ class LocalPipelineParallel(RankWrapper):
     own, and gradients are averaged over the ranks that train the same stage.
 
     Random numbers inside a network (dropout, stochastic depth) are drawn on each rank, so with
-    them runs are equal in distribution only.
+    them runs are equal in distribution only, unless
+    :class:`~auglocal_mm.engine.hooks.ModuleSeedHook` seeds them.
 
     Args:
         module: A model with :class:`~auglocal_mm.models.LocalTraining`, on its device.

@@ -1,6 +1,7 @@
 """What happens in a training step, and who listens, in which order.
 
     begin_step      before the first module runs
+    before_module   before a module runs, whether it learns or is frozen
     after_module    after a module's backward pass, before the next module runs
     before_update   after the last one, before the optimizer steps
     end_step        after the optimizer has stepped, if it was due
@@ -88,6 +89,9 @@ class Listener:
     def begin_step(self, event: StepBegin) -> None:
         """Hear that a step begins. The step before may have ended with an exception."""
 
+    def before_module(self, module: int) -> None:
+        """Hear that a module is about to run."""
+
     def after_module(self, event: ModuleDone) -> None:
         """Hear that a module has learned; its graph is gone."""
 
@@ -142,6 +146,11 @@ class Listeners:
         """Tell all that a step begins."""
         for listener in self._listeners:
             listener.begin_step(event)
+
+    def before_module(self, module: int) -> None:
+        """Tell all that a module is about to run."""
+        for listener in self._listeners:
+            listener.before_module(module)
 
     def after_module(self, event: ModuleDone) -> None:
         """Tell all that a module has learned."""

@@ -56,7 +56,8 @@ def immediate_step(model: LocalModel, carry: Carry, batch: Any, optim_wrapper: L
     last = model.chain.plan.modules - 1
     log_vars: dict[str, Tensor] = {}
     listeners.begin_step(StepBegin(model=model, updates=optim_wrapper.should_sync()))
-    steps = local_steps(model, carry, batch, modules=modules, precision=optim_wrapper.precision)
+    steps = local_steps(model, carry, batch, modules=modules, precision=optim_wrapper.precision,
+                        before=listeners.before_module)
 
     def learn(step: LocalStep) -> None:
         if step.losses:

@@ -13,6 +13,7 @@ from .local_step import LocalStep, Outcome
 
 def local_steps(model: LocalModel, carry: Carry, batch: Any, *, modules: range | None = None,
                 precision: Callable[[], AbstractContextManager] = nullcontext,
+                before: Callable[[int], None] = lambda module: None,
                 ) -> Generator[LocalStep, None, Carry]:
     """Run modules in depth order, with a boundary after each that has a loss.
 
@@ -32,6 +33,7 @@ def local_steps(model: LocalModel, carry: Carry, batch: Any, *, modules: range |
             has a history, which does not travel: :meth:`Carry.pack` refuses it.
         precision: Returns the context of every forward computation, such as
             autocast. It is never active while the caller has control.
+        before: Is called with each module right before it runs.
 
     Returns:
         The carry after the last of the modules.
@@ -39,6 +41,7 @@ def local_steps(model: LocalModel, carry: Carry, batch: Any, *, modules: range |
     plan = model.chain.plan
     first = None
     for module in range(plan.modules) if modules is None else modules:
+        before(module)
         with precision():
             passage = model.chain.run(model.backbone, module, carry)
             outcome = _outcome(model, module, passage, batch)

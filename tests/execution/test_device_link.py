@@ -11,7 +11,6 @@ from ranks import run_ranks
 from auglocal_mm.execution.device_link import DeviceLink
 from auglocal_mm.execution.messages import INLINE_BYTES
 
-
 LARGE = torch.arange(INLINE_BYTES, dtype=torch.float32).reshape(4, 2, -1)
 VALUES = [
     {'features': LARGE, 'again': LARGE, 'labels': torch.arange(3), 'name': 'x'},

@@ -18,6 +18,9 @@ class Diary(Listener):
     def begin_step(self, event):
         self.book.append(('begin', self.order.name, event.updates))
 
+    def before_module(self, module):
+        self.book.append(('before', self.order.name, module))
+
     def after_module(self, event):
         graph = event.loss.requires_grad
         self.book.append(('module', self.order.name, event.module, list(event.trained), graph))
@@ -41,8 +44,9 @@ def test_the_order_is_that_of_the_enumeration_however_they_were_added(model):
         model.listeners.add(Diary(order, book))
     model.train_step(batch(), wrap(model))
     names, modules = [order.name for order in Order], model.plan.modules
-    assert [entry[1] for entry in book] == names * (modules + 2)
-    assert [entry[0] for entry in book[::5]] == ['begin', *['module'] * modules, 'end']
+    assert [entry[1] for entry in book] == names * (2 * modules + 2)
+    assert [entry[0] for entry in book[::5]] == [
+        'begin', *['before', 'module'] * modules, 'end']
     assert [entry[2:] for entry in book if entry[0] == 'module'][::5] == [
         (module, [module], False) for module in range(modules)]
 
