@@ -1,5 +1,6 @@
 """A CPU that stands in for an accelerator: its streams note what is asked of them."""
 import threading
+from functools import partial
 
 import torch
 
@@ -11,12 +12,10 @@ class Device:
 
     def __init__(self):
         self.notes = []
+        self.Stream = partial(Stream, self, 'side')
 
     def note(self, what):
         self.notes.append((what, threading.current_thread().name))
-
-    def Stream(self):
-        return Stream(self, 'side')
 
     def current_stream(self):
         return Stream(self, 'training')
