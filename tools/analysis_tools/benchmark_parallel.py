@@ -28,6 +28,9 @@ def main() -> None:
     parser.add_argument('--only', metavar='NAME;…', help='only these strategies')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         default={}, help='override settings of the local config')
+    parser.add_argument('--simulate', action='store_true',
+                        help='time the modules one by one as well, and show what a simulation '
+                             'with these times says, and by how much it misses')
     add_debug(parser)
     args = parser.parse_args()
     from auglocal_mm.lab.parallel.names import names_of
@@ -35,7 +38,8 @@ def main() -> None:
     from auglocal_mm.plan import timeline_text
     names = names_of([name.strip() for name in args.only.split(';')] if args.only else None)
     job = Job(local=args.local, bp=args.bp, size=args.batch_size, ranks=args.ranks,
-              steps=args.steps, rounds=args.rounds, options=args.cfg_options)
+              steps=args.steps, rounds=args.rounds, options=args.cfg_options,
+              simulate=args.simulate)
     with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result
         found = measure(job, names)
     print(found.table())

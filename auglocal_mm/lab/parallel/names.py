@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 NAMES = ('local, one rank', 'local pipeline', 'local data parallel', 'local, no averages',
          'BP, one rank', 'BP data parallel', 'BP, no averages', 'BP GPipe', 'BP 1F1B')
+#: Parts of a batch that pass a pipeline of BP one after another.
+MICRO_BATCHES = 8
 #: The one that is traced.
 PIPELINE = 'local pipeline'
 #: Those that use one rank alone.

@@ -20,8 +20,7 @@ from auglocal_mm.lab.measure.benchmark.classifiers import Classifiers
 from auglocal_mm.partition import Unit, partition
 from auglocal_mm.plan import Event, even_modules
 
-#: Parts of a batch that pass a BP pipeline one after another.
-MICRO_BATCHES = 8
+from .names import MICRO_BATCHES
 
 
 class Strategy(Protocol):
@@ -35,8 +34,11 @@ class Strategy(Protocol):
         """Wait until this rank's part of all steps is done."""
         ...
 
+    def close(self) -> None:
+        """End the training."""
 
-class Local:
+
+class Local(Strategy):
     """Local learning: on one rank, data parallel, or a pipeline.
 
     Args:
@@ -64,6 +66,11 @@ class Local:
         if isinstance(self._model, LocalPipelineParallel):
             self._model.flush()
 
+    def close(self) -> None:
+        """End the pipeline, and with it the thread that listens."""
+        if isinstance(self._model, LocalPipelineParallel):
+            self._model.finish()
+
     def traced(self, steps: int) -> list[Event]:
         """Train some steps; return what this rank did and when, if it is part of a pipeline."""
         if not isinstance(self._model, LocalPipelineParallel):
@@ -76,7 +83,7 @@ class Local:
         return events
 
 
-class DataParallelBackprop:
+class DataParallelBackprop(Strategy):
     """Back-propagation under torch's data parallel, or on one rank.
 
     Args:
@@ -119,7 +126,7 @@ class PlainLoss(nn.Module):
         return nn.functional.cross_entropy(logits, labels)
 
 
-class BackpropPipeline:
+class BackpropPipeline(Strategy):
     """Back-propagation in torch's own pipeline.
 
     Args:

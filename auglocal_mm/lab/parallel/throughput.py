@@ -17,6 +17,7 @@ from typing import Any
 from auglocal_mm.plan import Event
 
 from .names import ALONE, PIPELINE, names_of
+from .prediction import predict
 
 #: Steps whose actions are shown.
 TRACED_STEPS = 8
@@ -34,6 +35,7 @@ class Job:
         steps: Steps between two looks at the clock.
         rounds: How often each strategy is timed.
         options: Settings that override the local config's.
+        simulate: Whether modules are timed one by one, and the strategies simulated.
     """
     local: str
     bp: str
@@ -42,6 +44,7 @@ class Job:
     steps: int = 10
     rounds: int = 5
     options: Mapping[str, Any] = field(default_factory=dict)
+    simulate: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,14 +120,17 @@ class Throughput:
         job: What was compared.
         strategies: Figures of each.
         trace: What the ranks of the local pipeline did in a few more steps.
+        simulated: Throughput as a multiple of one rank's, by name, as the simulation says.
     """
     job: Job
     strategies: tuple[Timed, ...]
     trace: tuple[Event, ...] = ()
+    simulated: Mapping[str, float] = field(default_factory=dict)
 
     def table(self) -> str:
         """Return the figures as Markdown; ratios are to the first strategy of each kind."""
-        lines = ['| | ms per step | of one rank | images per second |', '|---|---|---|---|']
+        lines = ['| | ms per step | of one rank | simulated | images per second |',
+                 '|---|---|---|---|---|']
         alone = {timed.name.split()[0].strip(','): timed for timed in self.strategies
                  if timed.name in ALONE}
         for timed in self.strategies:
@@ -132,8 +138,18 @@ class Throughput:
             speed = f'{reference.median / timed.median:.2f} times' if reference else ''
             low, high = min(timed.seconds) * 1000, max(timed.seconds) * 1000
             lines.append(f'| {timed.name} | {timed.median * 1000:.0f} [{low:.0f}, {high:.0f}] | '
-                         f'{speed} | {self.job.size / timed.median:.0f} |')
+                         f'{speed} | {self._missed(timed, reference)} | '
+                         f'{self.job.size / timed.median:.0f} |')
         return '\n'.join(lines)
+
+    def _missed(self, timed: Timed, reference: Timed | None) -> str:
+        """Return the simulation's value, and by how much it is above the measured one."""
+        expected = self.simulated.get(timed.name)
+        if expected is None:
+            return ''
+        if reference is None:
+            return f'{expected:.2f} times'
+        return f'{expected:.2f} times ({expected * timed.median / reference.median - 1:+.0%})'
 
 
 def measure(job: Job, names: Sequence[str] | None = None, *,
@@ -164,8 +180,10 @@ def measure(job: Job, names: Sequence[str] | None = None, *,
         traced = [team.trace(TRACED_STEPS) for team in teams if team.name == PIPELINE]
         for team in teams:
             team.close()
+    # Last, when no team is there any more that would share the machine.
+    simulated = predict(job) if job.simulate else {}
     return Throughput(
-        job=job, trace=traced[0] if traced else (),
+        job=job, trace=traced[0] if traced else (), simulated=simulated,
         strategies=tuple(Timed(name=name, seconds=tuple(values))
                          for name, values in seconds.items()))
 
@@ -179,6 +197,7 @@ def _member(link: Connection, name: str, job: Job, rank: int, ranks: int, store:
             try:
                 request = link.recv()
             except EOFError:
+                strategy.close()
                 return
             if isinstance(request, int):
                 link.send(strategy.traced(request))

@@ -1,0 +1,49 @@
+"""What the simulation says about a benchmark, from modules that were timed on the same machine."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auglocal_mm.lab.measure.benchmark.settings import Settings
+
+from .compare import Cluster, Comparison
+from .names import ALONE, MICRO_BATCHES, PIPELINE
+
+if TYPE_CHECKING:
+    from .throughput import Job
+
+#: What the benchmark and the simulation call the same thing. Without averages it is no training.
+_SIMULATED = {'local data parallel': 'local_data_parallel', 'BP data parallel': 'bp_data_parallel',
+              'BP GPipe': 'bp_gpipe', 'BP 1F1B': 'bp_1f1b'}
+_ALONE = dict(zip(ALONE, ('local_data_parallel', 'bp_data_parallel'), strict=True))
+
+
+def predict(job: Job) -> dict[str, float]:
+    """Time each module of the local config alone, and simulate the benchmark with these times.
+
+    The pipeline is simulated as it is timed: it is empty at the start of a turn, and drained at
+    its end.
+
+    Returns:
+        Throughput as a multiple of the same kind's on one rank, by the benchmark's names.
+    """
+    from .counted import counted_costs
+    from .measured import measured_costs
+
+    settings = Settings(batch_size=job.size, threads=1, rounds=max(job.rounds, 3), warmup=1,
+                        options=dict(job.options))
+    costs = measured_costs(job.local, settings, counted_costs(job.local, settings, 1e12))
+    comparison = Comparison(costs, Cluster(micro=min(MICRO_BATCHES, job.size)))
+    alone, shared = comparison.results(1), comparison.results(job.ranks)
+    single = {name: alone[key].period for name, key in _ALONE.items()}
+    found = {name: single[_kind(name)] / shared[key].period
+             for name, key in _SIMULATED.items() if key in shared}
+    if 'local_pipeline' in shared:
+        turn = comparison.local(comparison.local_stages(job.ranks), steps=max(job.steps, 2))
+        seconds = max(span.stop for span in turn.spans.values()) / max(job.steps, 2)
+        found[PIPELINE] = single[_kind(PIPELINE)] / seconds
+    return found
+
+
+def _kind(name: str) -> str:
+    """Return what a strategy is compared with."""
+    return next(alone for alone in ALONE if alone.split(',')[0] == name.split()[0])

@@ -1,0 +1,36 @@
+"""The benchmark's table, and what a simulation says beside it."""
+import pytest
+from parallel_costs import equal
+
+from auglocal_mm.lab.parallel import measured, prediction
+from auglocal_mm.lab.parallel.names import NAMES, names_of
+from auglocal_mm.lab.parallel.throughput import Job, Throughput, Timed
+
+JOB = Job(local='local', bp='bp', size=64, ranks=2, steps=4, simulate=True)
+
+
+def test_the_table_shows_ratios_and_what_the_simulation_missed():
+    found = Throughput(job=JOB, simulated={'local pipeline': 2.0}, strategies=(
+        Timed(name='local, one rank', seconds=(2.0, 1.0, 3.0)),
+        Timed(name='local pipeline', seconds=(1.25,)),
+        Timed(name='BP GPipe', seconds=(0.5,))))
+    assert found.table().splitlines()[2:] == [
+        '| local, one rank | 2000 [1000, 3000] | 1.00 times |  | 32 |',
+        '| local pipeline | 1250 [1250, 1250] | 1.60 times | 2.00 times (+25%) | 51 |',
+        '| BP GPipe | 500 [500, 500] |  |  | 128 |']
+
+
+def test_a_turn_is_simulated_as_it_is_timed(monkeypatch):
+    monkeypatch.setattr('auglocal_mm.lab.parallel.counted.counted_costs',
+                        lambda *args: equal(2, 1.0))
+    monkeypatch.setattr(measured, 'measured_costs', lambda config, settings, counted: counted)
+    found = prediction.predict(JOB)
+    # Four steps of two equal stages, the second one step later: five half steps for four whole.
+    assert found['local pipeline'] == pytest.approx(8 / 5, rel=1e-3)
+    assert found['BP data parallel'] == pytest.approx(2, rel=1e-3)
+    assert set(found) <= set(NAMES)
+
+
+def test_unknown_strategies_are_refused():
+    with pytest.raises(ValueError, match='BP 1F1B, got'):
+        names_of(['BP zero bubble'])
