@@ -35,7 +35,8 @@ class Strategy(Protocol):
         ...
 
     def close(self) -> None:
-        """End the training."""
+        """End the training; most strategies need nothing for it."""
+        return
 
 
 class Local(Strategy):
