@@ -10,12 +10,12 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 
-def run_ranks(job, *args, ranks=2):
+def run_ranks(job, *args, ranks=2, start='fork'):
     """Run ``job(rank, *args)`` on gloo ranks; return what each returned, or fail with its error."""
     with tempfile.TemporaryDirectory() as folder:
         # Forked, so that ranks need not import everything again.
         context = mp.start_processes(_rank, (ranks, folder, job, args), nprocs=ranks, join=False,
-                                     start_method='fork')
+                                     start_method=start)
         deadline = time.monotonic() + 120
         while not context.join(timeout=5):
             if time.monotonic() > deadline:

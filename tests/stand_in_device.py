@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 
-from auglocal_mm.execution import device_link
+from auglocal_mm.execution import device_link, messages
 
 
 class Device:
@@ -12,12 +12,12 @@ class Device:
 
     def __init__(self):
         self.notes = []
-        self.Stream = partial(Stream, self, 'side')
+        self.Stream = lambda device: Stream(self, 'side')
 
     def note(self, what):
         self.notes.append((what, threading.current_thread().name))
 
-    def current_stream(self):
+    def current_stream(self, device):
         return Stream(self, 'training')
 
     def stream(self, stream):
@@ -48,4 +48,14 @@ def use(monkeypatch):
     monkeypatch.setattr(device_link.torch, 'get_device_module', lambda _: device)
     monkeypatch.setattr(torch.Tensor, 'record_stream',
                         lambda tensor, stream: device.note(f'kept for {stream.name}'))
+    # Whatever is sent is on the device.
+    monkeypatch.setattr(messages, '_on_device', lambda tensor: True)
+    for name, said in (('send', 'put'), ('recv', 'get')):
+        monkeypatch.setattr(device_link.dist, name, partial(
+            _noting, getattr(device_link.dist, name), device, said))
     return device
+
+
+def _noting(function, device, said, values, **options):
+    device.note(f'{said} {values.numel()}')
+    return function(values, **options)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
@@ -83,17 +84,23 @@ def starting_checkpoint(cfg: Config) -> str | None:
 
 
 def start_process_group(cfg: Config) -> None:
-    """Connect a launcher's ranks over gloo if there is no accelerator.
+    """Connect a launcher's ranks over gloo if there is no accelerator, or the config asks for it.
 
-    mmengine's own function asks for a CUDA device whatever the backend.
+    mmengine's own function asks for a CUDA device whatever the backend, and for one of its own
+    for each rank. Over gloo, several ranks may share one.
     """
-    if cfg.launcher == 'none' or torch.cuda.is_available() or dist.is_initialized():
+    asked = (cfg.get('env_cfg') or {}).get('dist_cfg', {}).get('backend')
+    if cfg.launcher == 'none' or dist.is_initialized() or (
+            torch.cuda.is_available() and asked != 'gloo'):
         return
     if cfg.launcher != 'pytorch':
         raise ValueError(f'launcher {cfg.launcher!r} needs accelerators; without any, use '
                          'tools/dist_train.sh (launcher pytorch)')
     seconds = (cfg.get('env_cfg') or {}).get('dist_cfg', {}).get('timeout')
     dist.init_process_group('gloo', timeout=timedelta(seconds=seconds) if seconds else None)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
+        return
     # What mmengine uses where a config has none.
     wrapper = cfg.get('model_wrapper_cfg') or {
         'type': 'MMDistributedDataParallel', 'broadcast_buffers': False,

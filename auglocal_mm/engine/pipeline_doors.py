@@ -46,6 +46,10 @@ def require_pipeline(runner: Runner) -> None:
     faults.add_unless(
         not (runner.cfg.get('auto_scale_lr') or {}).get('enable'),
         'auto_scale_lr counts ranks, not replicas; set the learning rate itself')
+    faults.add_unless(
+        not runner._randomness_cfg.get('diff_rank_seed'),
+        'randomness.diff_rank_seed gives each rank a seed of its own, and the ranks of a pipeline '
+        'train what one device does; leave it out')
     bare = model.module
     augments = getattr(bare.data_preprocessor, 'batch_augments', None) or ()
     synchronised = [type(each).__name__ for each in augments

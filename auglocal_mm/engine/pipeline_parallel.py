@@ -24,7 +24,7 @@ from auglocal_mm.validation import Faults, check_int
 from .distributed import GradientAverage
 from .optim_wrapper import AugLocalOptimWrapper
 from .owned_weights import OwnedWeights, owners_by_name
-from .rank_group import RankGroup
+from .rank_group import RankGroup, group_of
 from .rank_wrapper import RankWrapper
 
 MAX_QUEUE = 1000
@@ -120,7 +120,7 @@ class LocalPipelineParallel(RankWrapper):
                 if replica == self.replica and stage == self.stage:
                     outbox = Outbox(link.sending(receiver), queue)
         for stage in range(self.stages):
-            group = dist.new_group(list(assignment.peers(stage)))
+            group = group_of(assignment.peers(stage), self._device)
             if stage == self.stage:
                 stage_group = group
         assert replica_group is not None

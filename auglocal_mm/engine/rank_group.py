@@ -32,9 +32,8 @@ class RankGroup:
     @classmethod
     def of(cls, ranks: Sequence[int], device: torch.device) -> RankGroup:
         """Make the groups; all ranks of the training call it in the same order."""
-        of_device = dist.new_group(list(ranks))
-        of_host = (of_device if device.type == 'cpu'
-                   else dist.new_group(list(ranks), backend='gloo'))
+        of_device = group_of(ranks, device)
+        of_host = of_device if device.type == 'cpu' else group_of(ranks, device, backend='gloo')
         return cls(of_host=of_host, of_device=of_device, device=device)
 
     def sending(self, to: int) -> Callable[[Any], Sent]:
@@ -58,3 +57,13 @@ class RankGroup:
         """Whether the default backend sends memory of devices; gloo averages it only."""
         backends = dist.get_backend_config().split(',')
         return f'{self.device.type}:gloo' not in backends
+
+
+def group_of(ranks: Sequence[int], device: torch.device, *, backend: str | None = None) -> Any:
+    """Make a process group that waits as long as the default one; all ranks call it.
+
+    Without being told, torch's own function takes its backend's default, whatever the run says.
+    """
+    world: Any = dist.group.WORLD
+    timeout = world._get_backend(device).options._timeout
+    return dist.new_group(list(ranks), timeout=timeout, backend=backend)

@@ -2,9 +2,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
+from dataclasses import dataclass, field
 from queue import Queue
 from typing import Any
 
@@ -12,7 +11,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from .carry import flat
 from .messages import Sent, pack, receive_header, unpack
 
 
@@ -20,9 +18,9 @@ class DeviceLink:
     """Sends values to another rank's device, or receives them from there.
 
     Whoever sends never waits for the device: a thread does, with a stream of its own. Headers
-    and small values pass through the host. Large tensors pass directly between the devices
-    (NCCL), or through pinned memory of the host where two ranks share a device or no such
-    backend is there.
+    and what lies on the host pass through the host. Tensors of the device pass directly (NCCL),
+    or through pinned memory of the host where two ranks share a device or no such backend is
+    there.
 
     It belongs to the thread that trains, and to the stream that is current when it is made.
 
@@ -41,47 +39,64 @@ class DeviceLink:
         self._direct = direct
         self._device = device
         self._backend = torch.get_device_module(device)
-        self._stream = self._backend.Stream()
-        self._training = self._backend.current_stream()
-        self._jobs: Queue[Callable[[], None]] | None = None
+        self._stream = self._backend.Stream(device)
+        self._training = self._backend.current_stream(device)
+        self._letters: Queue[_Letter] | None = None
 
     def send(self, value: Any) -> Sent:
-        """Start to send a value; its tensors must not be changed before it has left."""
+        """Start to send a value; its large tensors must not be changed before it has left.
+
+        ``None`` is the last one of a training.
+
+        Raises:
+            ValueError: See :func:`~auglocal_mm.execution.messages.pack`.
+        """
+        header, parts = pack(value)
         # The values are there once the device has done what it was told so far.
-        ready = self._backend.current_stream().record_event()
-        done: Future[None] = Future()
-        if self._jobs is None:
-            self._jobs = Queue()
+        ready = self._backend.current_stream(self._device).record_event()
+        letter = _Letter(header, parts, ready, is_last=value is None)
+        if self._letters is None:
+            self._letters = Queue()
             # A daemon, so that a rank that fails can end while a message is on its way.
-            threading.Thread(target=self._work, name='link', daemon=True).start()
-        self._jobs.put(partial(self._send, value, ready, done))
-        return _Promised(done)
+            threading.Thread(target=self._work, args=(self._letters,), name='link',
+                             daemon=True).start()
+        self._letters.put(letter)
+        if letter.is_last:
+            self._letters = None
+        return letter
 
-    def _work(self) -> None:
-        assert self._jobs is not None
-        self._backend.set_device(self._device)  # each thread has its own current device
+    def _work(self, letters: Queue[_Letter]) -> None:
+        failure: Exception | None = None
         while True:
-            self._jobs.get()()
+            letter = letters.get()
+            try:
+                if failure is not None:  # The peer would take this letter for parts of that one.
+                    raise failure
+                self._backend.set_device(self._device)  # each thread has its own current device
+                self._deliver(letter)
+                letter.done.set_result(None)
+            except Exception as cause:  # told by the thread that trains
+                failure = cause
+                letter.done.set_exception(cause)
+            if letter.is_last:
+                return
+            del letter  # or its tensors would live until the next one comes
 
-    def _send(self, value: Any, ready: Any, done: Future[None]) -> None:
-        try:
-            with self._backend.stream(self._stream):
-                self._stream.wait_event(ready)
-                header, tensors = pack(value)
-                self._put(torch.tensor([header.numel()]))
-                self._put(header)
-                for tensor in tensors:
-                    self._put_large(flat(tensor))
-                # Only now may the memory of what was sent be used again.
-                self._stream.synchronize()
-            done.set_result(None)
-        except Exception as cause:  # told by the thread that trains
-            done.set_exception(cause)
+    def _deliver(self, letter: _Letter) -> None:
+        with self._backend.stream(self._stream):
+            self._stream.wait_event(letter.ready)
+            self._put(torch.tensor([letter.header.numel()]))
+            self._put(letter.header)
+            for part in letter.parts:
+                self._put_part(part)
+            # Only now may the memory of what was sent be used again.
+            self._stream.synchronize()
+            letter.parts.clear()
 
     def _put(self, values: Tensor) -> None:
         dist.send(values, dst=self._peer, group=self._control)
 
-    def _put_large(self, values: Tensor) -> None:
+    def _put_part(self, values: Tensor) -> None:
         if values.device.type != self._device.type:
             self._put(values)
         elif self._direct is not None:
@@ -89,28 +104,27 @@ class DeviceLink:
         else:
             staged = self._staging(values)
             staged.copy_(values, non_blocking=True)
-            self._stream.synchronize()
+            self._stream.synchronize()  # gloo reads the memory at once
             self._put(staged)
 
     def receive(self) -> Any:
         """Receive a value; its tensors are complete, and ready for the stream that trains.
 
-        It is called in a thread of its own, always the same one.
+        It is called in a thread of its own.
         """
         self._backend.set_device(self._device)
         header = receive_header(self._peer, group=self._control)
         with self._backend.stream(self._stream):
             # Allocated for this stream, but freed by the one that trains: until that has passed,
             # the memory must not be used again.
-            value, tensors = unpack(header, self._device,
-                                    made=lambda tensor: tensor.record_stream(self._training))
-            for tensor in tensors:
-                self._get_large(tensor)
+            value, parts = unpack(header, self._device,
+                                  made=lambda tensor: tensor.record_stream(self._training))
+            for part in parts:
+                self._get_part(part)
             self._stream.synchronize()
         return value
 
-    def _get_large(self, tensor: Tensor) -> None:
-        values = flat(tensor)
+    def _get_part(self, values: Tensor) -> None:
         if values.device.type != self._device.type:
             dist.recv(values, src=self._peer, group=self._control)
         elif self._direct is not None:
@@ -121,15 +135,19 @@ class DeviceLink:
             values.copy_(staged, non_blocking=True)
 
     def _staging(self, values: Tensor) -> Tensor:
-        return torch.empty(values.shape, dtype=values.dtype, pin_memory=self._device.type != 'cpu')
+        return torch.empty(values.shape, dtype=values.dtype,
+                           pin_memory=self._device.type != 'cpu')
 
 
-class _Promised:
-    """A message that a thread sends."""
-
-    def __init__(self, done: Future[None]) -> None:
-        self._done = done
+@dataclass(frozen=True)
+class _Letter:
+    """A message that a thread delivers."""
+    header: Tensor
+    parts: list[Tensor]
+    ready: Any
+    is_last: bool
+    done: Future[None] = field(default_factory=Future)
 
     def wait(self) -> None:
         """Wait until it has left; raise what stopped it."""
-        self._done.result()
+        self.done.result()

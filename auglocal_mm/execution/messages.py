@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import io
+import math
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,108 +14,162 @@ from torch import Tensor
 
 from .carry import Layout, flat
 
-#: Smaller tensors, such as labels, travel inside the header: many small messages would wait for
-#: each other.
-INLINE_BYTES = 16_384
+#: Smaller tensors, such as labels, travel together: many small messages would wait for each
+#: other.
+SMALL_BYTES = 16_384
+#: Where tensors begin inside such a message, in bytes: any dtype can lie there.
+_STEP = 16
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Place:
-    """Stands for a tensor in a header.
+@dataclass(frozen=True)
+class _Kind:
+    """What a receiver must know of a tensor before it arrives.
 
     Attributes:
-        index: Its place among the large tensors; ``None`` for a small one.
         layout: How it lies in memory.
         on_device: Whether it goes to the receiver's device.
-        values: A small one's values on the host.
     """
-    index: int | None = None
-    layout: Layout | None = None
-    on_device: bool = False
-    values: Tensor | None = None
+    layout: Layout
+    on_device: bool
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return math.prod(self.layout.shape) * self.layout.dtype.itemsize
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it travels together with others."""
+        return self.size < SMALL_BYTES
 
 
 class _Packer(pickle.Pickler):
-    """Pickles a value without its large tensors."""
+    """Pickles a value without its tensors."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.tensors: list[Tensor] = []
+        self.kinds: list[_Kind] = []
         #: By identity: features are often the latest output as well, and stay one tensor.
-        self._places: dict[int, _Place] = {}
+        self._places: dict[int, int] = {}
+        #: One object for equal ones, which pickle then writes once.
+        self._known: dict[_Kind, _Kind] = {}
 
     def persistent_id(self, value: Any) -> Any:
-        """Replace a large tensor, or one of a device, by its place; pickle asks this of all."""
-        if type(value) is not Tensor:
+        """Replace a tensor by its place; pickle asks this of every value."""
+        if not isinstance(value, Tensor):
             return None
         if value.requires_grad:
             raise ValueError('what is sent must be cut off first, got a tensor with a history of '
                              f'shape {tuple(value.shape)}; gradients do not travel')
-        on_device = value.device.type != 'cpu'
-        small = value.numel() * value.element_size() < INLINE_BYTES
-        if small and not on_device:
+        if type(value) is not Tensor:
+            if _on_device(value):  # Pickle would return it to the sender's device.
+                raise ValueError(f'a {type(value).__name__} on {value.device} cannot be sent; '
+                                 'send a plain tensor')
             return None
         if id(value) not in self._places:
-            # As pickle would send it, a device's tensor would return to the sender's device.
-            self._places[id(value)] = (
-                _Place(values=value.cpu()) if small
-                else _Place(index=len(self.tensors), layout=Layout.of(value),
-                            on_device=on_device))
-            if not small:
-                self.tensors.append(value)
+            self._places[id(value)] = len(self.tensors)
+            kind = _Kind(Layout.of(value), _on_device(value))
+            self.tensors.append(value)
+            self.kinds.append(self._known.setdefault(kind, kind))
         return self._places[id(value)]
 
 
 class _Unpacker(pickle.Unpickler):
-    """Allocates the large tensors of a value; they arrive afterwards."""
+    """Puts tensors in their places."""
 
-    def __init__(self, file: io.BytesIO, device: torch.device | str,
-                 made: Callable[[Tensor], None]) -> None:
+    def __init__(self, file: io.BytesIO, tensors: Sequence[Tensor]) -> None:
         super().__init__(file)
-        self.tensors: list[Tensor] = []
-        self._device = device
-        self._made = made
-        self._small: dict[int, Tensor] = {}
+        self._tensors = tensors
 
-    def persistent_load(self, place: _Place) -> Tensor:
+    def persistent_load(self, place: int) -> Tensor:
         """Return the tensor of a place."""
-        if place.values is not None:
-            # Pickle has one object for each place, however often it is asked for.
-            if id(place) not in self._small:
-                self._small[id(place)] = place.values.to(self._device)
-                self._made(self._small[id(place)])
-            return self._small[id(place)]
-        assert place.layout is not None and place.index is not None
-        if place.index == len(self.tensors):
-            self.tensors.append(place.layout.empty(self._device if place.on_device else 'cpu'))
-            if place.on_device:
-                self._made(self.tensors[-1])
-        return self.tensors[place.index]
+        return self._tensors[place]
+
+
+def _on_device(tensor: Tensor) -> bool:
+    return tensor.device.type != 'cpu'
 
 
 def pack(value: Any) -> tuple[Tensor, list[Tensor]]:
-    """Split a value into a header, bytes [N] on the host, and its large tensors.
+    """Split a value into a header and what follows it.
+
+    What a thread changes later does not change the message, except for large tensors. It waits
+    for no device.
+
+    Returns:
+        The header, bytes [N] on the host. And the parts that follow it, bytes [N] each: small
+        tensors of the host in one, those of the device in one, then each large tensor, as it
+        lies. Bytes, because no backend knows every dtype.
 
     Raises:
-        ValueError: A tensor has a history.
+        ValueError: A tensor has a history, or it is of a subclass and on a device.
     """
-    file = io.BytesIO()
-    packer = _Packer(file)
+    content = io.BytesIO()
+    packer = _Packer(content)
     packer.dump(value)
-    return torch.frombuffer(file.getbuffer(), dtype=torch.uint8), packer.tensors
+    header = pickle.dumps((packer.kinds, content.getvalue()), pickle.HIGHEST_PROTOCOL)
+    pairs = list(zip(packer.kinds, packer.tensors, strict=True))
+    small = [[flat(tensor) for kind, tensor in pairs
+              if kind.is_small and kind.on_device == on_device] for on_device in (False, True)]
+    large = [flat(tensor).view(torch.uint8) for kind, tensor in pairs if not kind.is_small]
+    return (torch.frombuffer(bytearray(header), dtype=torch.uint8),
+            [*(_joined(group) for group in small if group), *large])
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    """Return the bytes of tensors [N] one after another, with gaps."""
+    gap = torch.zeros(_STEP, dtype=torch.uint8, device=tensors[0].device)
+    pieces = []
+    for tensor in tensors:
+        content = tensor.view(torch.uint8)
+        pieces += [content, gap[:-content.numel() % _STEP]]
+    return torch.cat(pieces)
 
 
 def unpack(header: Tensor, device: torch.device | str = 'cpu',
            made: Callable[[Tensor], None] = lambda tensor: None) -> tuple[Any, list[Tensor]]:
-    """Return the value of a header, and its large tensors, whose elements are still to come.
+    """Return the value of a header, and the parts, bytes [N] each, that must be filled in.
 
     Args:
         header: What :func:`pack` returned.
         device: Where tensors go that were on a device of the sender's.
         made: Is called with each tensor that was allocated there.
     """
-    unpacker = _Unpacker(io.BytesIO(header.numpy().tobytes()), device, made)
-    return unpacker.load(), unpacker.tensors
+    kinds, content = pickle.loads(header.numpy().tobytes())
+    parts: list[Tensor] = []
+    tensors: dict[int, Tensor] = {}
+    for on_device in (False, True):
+        small = {place: kind for place, kind in enumerate(kinds)
+                 if kind.is_small and kind.on_device == on_device}
+        if small:
+            parts.append(torch.empty(sum(map(_room, small.values())), dtype=torch.uint8,
+                                     device=device if on_device else 'cpu'))
+            tensors |= _divided(parts[-1], small)
+    for place, kind in enumerate(kinds):
+        if not kind.is_small:
+            tensors[place] = kind.layout.empty(device if kind.on_device else 'cpu')
+            parts.append(flat(tensors[place]).view(torch.uint8))
+    for part in parts:
+        if _on_device(part):
+            made(part)
+    return _Unpacker(io.BytesIO(content), [tensors[place] for place in range(len(kinds))]
+                     ).load(), parts
+
+
+def _room(kind: _Kind) -> int:
+    """Return the bytes that a small tensor takes, with the gap after it."""
+    return -(-kind.size // _STEP) * _STEP
+
+
+def _divided(content: Tensor, kinds: Mapping[int, _Kind]) -> dict[int, Tensor]:
+    """Return the small tensors inside bytes [N]."""
+    found, start = {}, 0
+    for place, kind in kinds.items():
+        values = content[start:start + kind.size].view(kind.layout.dtype)
+        found[place] = values.as_strided(kind.layout.shape, kind.layout.strides)
+        start += _room(kind)
+    return found
 
 
 class Sent(Protocol):
@@ -147,15 +202,17 @@ def send(value: Any, to: int, *, group: Any = None) -> Sent:
         group: A process group of gloo; ``None`` for the default one.
 
     Raises:
-        ValueError: A tensor has a history.
+        ValueError: A tensor has a history, or is on a device.
     """
-    header, tensors = pack(value)
-    parts = [torch.tensor([header.numel()]), header, *(flat(tensor) for tensor in tensors)]
+    header, parts = pack(value)
+    if any(part.device.type != 'cpu' for part in parts):
+        raise ValueError('a tensor on a device cannot be sent between hosts; copy it first')
+    parts = [torch.tensor([header.numel()]), header, *parts]
     return _Posted([dist.isend(part, dst=to, group=group) for part in parts], parts)
 
 
 def receive_header(sender: int, *, group: Any = None) -> Tensor:
-    """Receive what comes before the large tensors of a value: bytes [N] on the host."""
+    """Receive the first part of a value: bytes [N] on the host."""
     length = torch.zeros(1, dtype=torch.int64)
     dist.recv(length, src=sender, group=group)
     header = torch.empty(int(length), dtype=torch.uint8)
@@ -170,7 +227,7 @@ def receive(sender: int, *, group: Any = None) -> Any:
         sender: The rank that calls :func:`send`. Only ranks of one training are ever trusted so.
         group: A process group of gloo; ``None`` for the default one.
     """
-    value, tensors = unpack(receive_header(sender, group=group))
-    for tensor in tensors:
-        dist.recv(flat(tensor), src=sender, group=group)
+    value, parts = unpack(receive_header(sender, group=group))
+    for part in parts:
+        dist.recv(part, src=sender, group=group)
     return value

@@ -89,6 +89,8 @@ class Inbox:
             self._thread.start()
         value = self._arrived.get()
         self._room.release()
+        if value is None:
+            self._thread = None  # It has ended; another training needs another one.
         if isinstance(value, _Failure):
             raise RuntimeError('the stage before this one has gone') from value.cause
         return value

@@ -8,15 +8,18 @@ import torch
 import torch.distributed as dist
 from ranks import run_ranks
 
+from auglocal_mm.engine import rank_group
+from auglocal_mm.engine.rank_group import RankGroup
+from auglocal_mm.execution import device_link
 from auglocal_mm.execution.device_link import DeviceLink
-from auglocal_mm.execution.messages import INLINE_BYTES
+from auglocal_mm.execution.messages import SMALL_BYTES
 
-LARGE = torch.arange(INLINE_BYTES, dtype=torch.float32).reshape(4, 2, -1)
+LARGE = torch.arange(SMALL_BYTES, dtype=torch.float32).reshape(4, 2, -1)
 VALUES = [
     {'features': LARGE, 'again': LARGE, 'labels': torch.arange(3), 'name': 'x'},
     LARGE.to(memory_format=torch.preserve_format).transpose(0, 1),  # not in order of its sizes
     LARGE[:, :1],                                                   # with gaps
-    torch.arange(INLINE_BYTES, dtype=torch.float64).to(torch.bfloat16),
+    torch.arange(SMALL_BYTES, dtype=torch.float64).to(torch.bfloat16),
     None,
 ]
 
@@ -51,21 +54,50 @@ def test_values_arrive_equal_and_lie_alike(device, direct):
 
     in_main = [what for what, thread in notes if thread == 'MainThread']
     assert in_main == ['training records'] * len(VALUES), 'whoever trains waits for nothing'
-    in_link = [what for what, thread in notes if thread == 'link']
-    assert in_link[0] == 'set cpu', 'a thread has a current device of its own'
-    for _ in VALUES:
-        after = in_link.index('side waits for event of training')
-        assert 'side is awaited' in in_link[after:], 'what was sent may be freed only then'
-        del in_link[after]
-    assert received[0][0] == 'set cpu' and received[-1][0] == 'side is awaited'
+    parts = [['32', '65536'], ['65536'], ['32768'], ['32768'], []]  # bytes; small ones together
+    wait = [] if direct else ['side is awaited']
+    sent = [what for what, thread in notes if thread == 'link']
+    # Once the values are there. What is staged is complete before gloo reads it, and all has
+    # left before its memory may be used again.
+    wanted, got = [], []
+    for part in parts:
+        wanted += ['set cpu', 'side waits for event of training', 'put 1', 'put header']
+        wanted += [each for size in part for each in [*wait, f'put {size}']]
+        wanted += ['side is awaited']
+        got += ['set cpu', 'get 1', 'get header', *['kept for training'] * len(part)]
+        got += [f'get {size}' for size in part] + ['side is awaited']
+    assert _without_headers(sent, 'put') == wanted
+    assert _without_headers([what for what, _ in received], 'get') == got
 
 
-def history_job(rank, device):
-    link = DeviceLink(1 - rank, control=None, device=torch.device('cpu'))
-    if rank == 0:
-        with pytest.raises(ValueError, match='gradients do not travel'):
-            link.send({'loss': LARGE.clone().requires_grad_()}).wait()
+def _without_headers(notes, verb):
+    """The size of a header, which follows its length, is of no interest."""
+    return [f'{verb} header' if before == f'{verb} 1' else note
+            for before, note in zip(['', *notes], notes, strict=False)]
 
 
-def test_what_cannot_be_sent_is_told_to_whoever_waits(device):
-    run_ranks(history_job, device)
+@pytest.mark.parametrize(('value', 'word'), [
+    (LARGE.clone().requires_grad_(), 'gradients do not travel'),
+    (LARGE.as_subclass(type('Named', (torch.Tensor,), {})), 'plain tensor')])
+def test_what_cannot_be_sent_is_told_at_once(device, value, word):
+    link = DeviceLink(1, control=None, device=torch.device('cpu'))
+    with pytest.raises(ValueError, match=word):
+        link.send({'loss': value})
+
+
+def test_a_failure_ends_the_link(device, monkeypatch):
+    def fail(values, **options):
+        raise RuntimeError(f'lost {values.numel()}')
+    monkeypatch.setattr(device_link.dist, 'send', fail)
+    link = DeviceLink(1, control=None, device=torch.device('cpu'))
+    for sent in [link.send(1), link.send(2)]:
+        with pytest.raises(RuntimeError, match='lost 1'):
+            sent.wait()
+
+
+@pytest.mark.parametrize(('backends', 'direct'), [
+    ('cuda:nccl', True), ('cpu:gloo,cuda:nccl', True), ('cpu:gloo,cuda:gloo', False)])
+def test_memory_of_devices_is_sent_by_backends_that_can(monkeypatch, backends, direct):
+    monkeypatch.setattr(rank_group.dist, 'get_backend_config', lambda: backends)
+    group = RankGroup(of_host=None, of_device=None, device=torch.device('cuda:0'))
+    assert group._is_direct is direct

@@ -31,8 +31,7 @@ class ModuleSeedHook(Hook):
         custom_hooks = [dict(type='auglocal_mm.ModuleSeedHook')]
 
     Args:
-        seed: Of the draws; ``None`` for the run's own seed. A resumed run goes on with the seed
-            that it began with.
+        seed: Of the draws; ``None`` for the run's own seed, with which a resumed run goes on.
 
     Call order: ``before_train`` begins to listen; ``before_train_iter`` tells the iteration;
     ``after_train`` ends.
@@ -56,11 +55,7 @@ class ModuleSeedHook(Hook):
         if not isinstance(bare, LocalTraining):
             raise TypeError('ModuleSeedHook needs a model that is trained locally, got '
                             f'{type(bare).__name__}; leave the hook out')
-        # Saved with every checkpoint: a run without a seed draws another one when it resumes.
-        hub = runner.message_hub
-        began = hub.runtime_info.get('module_seed')
-        seed = self._seed if self._seed is not None else runner.seed if began is None else began
-        hub.update_info('module_seed', seed)
+        seed = runner.seed if self._seed is None else self._seed
         self._listener = ModuleSeeds(seed, replica=getattr(model, 'replica', get_rank()))
         bare.listeners.add(self._listener)
 
@@ -77,7 +72,9 @@ class ModuleSeedHook(Hook):
 
 
 class ModuleSeeds(Listener):
-    """Seeds all generators before each module, and gives them back after the step.
+    """Seeds all generators before each module, and gives them back before the update.
+
+    After a step that ends with an exception they stay as the last module left them.
 
     Args:
         seed: Of the run.
@@ -108,7 +105,7 @@ class ModuleSeeds(Listener):
         np.random.seed(int(second))
         random.seed(int(second))
 
-    def end_step(self) -> None:
-        """Give it back."""
+    def before_update(self) -> None:
+        """Give it back: an optimizer that draws noise does not draw from the last module's."""
         assert self._outside is not None
         set_random_state(self._outside)

@@ -21,6 +21,8 @@ from .prediction import predict
 
 #: Steps whose actions are shown.
 TRACED_STEPS = 8
+#: How long a rank may take to end.
+_ENDING_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +74,14 @@ class Team:
         ranks = 1 if name in ALONE else job.ranks
         context = get_context('spawn')
         self._links: list[Connection] = []
+        self._processes: list[Any] = []
         for rank in range(ranks):
             ours, theirs = context.Pipe()
-            context.Process(target=_member, daemon=True,
-                            args=(theirs, name, job, rank, ranks, str(folder / 'store'))).start()
+            process = context.Process(
+                target=_member, daemon=True,
+                args=(theirs, name, job, rank, ranks, str(folder / 'store')))
+            process.start()
+            self._processes.append(process)
             theirs.close()
             self._links.append(ours)
 
@@ -100,9 +106,11 @@ class Team:
                      for event in events)
 
     def close(self) -> None:
-        """Let the ranks go."""
+        """Let the ranks go, and wait until they have ended."""
         for link in self._links:
             link.close()
+        for process in self._processes:
+            process.join(timeout=_ENDING_SECONDS)
 
     def _answers(self) -> list[float]:
         answers = [link.recv() for link in self._links]
@@ -197,8 +205,7 @@ def _member(link: Connection, name: str, job: Job, rank: int, ranks: int, store:
             try:
                 request = link.recv()
             except EOFError:
-                strategy.close()
-                return
+                break
             if isinstance(request, int):
                 link.send(strategy.traced(request))
                 continue
@@ -209,6 +216,8 @@ def _member(link: Connection, name: str, job: Job, rank: int, ranks: int, store:
             link.send(time.perf_counter() - start)
     except Exception:
         link.send(traceback.format_exc())
+        return
+    strategy.close()  # Nobody listens any more.
 
 
 def _built(name: str, job: Job, rank: int, ranks: int, store: str) -> Any:
