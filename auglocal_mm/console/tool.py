@@ -25,16 +25,19 @@ def tool(hosts: Sequence[str] = HOSTS) -> Iterator[None]:
     Args:
         hosts: Modules of OpenMMLab to import first, without what they print.
     """
+    from .ranks.heart import heart
     from .ranks.report import is_watched, watch_launcher
     from .told.interruption import Interruption
     take_debug()
     watch_launcher()
+    heart.start()
     with Interruption(patient=is_watched()) as interruption:
         try:
             if hosts:
                 from .host_chatter import import_hosts
                 import_hosts(*hosts)
             yield
+            heart.end()
         # argparse, or the tool itself, has said why.
         except SystemExit:
             raise

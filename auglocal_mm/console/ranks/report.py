@@ -27,7 +27,8 @@ class Report:
     Attributes:
         rank: Its number among all ranks.
         time: When, in seconds since 1970.
-        status, line, kind: See :class:`auglocal_mm.console.told.Fault`.
+        status, line, kind: See :class:`auglocal_mm.console.told.Fault`. The launcher's own kind
+            is ``'hang'``.
     """
 
     rank: int

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -16,11 +17,13 @@ from tiny_run import write_tiny_config
 from tool_runs import ROOT, command, free_port, run_forked
 
 RANK = '''
-import os, signal, sys, time
+import ctypes, os, signal, subprocess, sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
+from auglocal_mm.console.ranks.heart import heart
 from auglocal_mm.console.tool import tool
 
+heart.limit = 1.0
 with tool(hosts=()):
     how, rank = sys.argv[1], int(os.environ['RANK'])
     Path(f'{{rank}}.pid').write_text(str(os.getpid()))
@@ -30,8 +33,23 @@ with tool(hosts=()):
         {{}}['absent']
     if rank == 1 and how == 'kill':
         os.kill(os.getpid(), signal.SIGKILL)
+    if rank == 1 and how == 'stop':
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if rank == 1 and how == 'lock':
+        ctypes.PyDLL(None).sleep(100)
     if how == 'hang':
+        heart.limit = 0.0
+    if how in ('hang', 'stop', 'lock', 'stand'):
+        child = subprocess.Popen(['sleep', '100'])
+        Path(f'{{rank}}.child').write_text(str(child.pid))
+        if how == 'stand' and rank == 0:  # as if it waited for the other
+            exec('time.sleep(100)', {{'__name__': 'torch.distributed', 'time': time}})
         time.sleep(100)
+    if how == 'slow':
+        for _ in range(10):
+            time.sleep(0.25)
+            heart.acted()
+        sys.exit(0)
     time.sleep(0.3)
     raise RuntimeError('[gloo/transport/tcp/pair.cc:534] Connection closed by peer')
 '''
@@ -57,6 +75,28 @@ def words(how):
 def test_the_first_cause_is_the_last_line_and_the_only_one(how, status, said, folder):
     told = run_forked(*words(how), folder=folder, status=status, seconds=60)
     assert re.fullmatch(said, told.strip()), told
+
+
+@pytest.mark.parametrize(('how', 'said'), [
+    ('stop', r'error: rank 1: stopped by a signal \(SIGSTOP or SIGTSTP\) for 1 s, in .*'),
+    ('lock', r'error: rank 1: frozen for 1 s, in <module> \(rank.py:\d+\): compiled code .*'),
+    ('stand', r'error: rank 1: has stood still for \d s in <module> \(rank.py:\d+\), and no .*'),
+])
+def test_a_rank_that_hangs_ends_all_processes_with_its_name_and_its_place(
+        how, said, folder, monkeypatch):
+    (folder / 'tmp').mkdir()
+    monkeypatch.setenv('TMPDIR', str(folder / 'tmp'))
+    monkeypatch.setattr(tempfile, 'tempdir', None)
+    told = run_forked(*words(how), folder=folder, status=1, seconds=60).rstrip().splitlines()
+    assert re.fullmatch(said, told[-1]), told
+    assert any('rank.py' in line and line.startswith('  File') for line in told), told
+    left = [int(path.read_text()) for path in [*folder.glob('*.pid'), *folder.glob('*.child')]]
+    assert left and not any(map(lives, left))
+    assert not list((folder / 'tmp').iterdir())
+
+
+def test_ranks_that_are_slow_are_left_alone(folder):
+    assert run_forked(*words('slow'), folder=folder, seconds=60) == ''
 
 
 def pids(folder):
