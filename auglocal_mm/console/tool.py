@@ -26,7 +26,7 @@ def tool(hosts: Sequence[str] = HOSTS) -> Iterator[None]:
         hosts: Modules of OpenMMLab to import first, without what they print.
     """
     from .ranks.heart import heart
-    from .ranks.report import is_watched, watch_launcher
+    from .ranks.report import is_watched, leave, watch_launcher
     from .told.interruption import Interruption
     take_debug()
     watch_launcher()
@@ -42,7 +42,10 @@ def tool(hosts: Sequence[str] = HOSTS) -> Iterator[None]:
         except SystemExit:
             raise
         except BaseException as error:
-            sys.exit(_tell(error, interruption.received, interruption.status))
+            status = _tell(error, interruption.received, interruption.status)
+            if is_watched():
+                leave(status)
+            sys.exit(status)
 
 
 def take_debug() -> None:

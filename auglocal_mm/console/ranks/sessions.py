@@ -40,24 +40,13 @@ def uses(leaders: set[int]) -> dict[int, Use]:
             if any(process == leader and values[0] != 'Z' for process, values in members)}
 
 
-def members(leader: int, *, variable: tuple[str, str]) -> list[int]:
-    """Return the processes of a session that have not ended.
+def members(leader: int) -> list[int]:
+    """Return the processes of a session that have not ended; its leader may have.
 
-    Args:
-        leader: Its first process, which may have ended.
-        variable: Name and value of what all have in their environment: the number of a session
-            that has ended may be somebody else's by now.
+    As long as there are any, the system gives the session's number to nobody else.
     """
-    entry = '='.join(variable).encode()
     return [process for process, values in _processes()
-            if int(values[3]) == leader and values[0] != 'Z' and entry in _environment(process)]
-
-
-def _environment(process: int) -> list[bytes]:
-    try:
-        return Path('/proc', str(process), 'environ').read_bytes().split(b'\0')
-    except OSError:
-        return []
+            if int(values[3]) == leader and values[0] != 'Z']
 
 
 def _processes() -> list[tuple[int, list[str]]]:

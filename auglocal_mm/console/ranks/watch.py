@@ -14,7 +14,7 @@ from pathlib import Path
 from auglocal_mm.console.told import one_line
 
 from .heart import Beat, ask_signal, stack_file
-from .report import FOLDER, Report
+from .report import Report
 from .sessions import members, uses
 from .stillness import Hang, Stillness
 
@@ -88,13 +88,19 @@ class Watch(threading.Thread):
             with suppress(ProcessLookupError):
                 os.kill(beat.process, ask_signal())
         time.sleep(STACK_SECONDS)
-        return {rank: stack_file(self._folder, str(rank)).read_text(errors='replace')
+        return {rank: _readable(stack_file(self._folder, str(rank)).read_text(errors='replace'))
                 for rank in sorted(beats)}
 
     def _kill(self, leader: int) -> None:
-        for process in members(leader, variable=(FOLDER, str(self._folder))):
+        for process in members(leader):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+
+
+def _readable(stacks: str) -> str:
+    """Return the main thread's stack first, without threads that run no Python."""
+    found = [each for each in stacks.strip().split('\n\n') if '<no Python frame>' not in each]
+    return '\n\n'.join(sorted(found, key=lambda each: not each.startswith('Current')))
 
 
 def innermost(stack: str) -> str:
