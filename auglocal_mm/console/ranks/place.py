@@ -15,13 +15,14 @@ OTHER_RANKS, NETWORK, PERSON = 'other ranks', 'the network', 'a person'
 _WAITS = {
     OTHER_RANKS: ('torch.distributed', 'torch.autograd', 'torch.cuda',
                   'auglocal_mm.execution.messages', 'auglocal_mm.execution.pipeline',
+                  'auglocal_mm.execution.device_link', 'auglocal_mm.engine.rank_group',
                   'auglocal_mm.engine.distributed'),
     # A download that is slow, or a server that is: both may recover.
     NETWORK: ('socket', 'ssl', 'http', 'urllib', 'urllib3', 'requests'),
     PERSON: ('bdb', 'pdb', 'pydevd', 'debugpy'),
 }
 #: Waiting itself: whose it is, the frame outside of it tells.
-_PLUMBING = ('threading', 'queue', 'contextlib')
+_PLUMBING = ('threading', 'queue', 'concurrent.futures', 'contextlib')
 _LIBRARIES = tuple(os.path.join(sysconfig.get_paths()[name], '')
                    for name in ('stdlib', 'platstdlib', 'purelib', 'platlib'))
 
