@@ -31,7 +31,7 @@ def receiving():
 
 @pytest.mark.parametrize(('wait', 'what', 'where'), [
     (lambda: time.sleep(5), '', '<lambda> (test_place.py:'),
-    (lambda: queue.Queue().get(timeout=5), '', 'wait (threading.py:'),
+    (lambda: queue.Queue().get(), '', 'wait (threading.py:'),
     (Inbox(lambda: time.sleep(5)).take, 'other ranks', 'called from take (pipeline.py:'),
     (receiving, 'the network', 'called from receiving (test_place.py:'),
 ])
