@@ -102,7 +102,7 @@ def test_ranks_that_are_slow_are_left_alone(folder):
 
 
 def pids(folder):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while time.monotonic() < deadline:
         found = [folder / f'{rank}.pid' for rank in range(2)]
         if all(path.is_file() and path.read_text() for path in found):
@@ -190,7 +190,7 @@ def training(folder, how, *more, wrapper='LocalDistributedDataParallel'):
     ('hang', ['--timeout', '0.2'], r'error: rank 0: no answer from the other ranks within 0.2 '
      r'minutes, the limit that --timeout sets.*'),
     ('hang', ['--hang-timeout', '3'], r'error: rank 1: has stood still for \d s in '
-     r'after_train_iter \(failing.py:\d+\), and no rank computes.*; the stacks are in \S+_rank1.log'),
+     r'after_train_iter \(failing.py:\d+\), and no rank .*; the stacks are in \S+_rank1.log'),
     ('none', ['--debug', '--cfg-options', 'model.local.depth=x'], r'error: AugLocal: depth .*'),
 ])
 def test_training_on_ranks_ends_in_the_first_cause(how, more, said, tmp_path):
