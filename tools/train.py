@@ -34,6 +34,9 @@ def parse_args() -> argparse.Namespace:
                         help=argparse.SUPPRESS)
     parser.add_argument('--timeout', metavar='MINUTES',
                         help='how long ranks wait for each other (default: 10)')
+    parser.add_argument('--hang-timeout', metavar='SECONDS',
+                        help='how long the ranks of dist_train.sh may stand still, none of them '
+                        'computing (default: 40; 0: without limit)')
     add_debug(parser)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -46,6 +49,7 @@ def main() -> None:
     cfg = launch.load_config(args.config, work_dir=args.work_dir, cfg_options=args.cfg_options,
                              launcher=args.launcher)
     launch.set_timeout(cfg, args.timeout)
+    launch.set_hang_timeout(args.hang_timeout)
     if args.image_folder:
         launch.use_image_folder(cfg, args.image_folder)
     if args.amp:

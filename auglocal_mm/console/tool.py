@@ -25,21 +25,27 @@ def tool(hosts: Sequence[str] = HOSTS) -> Iterator[None]:
     Args:
         hosts: Modules of OpenMMLab to import first, without what they print.
     """
-    from .ranks.report import is_watched, watch_launcher
+    from .ranks.heart import heart
+    from .ranks.report import is_watched, leave, watch_launcher
     from .told.interruption import Interruption
     take_debug()
     watch_launcher()
+    heart.start()
     with Interruption(patient=is_watched()) as interruption:
         try:
             if hosts:
                 from .host_chatter import import_hosts
                 import_hosts(*hosts)
             yield
+            heart.end()
         # argparse, or the tool itself, has said why.
         except SystemExit:
             raise
         except BaseException as error:
-            sys.exit(_tell(error, interruption.received, interruption.status))
+            status = _tell(error, interruption.received, interruption.status)
+            if is_watched():
+                leave(status)
+            sys.exit(status)
 
 
 def take_debug() -> None:

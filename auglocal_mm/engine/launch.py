@@ -31,6 +31,7 @@ from auglocal_mm.checkpoints import (
 from auglocal_mm.checkpoints.plain_config import require_plain_config
 from auglocal_mm.config.named import means
 from auglocal_mm.console.host_chatter import drop_host_chatter, import_hosts
+from auglocal_mm.console.ranks.report import is_watched
 from auglocal_mm.datasets.check import check_data, check_data_settings
 from auglocal_mm.datasets.provision import provide_data
 from auglocal_mm.models import LocalTraining
@@ -38,6 +39,7 @@ from auglocal_mm.validation import shown
 
 from .adopt import adopt
 from .distributed import LocalDistributedDataParallel
+from .hooks.heart_hook import tell_heart
 from .hooks.pipeline_hooks import JoinWeights, SplitWeights
 from .image_folder import use_image_folder
 from .loading import guard_loading
@@ -46,6 +48,7 @@ from .options import (
     load_config,
     resume_from,
     scale_learning_rate,
+    set_hang_timeout,
     set_timeout,
     use_mixed_precision,
     use_test_time_augmentation,
@@ -63,9 +66,9 @@ BACKEND_PACKAGES = {
     'AimVisBackend': ('aim',)}
 
 __all__ = ['add_host_defaults', 'bare_model', 'build_runner', 'drop_validation', 'load_config',
-           'load_for_test', 'resume_from', 'scale_learning_rate', 'set_timeout',
-           'start_process_group', 'starting_checkpoint', 'use_image_folder', 'use_mixed_precision',
-           'use_test_time_augmentation']
+           'load_for_test', 'resume_from', 'scale_learning_rate', 'set_hang_timeout',
+           'set_timeout', 'start_process_group', 'starting_checkpoint', 'use_image_folder',
+           'use_mixed_precision', 'use_test_time_augmentation']
 
 
 def starting_checkpoint(cfg: Config) -> str | None:
@@ -184,6 +187,8 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     # Only now, when the work_dir is owned: a runner begins by writing its log there.
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     drop_host_chatter(runner.logger)
+    if is_watched():
+        tell_heart(runner)
     if found:
         # mmengine would follow last_checkpoint, into another folder as well.
         runner._load_from, runner._resume = found.path, found.path is not None

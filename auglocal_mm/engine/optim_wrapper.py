@@ -1,7 +1,7 @@
 """The optimizer wrapper that counts one step for many backward passes."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -78,6 +78,10 @@ class AugLocalOptimWrapper(OptimWrapper):
             kwargs['clip_grad'] = dict(kwargs['clip_grad'])  # mmengine takes `type` out of it.
             self._clips_modules = kwargs['clip_grad'].pop('per_module', False)
         super().__init__(optimizer, **kwargs)
+        #: Norms of gradients in the latest update, for the log: of each group that is clipped by
+        #: itself, those of modules that other ranks train and that came before first.
+        self.norms: list[Tensor] = []
+        self.norms_before: Sequence[Tensor] = ()
         self._norms: list[Tensor] = []
         self._clips_norm = bool(self.clip_grad_kwargs) and self.grad_name == 'grad_norm'
         self.dtype = DTYPES[dtype] if isinstance(dtype, str) else dtype
@@ -121,6 +125,7 @@ class AugLocalOptimWrapper(OptimWrapper):
     def finish_step(self) -> None:
         """Count the step whose backward passes are done; update the weights if due."""
         self._inner_count += 1
+        self.norms = []
         if self._module_steps is not None:
             self._finish_modules()
         elif self.should_update():
@@ -178,9 +183,8 @@ class AugLocalOptimWrapper(OptimWrapper):
         norms = [self.clip_func(group, **self.clip_grad_kwargs) for group in groups]
         if not self._clips_norm or not norms:
             return None
-        norm = self._total(norms)
-        self._norms.append(norm)
-        return norm
+        self._norms += norms
+        return self._total(norms)
 
     def _total(self, norms: list[Tensor]) -> Tensor:
         return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(
@@ -188,9 +192,10 @@ class AugLocalOptimWrapper(OptimWrapper):
 
     def _log_norm(self) -> None:
         """Log the norm of all gradients before they were clipped, as mmengine does."""
-        norms, self._norms = self._norms, []
-        if norms:
-            self.message_hub.update_scalar(f'train/{self.grad_name}', float(self._total(norms)))
+        self.norms, self._norms = [*self.norms_before, *self._norms], []
+        if self.norms:
+            self.message_hub.update_scalar(f'train/{self.grad_name}',
+                                           float(self._total(self.norms)))
 
     def _clipped_together(self, update: Any) -> list[list[nn.Parameter]]:
         if not self.clip_grad_kwargs:
@@ -276,7 +281,7 @@ def has_gradients(update: Any) -> bool:
 
 
 def by_module(model: Any, parameters: list[nn.Parameter]) -> list[list[nn.Parameter]]:
-    """Sort parameters by the local module that trains them; groups are never empty.
+    """Sort parameters by the local module that trains them, first to last; no group is empty.
 
     Raises:
         TypeError: The model is not trained locally.
@@ -290,4 +295,4 @@ def by_module(model: Any, parameters: list[nn.Parameter]) -> list[list[nn.Parame
     for parameter in parameters:
         # What was frozen while gradients accumulated belongs to nobody now.
         groups.setdefault(owners.get(id(parameter), -1), []).append(parameter)
-    return list(groups.values())
+    return [groups[module] for module in sorted(groups)]

@@ -12,6 +12,7 @@ from mmengine.registry import OPTIM_WRAPPERS
 from auglocal_mm.config.named import class_of
 from auglocal_mm.config.shape import check_shape
 from auglocal_mm.config.shipped import config_path
+from auglocal_mm.console.ranks.heart import LIMIT_SECONDS, heart
 from auglocal_mm.console.told.peers import MINUTES
 from auglocal_mm.validation import Faults, check_number, shown
 
@@ -94,6 +95,28 @@ def set_timeout(cfg: Config, minutes: str | None) -> None:
     cfg.env_cfg = {**env, 'dist_cfg': settings}
     # The error of a rank that waited in vain names the limit.
     os.environ[MINUTES] = f'{settings["timeout"] / 60:g}'
+
+
+def set_hang_timeout(seconds: str | None) -> None:
+    """Apply ``--hang-timeout``: how long the ranks of our launcher may stand still.
+
+    Args:
+        seconds: The limit as typed, 0 for none; ``None`` for 40 seconds.
+
+    Raises:
+        ValueError: It is neither 0 nor a number of seconds from 1 to a week.
+    """
+    if seconds is None:
+        heart.limit = LIMIT_SECONDS
+        return
+    try:
+        value = float(seconds)
+    except ValueError:
+        value = -1.0
+    if value != 0 and not 1 <= value <= 60 * MAX_MINUTES:
+        raise ValueError('--hang-timeout must be seconds from 1 to '
+                         f'{60 * MAX_MINUTES:,}, or 0 for no limit, got {seconds!r}')
+    heart.limit = value
 
 
 def _parse_minutes(text: str) -> float:

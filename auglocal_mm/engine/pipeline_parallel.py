@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 from typing import Any
@@ -169,6 +169,8 @@ class LocalPipelineParallel(RankWrapper):
         # Outside of this stage's replicas nobody takes part in what a loss or a norm exchanges.
         averaging = model.listeners.also(self._average) if self._average else nullcontext()
         with self._traced('run'), world_of(self._peers), averaging:
+            if isinstance(optim_wrapper, AugLocalOptimWrapper):
+                optim_wrapper.norms_before = parcel.norms
             log_vars, carry = immediate_step(model, parcel.carry, batch, optim_wrapper,
                                              modules=self.own_modules)
         metrics = model.local_metrics
@@ -180,7 +182,7 @@ class LocalPipelineParallel(RankWrapper):
                 with self._traced('wait'):
                     self._outbox.wait()
             with self._traced('send'):
-                self._outbox.put(self._onward(parcel, carry))
+                self._outbox.put(self._onward(parcel, carry, getattr(optim_wrapper, 'norms', ())))
         self._step += 1
         if 'local_loss' in log_vars:
             log_vars['local_loss'] = metrics.total_loss()
@@ -198,14 +200,14 @@ class LocalPipelineParallel(RankWrapper):
         return Parcel(carry=Carry(features=data['inputs']), inputs=data['inputs'],
                       data_samples=data['data_samples'])
 
-    def _onward(self, parcel: Parcel, carry: Carry) -> Parcel:
+    def _onward(self, parcel: Parcel, carry: Carry, norms: Sequence[Tensor]) -> Parcel:
         """Return what the next stage needs."""
         metrics = self.module.local_metrics
         # Few losses read images; without them a parcel is a fifth to a half smaller.
         inputs = parcel.inputs if self._images_go_on else parcel.inputs.new_empty(
             (len(parcel.data_samples), 0, 0, 0))
         return Parcel(carry=carry, inputs=inputs, data_samples=parcel.data_samples,
-                      losses=dict(metrics.losses), scores=dict(metrics.scores))
+                      losses=dict(metrics.losses), scores=dict(metrics.scores), norms=norms)
 
     @contextmanager
     def _traced(self, kind: str) -> Iterator[None]:

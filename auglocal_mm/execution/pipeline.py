@@ -24,12 +24,14 @@ class Parcel:
         data_samples: Their samples, with the ground truth.
         losses: Losses of the modules before, by name; for the log.
         scores: Their scores by kind, then by name.
+        norms: Norms of their gradients, if this step updates weights; for the log.
     """
     carry: Carry
     inputs: Any
     data_samples: Sequence[Any]
     losses: dict[str, Tensor] = field(default_factory=dict)
     scores: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    norms: Sequence[Tensor] = ()
 
 
 class Outbox:

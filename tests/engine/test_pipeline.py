@@ -43,7 +43,10 @@ def wrapper_of(model, settings):
         **copy.deepcopy(settings)})
 
 
-def ends(model, average, log):
+def ends(model, average, log, wrapper):
+    if wrapper.clip_grad_kwargs:
+        log = {**log, 'grad_norm': torch.tensor(
+            wrapper.message_hub.get_scalar('train/grad_norm').current())}
     return ({name: value.clone() for name, value in model.state_dict().items()},
             {name: value.clone() for name, value in average.state_dict().items()},
             {**{key: value.item() for key, value in log.items()},
@@ -62,7 +65,7 @@ def alone(local, settings, **model):
     for step in range(STEPS):
         log = model.train_step(data(step), wrapper)
         average.update_parameters(model)
-    return ends(model, average, log), wrapper.state_dict()
+    return ends(model, average, log, wrapper), wrapper.state_dict()
 
 
 def stage_job(rank, local, settings, options, kwargs):
@@ -80,7 +83,7 @@ def stage_job(rank, local, settings, options, kwargs):
     pipeline.finish()
     pipeline.weights.fill()
     pipeline.weights.fetch_state(wrapper.optimizer, len(pipeline.assignment.stages) - 1)
-    return ends(model, average, log), wrapper.state_dict(), bytes_held
+    return ends(model, average, log, wrapper), wrapper.state_dict(), bytes_held
 
 
 def assert_equal(one, other):
@@ -119,7 +122,8 @@ def test_every_rule(rule):
 
 @pytest.mark.parametrize('settings', [
     {'accumulative_counts': 2}, {'dtype': 'bfloat16', 'step_per_module': True},
-    {'clip_grad': {'max_norm': 0.1, 'per_module': True}},
+    {'clip_grad': {'max_norm': 0.1, 'per_module': True}, 'accumulative_counts': 2},
+    {'clip_grad': {'max_norm': 0.1, 'per_module': True}, 'step_per_module': True},
     {'dtype': 'float16', 'loss_scale': 512.0, 'step_per_module': True},
 ], ids=str)
 def test_with_other_settings(settings):

@@ -31,21 +31,29 @@ def main() -> None:
     parser.add_argument('--simulate', action='store_true',
                         help='time the modules one by one as well, and show what a simulation '
                              'with these times says, and by how much it misses')
+    parser.add_argument('--out', type=Path, metavar='DIR',
+                        help='write what the ranks of the local pipeline did as trace.png and .svg')
     add_debug(parser)
     args = parser.parse_args()
+    from auglocal_mm.lab.measure.benchmark.run import make_folder
     from auglocal_mm.lab.parallel.names import names_of
+    from auglocal_mm.lab.parallel.pictures import trace_chart
     from auglocal_mm.lab.parallel.throughput import Job, measure
     from auglocal_mm.plan import timeline_text
     names = names_of([name.strip() for name in args.only.split(';')] if args.only else None)
     job = Job(local=args.local, bp=args.bp, size=args.batch_size, ranks=args.ranks,
               steps=args.steps, rounds=args.rounds, options=args.cfg_options,
               simulate=args.simulate)
+    if args.out:
+        make_folder(args.out)
     with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result
         found = measure(job, names)
     print(found.table())
     if found.trace:
         print('\nThe local pipeline, rank × time (digits: step; dots: waiting):')
         print(timeline_text(found.trace))
+    if found.trace and args.out:
+        trace_chart(found.trace).save(args.out)
 
 
 if __name__ == '__main__':

@@ -4,16 +4,19 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from auglocal_mm.console.told.interruption import SIGNALS, Interruption
 from auglocal_mm.console.tool import DEBUG
 
 from .report import FOLDER, LAUNCHER, read_reports
 from .verdict import Verdict, judge
+from .watch import Watch
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,18 +31,34 @@ def main(arguments: Sequence[str]) -> int:
     """
     if '--debug' in arguments:
         os.environ[DEBUG] = '1'
-    folder = Path(tempfile.mkdtemp(prefix='auglocal-ranks-'))
-    os.environ[FOLDER], os.environ[LAUNCHER] = str(folder), str(os.getpid())
-    try:
-        verdict = _run(list(arguments), folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    # Torch's launcher listens to signals only once it has started ranks, seconds later.
+    with Interruption(patient=True) as interruption:
+        folder = Path(tempfile.mkdtemp(prefix='auglocal-ranks-'))
+        try:
+            verdict = _watched(list(arguments), folder)
+        except KeyboardInterrupt:
+            verdict = Verdict(interruption.status, 'interrupted')
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     if verdict.line:
         print(verdict.line, file=sys.stderr, flush=True)
     return verdict.status
 
 
-def _run(arguments: list[str], folder: Path) -> Verdict:
+def _watched(arguments: list[str], folder: Path) -> Verdict:
+    os.environ[FOLDER], os.environ[LAUNCHER] = str(folder), str(os.getpid())
+    watch = Watch(folder)
+    watch.start()
+    try:
+        # Its own folder is one that torch's launcher would leave behind.
+        return _run([f'--log-dir={folder}', *arguments], folder, watch)
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # What follows takes two seconds at most.
+        watch.end()
+
+
+def _run(arguments: list[str], folder: Path, watch: Watch) -> Verdict:
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -49,12 +68,11 @@ def _run(arguments: list[str], folder: Path) -> Verdict:
         run.run(run.parse_args(arguments))
     except ChildFailedError as error:
         codes = {rank: failure.exitcode for rank, failure in error.failures.items()}
-        return judge(read_reports(folder), codes)
-    except (SignalException, KeyboardInterrupt) as error:
+        return judge([*watch.found, *read_reports(folder)], codes)
+    except SignalException as error:
         reports = [each for each in read_reports(folder) if each.kind == 'interruption']
         line = min(reports, key=lambda each: each.rank).line if reports else 'interrupted'
-        # A KeyboardInterrupt has no number: it is SIGINT's.
-        return Verdict(128 + int(getattr(error, 'sigval', 2)), line)
+        return Verdict(128 + int(error.sigval), line)
     except Exception as error:
         if os.environ.get(DEBUG):
             traceback.print_exc()

@@ -1,8 +1,10 @@
 """What a rank leaves for its launcher when it ends, and how it ends when the launcher is gone."""
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -11,6 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from auglocal_mm.console.told import Fault
 
@@ -27,7 +30,8 @@ class Report:
     Attributes:
         rank: Its number among all ranks.
         time: When, in seconds since 1970.
-        status, line, kind: See :class:`auglocal_mm.console.told.Fault`.
+        status, line, kind: See :class:`auglocal_mm.console.told.Fault`. The launcher's own kind
+            is ``'hang'``.
     """
 
     rank: int
@@ -74,11 +78,27 @@ def read_reports(folder: Path) -> list[Report]:
     return sorted(found, key=lambda each: each.time)
 
 
+def leave(status: int) -> NoReturn:
+    """End this process, with all that is to be done at its exit but without the interpreter's end.
+
+    A thread of it may wait for another rank in compiled code. Python would end that thread as
+    soon as it returns, and C++ then aborts the process, with a message and a core dump.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+
+
 def watch_launcher() -> None:
     """End this rank, killed or not, as soon as our launcher is gone; do nothing without one."""
     if not is_watched():
         return
     launcher = int(os.environ[LAUNCHER])
+    # Where multiprocessing keeps sockets of loader workers, which may be killed: the launcher
+    # removes it. There is no public way to say so.
+    getattr(multiprocessing.current_process(), '_config', {})['tempdir'] = os.environ[FOLDER]
     if sys.platform == 'linux' and os.getppid() == launcher:
         # With another C library, the thread below remains.
         with suppress(OSError, AttributeError):

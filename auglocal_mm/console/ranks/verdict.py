@@ -30,14 +30,14 @@ class Verdict:
 def judge(reports: Sequence[Report], exit_codes: Mapping[int, int]) -> Verdict:
     """Find the cause among what all ranks of this machine left.
 
-    A rank's own fault comes first, then a signal, then a time-out, then a lost connection;
-    among equals, the earliest.
+    A rank's own fault comes first, then one that hung, then a signal, then a time-out, then a
+    lost connection; among equals, the earliest.
 
     Args:
         reports: What ranks reported, the earliest first.
         exit_codes: Exit code of each rank that failed; minus the number of a signal.
     """
-    for kind in ('own', None, 'timeout', 'consequence', 'interruption'):
+    for kind in ('own', 'hang', None, 'timeout', 'consequence', 'interruption'):
         if kind is None:
             silent = {rank: code for rank, code in exit_codes.items()
                       if rank not in {report.rank for report in reports}}

@@ -6,6 +6,10 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
+from .frames import module_of
+
+#: When a signal is looked at again that came where Python ignores exceptions.
+_AGAIN_SECONDS = 0.05
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -47,8 +51,27 @@ class Interruption:
     def _take(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:  # A forked worker of a data loader: its parent tells.
             os._exit(128 + number)
-        if self.received is None:
+        # A loader's workers end by the same signal. torch would raise that anywhere from here on.
+        if callable(signal.getsignal(signal.SIGCHLD)):
+            signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        if _is_ignored(frame):
+            again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+        elif self.received is None:
             self.received = number
             raise KeyboardInterrupt
-        if not self._patient:
+        elif not self._patient:
             os._exit(128 + number)
+
+
+def _is_ignored(frame: FrameType | None) -> bool:
+    """Tell whether Python would print an exception here and go on: destructors, and forks."""
+    # At a fork, Python calls logging's own functions for its locks.
+    if frame is not None and module_of(frame) == 'logging':
+        return True
+    while frame is not None:
+        if frame.f_code.co_name == '__del__':
+            return True
+        frame = frame.f_back
+    return False

@@ -24,7 +24,7 @@ def run_of(error: BaseException) -> Any:
 def keep_traceback(error: BaseException) -> str | None:
     """Append an exception's traceback to the log file of its run; return the file's path."""
     run = run_of(error)
-    path = _log_file(run) if run is not None else None
+    path = log_file(run) if run is not None else None
     if path is None:
         return None
     try:
@@ -35,7 +35,8 @@ def keep_traceback(error: BaseException) -> str | None:
     return os.path.relpath(path)
 
 
-def _log_file(run: Any) -> Path | None:
+def log_file(run: Any) -> Path | None:
+    """Return the log file of a run, on this rank, if there is one."""
     logger = getattr(run, 'logger', None)
     for handler in getattr(logger, 'handlers', []):
         if isinstance(handler, logging.FileHandler):

@@ -24,7 +24,8 @@ class Network:
 
     def __post_init__(self) -> None:
         if not self.bandwidth > 0:  # also nan
-            raise ValueError(f'--bandwidth must be above 0 bytes per second, got {self.bandwidth}')
+            raise ValueError('--bandwidth must be above 0 GB/s, got '
+                             f'{self.bandwidth / 1e9:g}')
         if not (isfinite(self.latency) and self.latency >= 0):
             raise ValueError('--latency must be a finite number of at least 0 seconds, got '
                              f'{self.latency}')

@@ -118,6 +118,27 @@ def schedule_chart(panels: Sequence[tuple[str, Result]], *, seconds: float) -> C
     return Chart('schedule', _schedule_alt(panels), figure)
 
 
+def trace_chart(events: Sequence[Event]) -> Chart:
+    """Draw what the ranks of a local pipeline were seen to do, as a simulation is drawn.
+
+    Args:
+        events: At least one of kind ``'run'``.
+    """
+    stop = max(event.stop for event in events)
+    ranks = {event.rank for event in events}
+    work = sum(event.stop - event.start for event in events if event.kind == 'run')
+    unit, name = (1.0, 's') if stop >= 1 else (1e3, 'ms')
+    idle = f'{100 * (1 - work / (len(ranks) * stop)):.0f} % idle, filling and draining included'
+    with matplotlib.rc_context(STYLE):
+        figure, (axes,) = new_column([_RANK_INCHES * len(ranks) + 0.5], width=9.0)
+        _draw_ranks(axes, events, unit)
+        axes.set_title(f'Local pipeline of {len(ranks)} ranks, measured: {idle}', fontsize=11,
+                       pad=6)
+        axes.set_xlim(0, stop * unit)
+        axes.set_xlabel(f'time ({name}); the number is the training step')
+    return Chart('trace', f'What each rank was seen to do over time: {idle}.', figure)
+
+
 def _draw_ranks(axes: Axes, events: Sequence[Event], unit: float) -> None:
     bars: dict[tuple[int, str, bool], list[tuple[float, float]]] = {}
     for event in events:

@@ -9,18 +9,23 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
 from tiny_run import write_tiny_config
 from tool_runs import ROOT, command, free_port, run_forked
 
+from auglocal_mm.checkpoints import read_checkpoint
+
 RANK = '''
-import os, signal, sys, time
+import ctypes, os, signal, subprocess, sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
+from auglocal_mm.console.ranks.heart import heart
 from auglocal_mm.console.tool import tool
 
+heart.limit = 1.0
 with tool(hosts=()):
     how, rank = sys.argv[1], int(os.environ['RANK'])
     Path(f'{{rank}}.pid').write_text(str(os.getpid()))
@@ -30,8 +35,23 @@ with tool(hosts=()):
         {{}}['absent']
     if rank == 1 and how == 'kill':
         os.kill(os.getpid(), signal.SIGKILL)
+    if rank == 1 and how == 'stop':
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if rank == 1 and how == 'lock':
+        ctypes.PyDLL(None).sleep(100)
     if how == 'hang':
+        heart.limit = 0.0
+    if how in ('hang', 'stop', 'lock', 'stand'):
+        child = subprocess.Popen(['sleep', '100'])
+        Path(f'{{rank}}.child').write_text(str(child.pid))
+        if how == 'stand' and rank == 0:  # as if it waited for the other
+            exec('time.sleep(100)', {{'__name__': 'torch.distributed', 'time': time}})
         time.sleep(100)
+    if how == 'slow':
+        for _ in range(10):
+            time.sleep(0.25)
+            heart.acted()
+        sys.exit(0)
     time.sleep(0.3)
     raise RuntimeError('[gloo/transport/tcp/pair.cc:534] Connection closed by peer')
 '''
@@ -59,8 +79,30 @@ def test_the_first_cause_is_the_last_line_and_the_only_one(how, status, said, fo
     assert re.fullmatch(said, told.strip()), told
 
 
+@pytest.mark.parametrize(('how', 'said'), [
+    ('stop', r'error: rank 1: stopped by a signal \(SIGSTOP or SIGTSTP\) for 1 s, in .*'),
+    ('lock', r'error: rank 1: frozen for 1 s, in <module> \(rank.py:\d+\): compiled code .*'),
+    ('stand', r'error: rank 1: has stood still for \d s in <module> \(rank.py:\d+\), and no .*'),
+])
+def test_a_rank_that_hangs_ends_all_processes_with_its_name_and_its_place(
+        how, said, folder, monkeypatch):
+    (folder / 'tmp').mkdir()
+    monkeypatch.setenv('TMPDIR', str(folder / 'tmp'))
+    monkeypatch.setattr(tempfile, 'tempdir', None)
+    told = run_forked(*words(how), folder=folder, status=1, seconds=60).rstrip().splitlines()
+    assert re.fullmatch(said, told[-1]), told
+    assert any('rank.py' in line and line.startswith('  File') for line in told), told
+    left = [int(path.read_text()) for path in [*folder.glob('*.pid'), *folder.glob('*.child')]]
+    assert left and not any(map(lives, left))
+    assert not list((folder / 'tmp').iterdir())
+
+
+def test_ranks_that_are_slow_are_left_alone(folder):
+    assert run_forked(*words('slow'), folder=folder, seconds=60) == ''
+
+
 def pids(folder):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while time.monotonic() < deadline:
         found = [folder / f'{rank}.pid' for rank in range(2)]
         if all(path.is_file() and path.read_text() for path in found):
@@ -129,12 +171,12 @@ class Failing(Hook):
 '''
 
 
-def training(folder, how, *more):
+def training(folder, how, *more, wrapper='LocalDistributedDataParallel'):
     (folder / 'failing.py').write_text(FAILING)
     write_tiny_config(
         folder, 'custom_imports = dict(imports=["failing"], allow_failed_imports=False)\n'
                 f'custom_hooks = [dict(type="Failing", how={how!r})]',
-        model_wrapper_cfg={'type': 'auglocal_mm.LocalDistributedDataParallel'},
+        model_wrapper_cfg={'type': f'auglocal_mm.{wrapper}'},
         train_cfg={'by_epoch': True, 'max_epochs': 500}, param_scheduler=[])
     call = command('tools/dist_train.sh', 'config.py', 2, *more, folder=folder)
     call['env']['PYTHONPATH'] = f'{folder}:{call["env"]["PYTHONPATH"]}'
@@ -147,6 +189,8 @@ def training(folder, how, *more):
     ('kill', [], r'error: rank 1 was ended by signal 9 \(SIGKILL\).*'),
     ('hang', ['--timeout', '0.2'], r'error: rank 0: no answer from the other ranks within 0.2 '
      r'minutes, the limit that --timeout sets.*'),
+    ('hang', ['--hang-timeout', '3'], r'error: rank 1: has stood still for \d s in '
+     r'after_train_iter \(failing.py:\d+\), and no rank .*; the stacks are in \S+_rank1.log'),
     ('none', ['--debug', '--cfg-options', 'model.local.depth=x'], r'error: AugLocal: depth .*'),
 ])
 def test_training_on_ranks_ends_in_the_first_cause(how, more, said, tmp_path):
@@ -157,10 +201,15 @@ def test_training_on_ranks_ends_in_the_first_cause(how, more, said, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['SIGKILL', 'SIGINT', 'SIGTERM'])
-def test_no_training_rank_outlives_its_launcher(name, tmp_path):
-    launcher = subprocess.Popen(**training(
-        tmp_path, 'wait', '--cfg-options', 'train_dataloader.num_workers=1'))
+@pytest.mark.parametrize(('name', 'wrapper'), [
+    ('SIGKILL', 'LocalDistributedDataParallel'), ('SIGINT', 'LocalDistributedDataParallel'),
+    ('SIGINT', 'LocalPipelineParallel'), ('SIGTERM', 'LocalPipelineParallel')])
+def test_no_training_rank_outlives_its_launcher(name, wrapper, tmp_path):
+    call = training(tmp_path, 'wait', '--cfg-options', 'train_dataloader.num_workers=1',
+                    wrapper=wrapper)
+    (tmp_path / 'tmp').mkdir()
+    call['env']['TMPDIR'] = str(tmp_path / 'tmp')
+    launcher = subprocess.Popen(**call)
     ranks = pids(tmp_path)
     workers = [int(pid) for rank in ranks for pid in subprocess.run(
         ['pgrep', '-P', str(rank)], capture_output=True, text=True).stdout.split()]
@@ -174,6 +223,13 @@ def test_no_training_rank_outlives_its_launcher(name, tmp_path):
         assert launcher.returncode == 128 + getattr(signal, name)
         assert re.fullmatch(r'interrupted in epoch \d+, after \d+ iterations of the run; continue '
                             'with --resume', said.rstrip().splitlines()[-1]), said[-2000:]
+        assert 'Traceback' not in said and 'terminate' not in said, said[-4000:]
+        # torch keeps the code that it compiles for the next run.
+        left = {path.name.partition('_')[0] for path in (tmp_path / 'tmp').iterdir()}
+        assert left <= {'torchinductor'}
+        assert not list((tmp_path / 'run').glob('.*.partial'))
+        for path in (tmp_path / 'run').glob('*.pth'):
+            read_checkpoint(path)
 
 
 def test_torchs_own_launcher_is_given_the_line_too(tmp_path, monkeypatch):

@@ -4,7 +4,9 @@ from parallel_costs import equal
 
 from auglocal_mm.lab.parallel import measured, prediction
 from auglocal_mm.lab.parallel.names import NAMES, names_of
+from auglocal_mm.lab.parallel.pictures import trace_chart
 from auglocal_mm.lab.parallel.throughput import Job, Throughput, Timed
+from auglocal_mm.plan import Event
 
 JOB = Job(local='local', bp='bp', size=64, ranks=2, steps=4, simulate=True)
 
@@ -34,3 +36,11 @@ def test_a_turn_is_simulated_as_it_is_timed(monkeypatch):
 def test_unknown_strategies_are_refused():
     with pytest.raises(ValueError, match='BP 1F1B, got'):
         names_of(['BP zero bubble'])
+
+
+def test_what_was_measured_is_drawn_as_a_simulation_is():
+    events = [Event(rank=rank, kind='run', step=step, start=step + 1.0 - rank,
+                    stop=step + 2.0 - rank) for rank in range(2) for step in range(3)]
+    chart = trace_chart(events)
+    assert '25 % idle' in chart.alt
+    assert [text.get_text() for text in chart.figure.axes[0].texts] == [*'012', *'012']
