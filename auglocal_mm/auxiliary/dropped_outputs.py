@@ -77,6 +77,8 @@ class OutputsDropped(TorchFunctionMode):
                  trace: TracebackType | None) -> None:
         self._hooks.__exit__(kind, error, trace)
         super().__exit__(kind, error, trace)
+        # What goes on to others must not keep the input of the operator that made it.
+        self._dropped.clear()
 
     def __torch_function__(self, function: Any, types: Any, arguments: tuple[Any, ...] = (),
                            settings: Mapping[str, Any] | None = None) -> Any:
