@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
@@ -103,6 +103,9 @@ class OutputsDropped(TorchFunctionMode):
         # or none, because the weight is frozen, nothing would be saved.
         if self._input is not None and _is_same(tensor, self._input):
             self._input = None
+        # Weights exist anyway; the statistics of norms are small. Both are many.
+        if isinstance(tensor, nn.Parameter) or tensor.dim() < 2:
+            return tensor.detach()
         return self._keep(tensor)
 
     def _keep(self, tensor: Tensor) -> Any:
@@ -116,7 +119,9 @@ class OutputsDropped(TorchFunctionMode):
 
 
 def _unpack(packed: Any) -> Tensor:
-    return packed.again() if isinstance(packed, _Dropped) else packed.grad_fn.saved_tensors[0]
+    if isinstance(packed, _Dropped):
+        return packed.again()
+    return packed if packed.grad_fn is None else packed.grad_fn.saved_tensors[0]
 
 
 def _is_same(one: Tensor, other: Tensor) -> bool:
