@@ -14,8 +14,10 @@ from auglocal_mm.partition import Features, Tokens, feature_map
 from auglocal_mm.plan import AuxiliaryPlan, Block, Conv, LocalLoss, OwnPooling, TaskHead, UnitRow
 from auglocal_mm.registry import LOCAL_LOSSES
 
+from .dropped_outputs import OutputsDropped
 from .layers import BuildContext, build_layer
 from .recompute import recomputed
+from .shortcut import shortcut_first
 
 #: Section 5 of the paper's appendix: convolutions normal with standard deviation
 #: √(2 / (k²·out)), norms with weight 1 and bias 0, linear layers as in PyTorch.
@@ -36,8 +38,8 @@ class AuxiliaryNetwork(BaseModule):
         second: The plan's second loss, if it has one.
 
     Attributes:
-        recompute: Whether blocks and convolutions are computed a second time in the backward
-            pass instead of being kept.
+        recompute: Whether the backward pass computes blocks and convolutions a second time, a
+            convolution at a time, instead of keeping them.
     """
 
     recompute = False
@@ -83,14 +85,28 @@ class AuxiliaryNetwork(BaseModule):
         # A transformer's blocks accept its tokens; all other layers accept feature maps.
         own_kind = isinstance(self.plan.layers[0], (Block, OwnPooling))
         output: Any = x if own_kind else feature_map(x)
-        for planned, layer in zip(self.plan.layers, self.layers, strict=True):
+        for index, (planned, layer) in enumerate(zip(self.plan.layers, self.layers, strict=True)):
             # Other layers make small things of large ones; there is little to save.
             if self.recompute and isinstance(planned, (Block, Conv)):
-                output = recomputed(layer, (output,), modules=partial(_only, layer))
+                output = self._recomputed(index, output)
             else:
                 # A head reads a map; the block before it may return tokens.
                 output = layer(feature_map(output) if isinstance(planned, TaskHead) else output)
         return output
+
+    def _recomputed(self, index: int, x: Features) -> Features:
+        """Run a block or convolution; keep as little of it as pays."""
+        layer = self.layers[index]
+        run = partial(shortcut_first, layer)
+        # What ends a network is small, so the backward pass of its last block is next and holds
+        # the inside anyway. Another large part would come between.
+        others = [each for each in self.plan.layers[index + 1:]
+                  if isinstance(each, (Block, Conv, TaskHead))]
+        if isinstance(self.plan.layers[index], Block) and (others or self.second is not None):
+            return recomputed(run, (x,), modules=partial(_only, layer), in_pieces=True)
+        # Of a convolution, too, only what the next layer reads is kept.
+        with OutputsDropped():
+            return run(x)
 
     @property
     def head(self) -> nn.Module:

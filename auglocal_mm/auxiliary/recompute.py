@@ -13,12 +13,14 @@ from torch.utils.checkpoint import checkpoint
 
 from auglocal_mm.partition import Tokens
 
+from .dropped_outputs import OutputsDropped
+
 T = TypeVar('T')
 
 
 def recomputed(run: Callable[..., T], inputs: tuple[Any, ...],
                named: Mapping[str, Any] | None = None, *,
-               modules: Callable[[], Iterable[nn.Module]]) -> T:
+               modules: Callable[[], Iterable[nn.Module]], in_pieces: bool = False) -> T:
     """Run a part of a network; keep its inputs alone for the backward pass.
 
     The backward pass runs the part a second time, with the same random numbers and the same
@@ -31,6 +33,8 @@ def recomputed(run: Callable[..., T], inputs: tuple[Any, ...],
             well. (OpenMMLab's ``with_cp`` leaves it out.)
         named: Its inputs by name.
         modules: Returns the modules that the part consists of.
+        in_pieces: Whether the second run keeps less of the part as well; see
+            :class:`.dropped_outputs.OutputsDropped`. Convolutions then run a third time.
     """
     if not torch.is_grad_enabled():
         return run(*inputs, **(named or {}))
@@ -40,7 +44,8 @@ def recomputed(run: Callable[..., T], inputs: tuple[Any, ...],
         again, by_name = tree_unflatten([
             replace(part, values=tensor) if isinstance(part, Tokens) else tensor
             for part, tensor in zip(parts, tensors, strict=True)], form)
-        return run(*again, **by_name)
+        with OutputsDropped() if in_pieces else nullcontext():
+            return run(*again, **by_name)
 
     # Every tensor by itself: torch looks at no others, so it would save neither the random
     # state of their device nor, where hooks could see it, what it keeps for the backward pass.

@@ -82,8 +82,10 @@ class Chain:
         for index in range(span.start, span.stop):
             unit = self.units[index]
             if module in self.recomputed:
+                # The inside of a unit is the most that a module holds only if no others are kept.
                 x = recomputed(partial(unit.forward, backbone), (x,),
-                               modules=partial(unit.modules, backbone))
+                               modules=partial(unit.modules, backbone),
+                               in_pieces=span.stop - span.start == 1)
             else:
                 x = unit.forward(backbone, x)
             outputs += [output(backbone, x) for output in unit.outputs]
