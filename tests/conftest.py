@@ -25,6 +25,9 @@ def pytest_configure(config):
     import torch
     # Small tensors gain nothing from more, and forked ranks must not inherit a pool.
     torch.set_num_threads(1)
+    # With the first backward pass, autograd starts a thread for each kind of device that is known.
+    # Parts of torch that load later make one known, and ranks could no longer be forked.
+    torch.zeros(1, requires_grad=True).sum().backward()
 
 
 def pytest_collection_modifyitems(config, items):

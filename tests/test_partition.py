@@ -3,6 +3,7 @@ import copy
 
 import pytest
 import torch
+from cheap_weights import repeat_rows
 from mmpretrain.models.backbones import DistilledVisionTransformer, ResNet
 from networks import NETWORKS, Network, walk_resnet
 
@@ -43,6 +44,11 @@ BACKBONES = {name: network.build for name, network in NETWORKS.items()} | {
 #: Images that every network can take, and some that are not square.
 SIZES = {'VGG13 with classifier': (224, 224), 'DeiT-Small': (64, 48), 'averaging transformer':
          (32, 48), 'VisionTransformer': (40, 32), 'map transformer': (32, 40)}
+
+
+@pytest.fixture(autouse=True)
+def _cheap_weights(monkeypatch):
+    repeat_rows(monkeypatch)
 
 
 def build(name, *, training=False, **more):

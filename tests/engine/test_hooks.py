@@ -26,9 +26,12 @@ def config(root, work_dir, *, epochs=3, workers=0, rule='auglocal', **options):
         'train_cfg.max_epochs': epochs, 'launcher': 'none',
         'model.backbone.depth': 18, 'model.backbone.base_channels': 2,
         'model.backbone.stem_channels': 4, 'model.head.in_channels': 16,
-        'train_dataloader.dataset.indices': 96, 'train_dataloader.batch_size': 24,
-        'train_dataloader.num_workers': workers, 'default_hooks.logger.interval': 2,
+        'train_dataloader.dataset.indices': 48, 'train_dataloader.batch_size': 12,
+        'train_dataloader.num_workers': workers, 'val_dataloader.dataset.indices': 48,
+        'default_hooks.logger.interval': 2,
         'default_hooks.checkpoint.max_keep_ckpts': -1, **options})
+    # Formatting the text of each checkpoint's config takes longer than training for it.
+    cfg.__dict__['_format_python_code'] = False
     return cfg
 
 

@@ -34,7 +34,7 @@ def wrapper_of(model, step_per_module, optimizer=None, **settings):
         'step_per_module': step_per_module, **copy.deepcopy(settings)})
 
 
-def trained(step_per_module, local=None, steps=3, freeze=(), **settings):
+def trained(step_per_module, local=None, steps=2, freeze=(), **settings):
     model = classifier(local or auglocal(3)).train()
     for name in freeze:
         model.get_submodule(name).requires_grad_(False)
@@ -71,7 +71,7 @@ def test_every_rule_trains_the_same_weights(rule):
     {'optimizer': {'type': 'RMSprop', 'lr': 1e-3, 'centered': True}},
     {'paramwise_cfg': {'norm_decay_mult': 0.0, 'custom_keys': {'head': {'lr_mult': 10}}}},
     {'dtype': 'bfloat16'},
-    {'dtype': 'float16', 'loss_scale': {'init_scale': 1024.0, 'growth_interval': 2}},
+    {'dtype': 'float16', 'loss_scale': {'init_scale': 1024.0, 'growth_interval': 2}, 'steps': 3},
     {'dtype': 'float16', 'loss_scale': 512.0,
      'clip_grad': {'max_norm': 0.1, 'per_module': True}},
     {'clip_grad': {'max_norm': 0.1, 'per_module': True}},

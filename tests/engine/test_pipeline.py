@@ -1,7 +1,9 @@
 """A pipeline over ranks trains what one device does, to the last bit."""
 import copy
+from functools import cache
 from itertools import pairwise
 
+import counted_once
 import pytest
 import torch
 from detectors import build as detector
@@ -21,6 +23,7 @@ from auglocal_mm import (
 )
 from auglocal_mm.engine.launch import build_runner
 from auglocal_mm.engine.pipeline_parallel import stages_of
+from auglocal_mm.models.counted_costs import module_costs
 from auglocal_mm.plan import Assignment, schedule
 
 STEPS = 4
@@ -30,6 +33,11 @@ RULES = {
     'predsim': {'type': 'auglocal_mm.PredSim', 'modules': 4},
     'infopro': {'type': 'auglocal_mm.InfoPro', 'modules': 4},
 }
+
+
+@pytest.fixture(autouse=True)
+def _counted_once(monkeypatch):
+    monkeypatch.setattr('auglocal_mm.engine.pipeline_parallel.module_costs', counted_once.counted)
 
 
 def build(local, **model):
@@ -59,7 +67,7 @@ def data(step):
 
 
 def alone(local, settings, **model):
-    model = build(local, **model)
+    model = counted_once.count(build(local, **model))
     average, wrapper = ExponentialMovingAverage(model, momentum=0.3), wrapper_of(model, settings)
     wrapper.initialize_count_status(model, 0, STEPS)
     for step in range(STEPS):
@@ -95,10 +103,37 @@ def assert_equal(one, other):
             assert same, key
 
 
-def check(local, settings, stages, options=None, **kwargs):
-    options = options or {}
-    wanted, optimizer = alone(local, settings, **options)
-    found = run_ranks(stage_job, local, settings, options, kwargs, ranks=stages)
+#: Runs in pipelines, by their number of stages: a rule, settings, and those of the pipeline.
+SETTINGS = [
+    {'accumulative_counts': 2}, {'dtype': 'bfloat16', 'step_per_module': True},
+    {'clip_grad': {'max_norm': 0.1, 'per_module': True}, 'accumulative_counts': 2},
+    {'clip_grad': {'max_norm': 0.1, 'per_module': True}, 'step_per_module': True},
+    {'dtype': 'float16', 'loss_scale': 512.0, 'step_per_module': True},
+]
+RUNS = {
+    1: [('auglocal', {}, {}, {})],
+    2: [('auglocal', {}, {}, {}), *((rule, {'step_per_module': True}, {}, {}) for rule in RULES)],
+    3: [('auglocal', {}, {}, {}),
+        *(('auglocal', settings, {'recompute': True}, {'queue': 1}) for settings in SETTINGS)],
+    4: [('auglocal', {}, {}, {})],
+}
+
+
+def stage_jobs(rank, stages):
+    """All runs in as many stages, one after another: starting ranks takes longer than a run."""
+    return [stage_job(rank, RULES[rule], *others) for rule, *others in RUNS[stages]]
+
+
+@cache
+def runs(stages):
+    for rule, _, options, _ in RUNS[stages]:
+        counted_once.count(build(RULES[rule], **options))
+    return list(zip(*run_ranks(stage_jobs, stages, ranks=stages), strict=True))
+
+
+def check(rule, settings, stages, options, kwargs):
+    wanted, optimizer = alone(RULES[rule], settings, **options)
+    found = runs(stages)[RUNS[stages].index((rule, settings, options, kwargs))]
     assert_equal(wanted, found[0][0])
     for key, values in optimizer['state'].items():
         assert_equal([values], [found[0][1]['state'][key]])
@@ -107,9 +142,9 @@ def check(local, settings, stages, options=None, **kwargs):
     return found
 
 
-@pytest.mark.parametrize('stages', [1, 2, 3, 4])
+@pytest.mark.parametrize('stages', RUNS)
 def test_any_number_of_stages_trains_the_same_weights(stages):
-    found = check(RULES['auglocal'], {}, stages)
+    found = check('auglocal', {}, stages, {}, {})
     whole = sum(p.numel() * 4 for p in build(RULES['auglocal']).parameters())
     held = [each[2] for each in found]
     assert whole <= sum(held) <= whole * 1.01 + 4 * stages * 200, 'each is held once'
@@ -117,17 +152,12 @@ def test_any_number_of_stages_trains_the_same_weights(stages):
 
 @pytest.mark.parametrize('rule', RULES)
 def test_every_rule(rule):
-    check(RULES[rule], {'step_per_module': True}, 2)
+    check(rule, {'step_per_module': True}, 2, {}, {})
 
 
-@pytest.mark.parametrize('settings', [
-    {'accumulative_counts': 2}, {'dtype': 'bfloat16', 'step_per_module': True},
-    {'clip_grad': {'max_norm': 0.1, 'per_module': True}, 'accumulative_counts': 2},
-    {'clip_grad': {'max_norm': 0.1, 'per_module': True}, 'step_per_module': True},
-    {'dtype': 'float16', 'loss_scale': 512.0, 'step_per_module': True},
-], ids=str)
+@pytest.mark.parametrize('settings', SETTINGS, ids=str)
 def test_with_other_settings(settings):
-    check(RULES['auglocal'], settings, 3, {'recompute': True}, queue=1)
+    check('auglocal', settings, 3, {'recompute': True}, {'queue': 1})
 
 
 LOCAL = dict(local=auglocal(3, modules=3), local_loss=['detection', 'reconstruction'])
@@ -152,8 +182,13 @@ def detector_job(rank, kwargs):
     return {name: value.clone() for name, value in model.state_dict().items()}
 
 
+@pytest.fixture(scope='module')
+def counted_detector():
+    counted_once.count(detector(detector_cfg(), **LOCAL))
+
+
 @pytest.mark.parametrize('stages', [2, 3])
-def test_a_detector_with_neck_and_heads_in_the_last_stage(stages):
+def test_a_detector_with_neck_and_heads_in_the_last_stage(stages, counted_detector):
     wanted = detector_job(0, None)
     for found in run_ranks(detector_job, {}, ranks=stages):
         assert_equal([wanted], [found])
@@ -178,12 +213,13 @@ def replica_job(rank, kwargs):
 
 
 def test_replicas_average_inside_a_stage_alone():
+    counted_once.count(in_float64(classifier(RULES['auglocal'])))
     wanted = run_ranks(replica_job, None, ranks=2)[0]
     for found in run_ranks(replica_job, {'stages': 2}, ranks=4):
         assert_equal([wanted], [found])
 
 
-def test_losses_of_detectors_exchange_values_between_replicas_alone():
+def test_losses_of_detectors_exchange_values_between_replicas_alone(counted_detector):
     found = run_ranks(detector_job, {'stages': 2}, ranks=4)
     for other in found[1:]:
         parameters = {key for key in other if 'running_' not in key and 'num_batches' not in key}
@@ -202,9 +238,22 @@ def trace_job(rank, steps, queue):
     return pipeline.trace, str(pipeline.assignment)
 
 
+def trace_jobs(rank, steps, queues):
+    own = module_costs(build(RULES['auglocal']))
+    return [trace_job(rank, steps, queue) for queue in queues], own
+
+
+@cache
+def traces(steps, queues):
+    counted = counted_once.counted(counted_once.count(build(RULES['auglocal'])))
+    found, own = zip(*run_ranks(trace_jobs, steps, queues, ranks=3), strict=True)
+    assert all(costs == counted for costs in own), 'each rank would have counted the same'
+    return dict(zip(queues, zip(*found, strict=True), strict=True))
+
+
 @pytest.mark.parametrize('queue', [1, 2])
 def test_the_schedule_that_is_planned_is_the_one_that_runs(queue):
-    found = run_ranks(trace_job, 5, queue, ranks=3)
+    found = traces(5, (1, 2))[queue]
     stages = stages_of(build(RULES['auglocal']), 3)
     assert found[0][1] == str(Assignment(stages))
     for rank, (trace, _) in enumerate(found):
@@ -281,7 +330,7 @@ def runner_job(rank, folder, variants, stages, resume, options):
                          ids=str)
 def test_a_run_writes_the_checkpoints_of_one_device_and_resumes_from_any_layout(
         variants, tmp_path):
-    train(config(tmp_path / 'alone', *variants))
+    counted_once.count(train(config(tmp_path / 'alone', *variants)).model)
     run_ranks(runner_job, tmp_path / 'ours', variants, 2, None, {}, ranks=2)
     names = sorted(path.name for path in (tmp_path / 'alone').glob('*.pth'))
     assert len(names) >= 2
@@ -301,7 +350,7 @@ SHIFTS = {'custom_hooks': [{'type': 'auglocal_mm.DeviceAugmentHook'}]}
 
 
 def test_augmentation_on_the_device_is_that_of_one_device(tmp_path):
-    train(config(tmp_path / 'alone', epochs=1, **SHIFTS))
+    counted_once.count(train(config(tmp_path / 'alone', epochs=1, **SHIFTS)).model)
     run_ranks(runner_job, tmp_path / 'ours', (), 2, None, {'epochs': 1, **SHIFTS}, ranks=2)
     assert not differing(*(state(tmp_path / folder / 'epoch_1.pth')
                            for folder in ('alone', 'ours')))

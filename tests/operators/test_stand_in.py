@@ -1,4 +1,5 @@
 """Where ``mmcv._ext`` comes from, as fresh interpreters see it, and what it lacks."""
+import json
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -50,20 +51,66 @@ def test_the_package_stays_light(run):
     assert done.stdout == 'torchvision []\n', done.stderr
 
 
-def test_without_this_package_the_hosts_operators_are_missing(run):
+#: Forks for each job; what they share is torch alone, which takes longest to import.
+FORKS = '''
+import json, os, runpy, sys, traceback
+import torch, torchvision
+
+for name, words in json.load(open("jobs.json")).items():
+    if child := os.fork():
+        open(f"{name}.status", "w").write(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+        continue
+    for stream, kind in ((1, "stdout"), (2, "stderr")):
+        os.dup2(os.open(f"{name}.{kind}", os.O_WRONLY | os.O_CREAT), stream)
+    status = 1
+    try:
+        if len(words) == 1:
+            exec(words[0], {"__name__": "__main__"})
+        else:
+            sys.argv = words[1:]
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        status = 0
+    except SystemExit as left:
+        status = left.code or 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+'''
+
+
+@pytest.fixture(scope='module')
+def forked(root, tmp_path_factory):
+    """Return a function that says how a job of `JOBS` ended, beside an mmcv without operators."""
+    folder = tmp_path_factory.mktemp('forks')
+    (folder / 'jobs.json').write_text(json.dumps(JOBS))
+    (folder / 'config.py').write_text(
+        "custom_imports = dict(imports=['auglocal_mm'], allow_failed_imports=False)\n")
+    subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', FORKS], cwd=folder, check=True, timeout=300,
+        env={'PATH': '/usr/bin:/bin', 'PYTHONPATH': f'{link_mmcv(folder)}:{root}',
+             'HOME': str(folder), 'OMP_NUM_THREADS': '1'})
+
+    def ended(name):
+        status, stdout, stderr = ((folder / f'{name}.{kind}').read_text()
+                                  for kind in ('status', 'stdout', 'stderr'))
+        return subprocess.CompletedProcess(JOBS[name], int(status), stdout, stderr)
+    return ended
+
+
+def test_without_this_package_the_hosts_operators_are_missing(forked):
     """Which is why it exists; should mmcv ever bring its own, this room can go."""
-    done = run('import mmcv.ops')
-    assert "No module named 'mmcv._ext'" in done.stderr
+    assert "No module named 'mmcv._ext'" in forked('without').stderr
 
 
-def test_a_detector_of_a_config_trains_without_compiled_operators(run, tmp_path):
+def test_a_detector_of_a_config_trains_without_compiled_operators(forked):
     """As in mmdet's tools/train.py: first the config, which imports this package, then the models.
 
     A reload changes nothing: notebooks reload modules, while mmcv keeps the operators it has.
     """
-    (tmp_path / 'config.py').write_text(
-        "custom_imports = dict(imports=['auglocal_mm'], allow_failed_imports=False)\n")
-    done = run(TRAIN)
+    done = forked('train')
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-2:] == ['torchvision True trained', 'torchvision 0']
 
@@ -114,6 +161,21 @@ before = len(sys.meta_path)
 importlib.reload(it).install()
 print(it.in_use(), len(sys.meta_path) - before)
 '''
+AFTER = '''
+import mmpretrain.models, auglocal_mm
+from mmcv.ops import batched_nms, roi_align
+from mmdet.models.dense_heads import rpn_head
+from mmdet.structures.mask import structures
+print(rpn_head.batched_nms is batched_nms, structures.roi_align is roi_align)
+'''
+#: Code, or the words of a command without the interpreter.
+JOBS = {
+    'without': ['import mmcv.ops'],
+    'train': [TRAIN],
+    'script': ['-m', 'auglocal_mm.operators',
+               str(Path(get_installed_path('mmdet'), '.mim', 'tools', 'test.py')), '--help'],
+    'after': [AFTER],
+}
 
 
 def test_a_compiled_operator_is_never_shadowed(run):
@@ -129,21 +191,16 @@ def test_compiled_operators_that_do_not_load_stay_an_error(run):
     assert done.stderr.splitlines()[-1] == 'ImportError: undefined symbol: _ZN5torch'
 
 
-def test_a_script_that_imports_the_host_at_once(run):
+def test_a_script_that_imports_the_host_at_once(forked):
     """mmdet's own test script, which no config can reach in time."""
-    script = Path(get_installed_path('mmdet'), '.mim', 'tools', 'test.py')
-    done = run('-m', 'auglocal_mm.operators', str(script), '--help')
+    done = forked('script')
     assert done.returncode == 0, done.stderr
     assert 'usage: test.py' in done.stdout
 
 
-def test_it_may_be_imported_after_a_host(run):
+def test_it_may_be_imported_after_a_host(forked):
     """The maintained mmdet replaces operators that it cannot import; mmpretrain imports mmdet."""
-    done = run('import mmpretrain.models, auglocal_mm\n'
-               'from mmcv.ops import batched_nms, roi_align\n'
-               'from mmdet.models.dense_heads import rpn_head\n'
-               'from mmdet.structures.mask import structures\n'
-               'print(rpn_head.batched_nms is batched_nms, structures.roi_align is roi_align)')
+    done = forked('after')
     assert done.stdout.splitlines()[-1] == 'True True', done.stderr
 
 

@@ -3,6 +3,7 @@ import copy
 
 import pytest
 import torch
+from cheap_weights import repeat_rows
 from mmengine.registry import MODELS, DefaultScope
 from mmpretrain.structures import DataSample
 from networks import NETWORKS
@@ -112,8 +113,9 @@ def test_several_labels_an_image(rule):
     assert not model.local_metrics.accuracies
 
 
-def test_a_backbone_with_a_classifier_of_its_own():
+def test_a_backbone_with_a_classifier_of_its_own(monkeypatch):
     """ImageNet's VGG: the head has no layer, the classes stand in the backbone."""
+    repeat_rows(monkeypatch)
     model = classifier(
         {'type': 'auglocal_mm.AugLocal', 'depth': 3, 'tau': 0.0, 'modules': 8, 'head': 'mlp',
          'init': 'pytorch'},

@@ -1,8 +1,9 @@
-"""The main job at full size, as a user types it, on data that is made here.
+"""The main job as a user types it, on data that is made here.
 
 ImageNet ResNet-34 at 224x224 with all 17 modules: train, validate, checkpoint,
 kill, resume, export; the COCO Mask R-CNN config on that backbone: train,
-evaluate. All through the tools, from another folder than the repository.
+evaluate. All through the tools, from another folder than the repository. Networks of full
+width are slow: writing a gigabyte of their weights takes longer than training them.
 """
 import json
 import os
@@ -34,25 +35,37 @@ def folder(tmp_path_factory):
     return folder
 
 
+def whole_run(folder, work_dir, *options):
+    said = run('tools/train.py', ROOT / AUGLOCAL, '--work-dir', work_dir, '--cfg-options', *SMALL,
+               *options, 'train_cfg.max_epochs=1', 'train_dataloader.dataset.indices=[0,4]',
+               folder=folder)
+    return folder / work_dir, said
+
+
 @pytest.fixture(scope='module')
-def uninterrupted(folder):
-    said = run('tools/train.py', ROOT / AUGLOCAL, '--work-dir', 'whole', '--cfg-options', *SMALL,
-               'train_cfg.max_epochs=1', 'train_dataloader.dataset.indices=[0,4]', folder=folder)
-    return folder / 'whole', said
+def slim(folder):
+    return whole_run(folder, 'slim', *SLIM)
+
+
+@pytest.fixture(scope='module')
+def full(folder):
+    return whole_run(folder, 'whole')
 
 
 def state(path):
     return torch.load(path, map_location='cpu', weights_only=False)['state_dict']
 
 
-def test_the_imagenet_config_trains_and_validates_at_full_size(uninterrupted):
-    work_dir, said = uninterrupted
+@pytest.mark.parametrize(('size', 'features'), [
+    ('slim', 64), pytest.param('full', 512, marks=pytest.mark.slow)])
+def test_the_imagenet_config_trains_and_validates(size, features, request):
+    work_dir, said = request.getfixturevalue(size)
     assert '17 units in 17 local modules' in said
     assert len(re.findall(r'Epoch\(val\) \[\d\]\[1/1\] +accuracy/top1: ', said)) == 1
     assert 'layer4.2' in said
     weights = state(work_dir / 'epoch_1.pth')
     assert sum(key.endswith('fc.weight') for key in weights) == 17
-    assert weights['head.fc.weight'].shape == (1000, 512)
+    assert weights['head.fc.weight'].shape == (1000, features)
     assert all(torch.isfinite(value).all() for value in weights.values())
     warnings = [line for line in said.splitlines() if 'warning' in line.lower()]
     assert all('no valid file' in line for line in warnings), warnings
@@ -84,9 +97,9 @@ def test_a_killed_run_resumes_to_the_same_weights(folder, tmp_path):
 
 
 @pytest.fixture(scope='module')
-def backbone(folder, uninterrupted):
+def backbone(folder, full):
     out = folder / 'work_dirs' / 'resnet34_imagenet_auglocal' / 'backbone.pth'
-    said = run('tools/model_converters/export_backbone.py', uninterrupted[0] / 'epoch_1.pth', out,
+    said = run('tools/model_converters/export_backbone.py', full[0] / 'epoch_1.pth', out,
                folder=folder)
     assert re.match(r'\d+ entries of the backbone written to', said)
     return out

@@ -3,6 +3,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from demo_results import made_evidence, made_results
 
 from auglocal_mm.lab.demo.report import draw_charts, render
 
@@ -48,9 +49,9 @@ class Page(HTMLParser):
             self.unnamed_pictures += 1
 
 
-@pytest.fixture
-def text(results, evidence) -> str:
-    return render(results, evidence)
+@pytest.fixture(scope='module')
+def text() -> str:
+    return render(made_results(), made_evidence())
 
 
 def test_has_every_section_and_named_pictures(text):

@@ -79,7 +79,7 @@ def test_the_two_other_figures_as_the_paper_may_have_got_them():
 
 
 @pytest.mark.parametrize(('rule', 'settings'), [
-    ('InfoPro', {}), ('AugLocal', {'depth': 2}),
+    ('AugLocal', {'depth': 2}), pytest.param('InfoPro', {}, marks=pytest.mark.slow),
     pytest.param('PredSim', {}, marks=pytest.mark.slow),
     pytest.param('AugLocal', {'depth': 9, 'tau': 0.7}, marks=pytest.mark.slow)])
 def test_the_whole_model_counts_as_its_parts_do(figures, rule, settings):
