@@ -26,7 +26,7 @@ class _Kept(torch.autograd.Function):
         return anchor.new_empty(0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Dropped:
     """How an output is made again.
 
@@ -35,15 +35,31 @@ class _Dropped:
         kept: The node that keeps its input.
         others, named: Its other arguments.
         version: Number of changes in place of the output, directly after it was made.
+        readers: How many operations keep the output.
+        waiting: How many of them have not read the output that is there now.
+        output: The output, from the first reader to the last: inputs inside a checkpoint can be
+            had only once.
     """
     run: Callable[..., Tensor]
     kept: Any
     others: tuple[Any, ...]
     named: Mapping[str, Any]
     version: int
+    readers: int = 0
+    waiting: int = 0
+    output: Tensor | None = None
 
-    def again(self) -> Tensor:
-        """Return the output."""
+    def read(self) -> Tensor:
+        """Return the output to a reader."""
+        if self.output is None:
+            self.output, self.waiting = self._again(), self.readers
+        output = self.output
+        self.waiting -= 1
+        if not self.waiting:
+            self.output = None
+        return output
+
+    def _again(self) -> Tensor:
         x, = self.kept.grad_fn.saved_tensors
         # In the precision that the input has, whatever autocast does now. Nothing here has a
         # history, so no graph is built; the mode alone tells counters that this is a forward pass.
@@ -98,6 +114,7 @@ class OutputsDropped(TorchFunctionMode):
     def _pack(self, tensor: Tensor) -> Any:
         dropped = self._dropped.get(tensor)
         if dropped is not None and tensor._version == dropped.version:
+            dropped.readers += 1
             return dropped
         # Where autograd keeps another tensor instead, such as what autocast made of the input,
         # or none, because the weight is frozen, nothing would be saved.
@@ -120,7 +137,7 @@ class OutputsDropped(TorchFunctionMode):
 
 def _unpack(packed: Any) -> Tensor:
     if isinstance(packed, _Dropped):
-        return packed.again()
+        return packed.read()
     return packed if packed.grad_fn is None else packed.grad_fn.saved_tensors[0]
 
 

@@ -34,6 +34,13 @@ def frozen(part):
     return part.requires_grad_(False)
 
 
+class Readers(nn.Module):
+    """Keeps its input three times."""
+
+    def forward(self, x):
+        return x * x + x.sin()
+
+
 #: What runs; the largest tensors that are kept of it, the input included, and without dropping;
 #: how often convolutions or linear layers run a second time.
 PARTS = {
@@ -42,6 +49,7 @@ PARTS = {
                                   nn.GroupNorm(2, 4), nn.ReLU()), 3, 5, 2),
     'reflected': (lambda: nn.Sequential(conv(padding_mode='reflect'), nn.BatchNorm2d(4)), 2, 3, 1),
     'linear': (lambda: nn.Sequential(nn.Linear(6, 6), nn.GELU(), nn.Linear(6, 6)), 2, 3, 1),
+    'readers': (lambda: nn.Sequential(conv(), Readers()), 1, 2, 1),
     # Nothing keeps what was made, or not as it was made.
     'no norm': (lambda: nn.Sequential(conv(), nn.ReLU(inplace=True), conv(), nn.ReLU()), 3, 3, 0),
     # Its input is not kept for anything else.
