@@ -80,6 +80,8 @@ def stage_job(rank, local, settings, options, kwargs):
     model = build(local, **options)
     average = ExponentialMovingAverage(model, momentum=0.3)
     wrapper = wrapper_of(model, settings)
+    # That of the run before must not pass for one which this run does not log.
+    wrapper.message_hub.log_scalars.pop('train/grad_norm', None)
     wrapper.initialize_count_status(model, 0, STEPS)
     pipeline = LocalPipelineParallel(model, **kwargs)
     pipeline.weights.follow(average)
