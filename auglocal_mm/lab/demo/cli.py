@@ -22,7 +22,7 @@ _LOG_LINES = 25
 def parse(arguments: Sequence[str] | None, *, root: Path) -> argparse.Namespace:
     """Parse the options."""
     parser = argparse.ArgumentParser(
-        description='Digits to detector, by BP and by AugLocal, with a report; about eight '
+        description='Digits to detector, by BP and by AugLocal, with a report; about ten '
                     'minutes on two free cores.',
         epilog='Exit status: 0 all limits kept, 1 a limit was missed, 2 a step failed.')
     parser.add_argument('--work-dir', type=Path, default=root / 'work_dirs' / 'demo',
