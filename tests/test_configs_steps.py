@@ -40,13 +40,13 @@ from auglocal_mm.console.host_chatter import import_hosts
 SIDES = {'vgg19': 32, 'resnet34': 64, 'resnet101': 64, 'deit-small': 64, 'convnext-tiny': 64,
          'vgg13': 224}
 #: The network's own shape with an eighth of its channels.
-SLIM = {'resnet34': {'base_channels': 8, 'stem_channels': 8},
+SLIM_CIFAR = {'base_channels': 2, 'stem_channels': 2}
+SLIM = {'resnet110': SLIM_CIFAR,
+        'resnet34': {'base_channels': 8, 'stem_channels': 8},
         'resnet101': {'base_channels': 8, 'stem_channels': 8},
         'convnext-tiny': {'arch': {'depths': [3, 3, 9, 3], 'channels': [12, 24, 48, 96]}},
         'deit-small': {'arch': {'embed_dims': 48, 'num_layers': 12, 'num_heads': 6,
                                 'feedforward_channels': 192}}}
-#: The same for DGL's auxiliary networks that are several times as wide as the paper's.
-SLIM_CIFAR = {'base_channels': 2, 'stem_channels': 2}
 #: A hundred million weights in linear layers of fixed size, for images of 224 pixels alone.
 SLOW = ('vgg13',)
 
@@ -116,8 +116,11 @@ def cells(slow):
 
 def slimmer(path):
     """The settings that make a network slim, if it is worth the while."""
+    # DGL's auxiliary networks there are several times as wide as the paper's.
     wide = path.parent.name == 'dgl' and '_comparable-' in path.stem
-    return SLIM_CIFAR if wide else SLIM.get(net_of(path))
+    # PredSim's similarities of two channels' features may have no gradient.
+    narrow = net_of(path) == 'resnet110' and path.parent.name == 'predsim'
+    return SLIM_CIFAR if wide else None if narrow else SLIM.get(net_of(path))
 
 
 def check_step(path, options=None):
