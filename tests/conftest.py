@@ -26,7 +26,7 @@ def pytest_configure(config):
     # Small tensors gain nothing from more, and forked ranks must not inherit a pool.
     torch.set_num_threads(1)
     # With the first backward pass, autograd starts a thread for each kind of device that is known.
-    # Parts of torch that load later make one known, and ranks could no longer be forked.
+    # Fake tensors make CUDA known, even where there is none, and ranks could no longer be forked.
     torch.zeros(1, requires_grad=True).sum().backward()
 
 

@@ -9,11 +9,6 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-# At its first backward pass, autograd starts a thread for each kind of device that it knows. Fake
-# tensors make CUDA known even where there is none, and a process with such threads cannot be
-# forked. So the first pass comes before any test.
-torch.ones(1, requires_grad=True).sum().backward()
-
 
 def run_ranks(job, *args, ranks=2, start='fork'):
     """Run ``job(rank, *args)`` on gloo ranks; return what each returned, or fail with its error."""
