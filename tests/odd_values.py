@@ -79,7 +79,7 @@ def places() -> list[tuple[str, dict[str, Any], str]]:
         'type': 'auglocal_mm.WarmupCosineLR', 'epochs': 2, 'warmup_epochs': 1})
     for hook in (AuxiliaryHeadHook,):
         add('custom_hooks.0', hook, {'type': f'auglocal_mm.{hook.__name__}'})
-    for name in ('ChannelsLastHook', 'DeviceAugmentHook', 'RandomStateHook',
+    for name in ('ChannelsLastHook', 'DeviceAugmentHook', 'RandomStateHook', 'ReuseMemoryHook',
                  'VerifyPretrainedHook'):
         add('custom_hooks.0', lambda: None, {'type': f'auglocal_mm.{name}'},
             **{'model.backbone.stem_channels': 16, 'model.backbone.base_channels': 16,

@@ -8,6 +8,7 @@ from .hooks import (
     FrozenBackboneHook,
     ModuleSeedHook,
     RandomStateHook,
+    ReuseMemoryHook,
     VerifyPretrainedHook,
 )
 from .loops import EpochBasedTrainLoop, IterBasedTrainLoop
@@ -20,5 +21,5 @@ from .whole_files import WholeFiles
 __all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'ChannelsLastHook',
            'CheckpointHook', 'DeviceAugmentHook', 'EpochBasedTrainLoop', 'FrozenBackboneHook',
            'IterBasedTrainLoop', 'LocalDistributedDataParallel', 'LocalPipelineParallel',
-           'ModuleSeedHook', 'RandomStateHook', 'VerifyPretrainedHook', 'WarmupCosineLR',
+           'ModuleSeedHook', 'RandomStateHook', 'ReuseMemoryHook', 'VerifyPretrainedHook', 'WarmupCosineLR',
            'WholeFiles', 'seed_worker']

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from mmengine.model import BaseAveragedModel
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -16,7 +17,7 @@ from .rank_group import RankGroup
 
 
 class OwnedWeights:
-    """The parameters and buffers of a model, each owned by one stage.
+    """The parameters and buffers of a model and its averages (EMA), each owned by one stage.
 
     An emptied tensor keeps its shape and identity, so optimizers, averages and state dicts keep
     working; all its elements are one zero. Nothing may compute with it or write to it.
@@ -25,32 +26,49 @@ class OwnedWeights:
         owner: Returns the stage that owns what has a name; ``None`` for what all stages keep.
 
     Args:
-        models: The model, and copies of it that follow it (EMA).
+        model: The model.
         owner: Returns the stage that owns what has a name; ``None`` for what all stages keep.
         stage: This rank's.
         rank_of: Returns the rank of a stage.
         group: The ranks of the stages.
     """
 
-    def __init__(self, models: Iterable[nn.Module], owner: Callable[[str], int | None], *,
+    def __init__(self, model: nn.Module, owner: Callable[[str], int | None], *,
                  stage: int, rank_of: Callable[[int], int], group: RankGroup) -> None:
-        self._models = list(models)
+        self._model = model
+        self._averages: list[BaseAveragedModel] = []
+        self._apart: list[BaseAveragedModel] = []
         self.owner = owner
         self._stage = stage
         self._rank_of = rank_of
         self._group = group
         self._layouts: dict[int, Layout] = {}
 
-    def follow(self, model: nn.Module) -> None:
-        """Add a copy of the model, which is fetched with it but stays whole in between."""
-        self._models.append(model)
+    def follow(self, average: BaseAveragedModel, *, apart: bool = True) -> None:
+        """Fetch an average of the weights with the model.
+
+        Args:
+            average: The average.
+            apart: Whether a stage keeps no more of it than of the model. That needs an average
+                that is written by ``update_parameters`` alone.
+        """
+        self._averages.append(average)
+        if apart:
+            self._apart.append(average)
 
     @torch.no_grad()
     def empty(self) -> None:
         """Let go of what other stages own."""
-        # Not in copies: whoever keeps an average writes to all of it.
-        for tensor, owner in self._tensors(self._models[:1]):
-            if owner != self._stage and id(tensor) not in self._layouts:
+        self._empty([*self._model.named_parameters(), *self._model.named_buffers()])
+        for average in self._apart:
+            # Its buffers stay, because it copies all of the model's into them at each step.
+            self._empty(average.named_parameters())
+            average.avg_parameters = {name: tensor for name, tensor in averaged(average).items()
+                                      if self.owner(name) in (None, self._stage)}
+
+    def _empty(self, named: Iterable[tuple[str, Tensor]]) -> None:
+        for tensor, _ in self._of_stages(named, besides=self._stage):
+            if id(tensor) not in self._layouts:
                 self._layouts[id(tensor)] = Layout.of(tensor)
                 tensor.grad = None  # what a resumed run has accumulated belongs to its owner
                 tensor.data = tensor.new_zeros(()).expand(tensor.shape)
@@ -58,27 +76,31 @@ class OwnedWeights:
     @torch.no_grad()
     def fill(self) -> None:
         """Fetch everything from its owner, one tensor after another; all stages call it."""
-        for tensor, owner in self._tensors(self._models):
-            layout = self._layouts.pop(id(tensor), None)
-            if layout is not None:
-                tensor.data = layout.empty(tensor.device)
-            values = flat(tensor.data)
-            dist.broadcast(values, src=self._rank_of(owner), group=self._group.of_device)
-            if values.data_ptr() != tensor.data_ptr():  # a view with gaps was copied
-                tensor.data.copy_(values.view_as(tensor))
+        for model in (self._model, *self._averages):
+            for tensor, owner in self._of_stages([*model.named_parameters(),
+                                                  *model.named_buffers()]):
+                layout = self._layouts.pop(id(tensor), None)
+                if layout is not None:
+                    tensor.data = layout.empty(tensor.device)
+                values = flat(tensor.data)
+                dist.broadcast(values, src=self._rank_of(owner), group=self._group.of_device)
+                if values.data_ptr() != tensor.data_ptr():  # a view with gaps was copied
+                    tensor.data.copy_(values.view_as(tensor))
+        for average in self._apart:
+            average.avg_parameters = averaged(average)
 
-    def _tensors(self, models: Iterable[nn.Module]) -> list[tuple[Tensor, int]]:
-        named = ((tensor, self.owner(name)) for model in models
-                 for name, tensor in [*model.named_parameters(), *model.named_buffers()])
-        return [(tensor, owner) for tensor, owner in named if owner is not None]
+    def _of_stages(self, named: Iterable[tuple[str, Tensor]], *, besides: int | None = None,
+                   ) -> list[tuple[Tensor, int]]:
+        """Return tensors and their owners, without those of all stages and of one of them."""
+        owned = ((tensor, self.owner(name)) for name, tensor in named)
+        return [(tensor, owner) for tensor, owner in owned if owner not in (None, besides)]
 
     def fetch_state(self, optimizer: Optimizer, to: int) -> None:
         """Fetch the optimizer's state of every parameter to one stage; all stages call it.
 
         What is fetched lies on the host: it is to be saved, and would not fit on one device.
         """
-        model = self._models[0]
-        for name, parameter in model.named_parameters():
+        for name, parameter in self._model.named_parameters():
             owner = self.owner(name)
             if owner is None or owner == to:
                 continue
@@ -94,9 +116,18 @@ class OwnedWeights:
 
     def drop_state(self, optimizer: Optimizer) -> None:
         """Let go of the optimizer's state of what other stages own."""
-        for name, parameter in self._models[0].named_parameters():
+        for name, parameter in self._model.named_parameters():
             if self.owner(name) not in (None, self._stage):
                 optimizer.state.pop(parameter, None)
+
+
+def averaged(average: BaseAveragedModel) -> dict[str, Tensor]:
+    """Return what an average updates at each step, by name, as its constructor does.
+
+    A state dict refers to memory, not to parameters, so this is called again when that changes.
+    """
+    return (average.module.state_dict() if average.update_buffers
+            else dict(average.module.named_parameters()))
 
 
 def owners_by_name(model: Any, stage_of: Mapping[int, int]) -> Callable[[str], int | None]:

@@ -93,7 +93,7 @@ class LocalPipelineParallel(RankWrapper):
         self._average = (GradientAverage(model, self._peers)
                          if self.assignment.replicas > 1 else None)
         self.weights = OwnedWeights(
-            [model], owners_by_name(model, {
+            model, owners_by_name(model, {
                 each: stage for stage, modules in enumerate(self.assignment.stages)
                 for each in modules}),
             stage=self.stage, rank_of=lambda stage: self.assignment.rank_of(stage, self.replica),

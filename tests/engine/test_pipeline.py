@@ -15,6 +15,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from ranks import run_ranks
 from small import auglocal, batch, classifier, in_float64
+from torch import nn
 
 from auglocal_mm import (
     AugLocalOptimWrapper,
@@ -51,12 +52,19 @@ def wrapper_of(model, settings):
         **copy.deepcopy(settings)})
 
 
-def ends(model, average, log, wrapper):
+def averages_of(model):
+    """One that follows the buffers, and one that averages them, too, at every other step."""
+    return nn.ModuleList([
+        ExponentialMovingAverage(model, momentum=0.3),
+        ExponentialMovingAverage(model, momentum=0.3, interval=2, update_buffers=True)])
+
+
+def ends(model, averages, log, wrapper):
     if wrapper.clip_grad_kwargs:
         log = {**log, 'grad_norm': torch.tensor(
             wrapper.message_hub.get_scalar('train/grad_norm').current())}
     return ({name: value.clone() for name, value in model.state_dict().items()},
-            {name: value.clone() for name, value in average.state_dict().items()},
+            {name: value.clone() for name, value in averages.state_dict().items()},
             {**{key: value.item() for key, value in log.items()},
              **{name: loss.item() for name, loss in model.local_metrics.losses.items()},
              **{name: value.item() for name, value in model.local_metrics.accuracies.items()}})
@@ -68,32 +76,36 @@ def data(step):
 
 def alone(local, settings, **model):
     model = counted_once.count(build(local, **model))
-    average, wrapper = ExponentialMovingAverage(model, momentum=0.3), wrapper_of(model, settings)
+    averages, wrapper = averages_of(model), wrapper_of(model, settings)
     wrapper.initialize_count_status(model, 0, STEPS)
     for step in range(STEPS):
         log = model.train_step(data(step), wrapper)
-        average.update_parameters(model)
-    return ends(model, average, log, wrapper), wrapper.state_dict()
+        for average in averages:
+            average.update_parameters(model)
+    return ends(model, averages, log, wrapper), wrapper.state_dict()
 
 
 def stage_job(rank, local, settings, options, kwargs):
     model = build(local, **options)
-    average = ExponentialMovingAverage(model, momentum=0.3)
+    averages = averages_of(model)
     wrapper = wrapper_of(model, settings)
     # That of the run before must not pass for one which this run does not log.
     wrapper.message_hub.log_scalars.pop('train/grad_norm', None)
     wrapper.initialize_count_status(model, 0, STEPS)
     pipeline = LocalPipelineParallel(model, **kwargs)
-    pipeline.weights.follow(average)
+    for average in averages:
+        pipeline.weights.follow(average)
     pipeline.begin()
-    bytes_held = sum(p.untyped_storage().nbytes() for p in model.parameters())
     for step in range(STEPS):
         log = pipeline.train_step(data(step) if pipeline.is_first else None, wrapper)
-        average.update_parameters(model)
+        for average in averages:
+            average.update_parameters(model)
+    bytes_held = [sum(p.untyped_storage().nbytes() for p in each.parameters())
+                  for each in (model, *averages)]
     pipeline.finish()
     pipeline.weights.fill()
     pipeline.weights.fetch_state(wrapper.optimizer, len(pipeline.assignment.stages) - 1)
-    return ends(model, average, log, wrapper), wrapper.state_dict(), bytes_held
+    return ends(model, averages, log, wrapper), wrapper.state_dict(), bytes_held
 
 
 def assert_equal(one, other):
@@ -148,8 +160,8 @@ def check(rule, settings, stages, options, kwargs):
 def test_any_number_of_stages_trains_the_same_weights(stages):
     found = check('auglocal', {}, stages, {}, {})
     whole = sum(p.numel() * 4 for p in build(RULES['auglocal']).parameters())
-    held = [each[2] for each in found]
-    assert whole <= sum(held) <= whole * 1.01 + 4 * stages * 200, 'each is held once'
+    for held in zip(*(each[2] for each in found), strict=True):  # by the model, by each average
+        assert whole <= sum(held) <= whole * 1.01 + 4 * stages * 200, 'each is held once'
 
 
 @pytest.mark.parametrize('rule', RULES)

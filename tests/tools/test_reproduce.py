@@ -84,7 +84,7 @@ def test_a_dry_run_shows_commands_and_touches_nothing(images, tmp_path, monkeypa
                  '--dry-run'], root=ROOT) == 0
     said = capsys.readouterr().out
     assert 'BP · seed 0 [missing]' in said
-    assert said.count('train_cfg.max_epochs=4 ') == 6
+    assert said.count('train_cfg.max_epochs=4 ') == 8
     assert not any(folder.iterdir())
 
 

@@ -6,7 +6,9 @@ from .device_augment_hook import DeviceAugmentHook
 from .frozen_backbone_hook import FrozenBackboneHook
 from .module_seed_hook import ModuleSeedHook
 from .random_state_hook import RandomStateHook
+from .reuse_memory_hook import ReuseMemoryHook
 from .verify_pretrained_hook import VerifyPretrainedHook
 
 __all__ = ['AuxiliaryHeadHook', 'ChannelsLastHook', 'CheckpointHook', 'DeviceAugmentHook',
-           'FrozenBackboneHook', 'ModuleSeedHook', 'RandomStateHook', 'VerifyPretrainedHook']
+           'FrozenBackboneHook', 'ModuleSeedHook', 'RandomStateHook', 'ReuseMemoryHook',
+           'VerifyPretrainedHook']

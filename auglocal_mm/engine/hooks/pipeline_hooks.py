@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
+from mmengine.model import BaseAveragedModel
 from mmengine.runner import Runner
 
 from auglocal_mm.engine.pipeline_parallel import LocalPipelineParallel
@@ -39,6 +40,15 @@ def whole_weights(runner: Runner) -> Iterator[None]:
             pipeline.weights.empty()
 
 
+def _only_averages(hook: Any) -> bool:
+    """Tell whether a hook writes to its average by ``update_parameters`` alone.
+
+    Until an average begins, ``EMAHook`` copies all of the model into it instead.
+    """
+    return (isinstance(hook, EMAHook) and hook.begin_epoch == hook.begin_iter == 0
+            and type(hook.ema_model).update_parameters is BaseAveragedModel.update_parameters)
+
+
 class SplitWeights(Hook):
     """Empties weights of other stages when training begins and after each validation."""
 
@@ -51,7 +61,7 @@ class SplitWeights(Hook):
             return
         for hook in runner.hooks:
             if hasattr(hook, 'ema_model'):
-                pipeline.weights.follow(hook.ema_model)
+                pipeline.weights.follow(hook.ema_model, apart=_only_averages(hook))
         pipeline.weights.drop_state(runner.optim_wrapper.optimizer)
         pipeline.begin()
 

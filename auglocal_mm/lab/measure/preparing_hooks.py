@@ -8,21 +8,23 @@ from mmengine.config import Config
 from mmengine.registry import HOOKS
 
 from auglocal_mm.config.named import class_of
-from auglocal_mm.engine import ChannelsLastHook, DeviceAugmentHook
+from auglocal_mm.engine import ChannelsLastHook, DeviceAugmentHook, ReuseMemoryHook
 
 
 def prepare(cfg: Config, model: Any, loader: Any = None) -> None:
     """Let a config's hooks prepare a model, and its training loader if there is one.
 
     Args:
-        cfg: The config; ``ChannelsLastHook`` and ``DeviceAugmentHook`` take effect.
+        cfg: The config; ``ChannelsLastHook``, ``DeviceAugmentHook`` and ``ReuseMemoryHook`` take
+            effect.
         model: The model, on its device.
         loader: The loader; ``None`` where batches are made.
     """
     hooks = [*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ())]
     kinds = {class_of(hook.get('type'), HOOKS) for hook in hooks if hook}
     runner: Any = SimpleNamespace(model=model, train_dataloader=loader)
-    if ChannelsLastHook in kinds:
-        ChannelsLastHook().before_run(runner)
+    for kind in (ChannelsLastHook, ReuseMemoryHook):
+        if kind in kinds:
+            kind().before_run(runner)
     if DeviceAugmentHook in kinds and loader is not None:
         DeviceAugmentHook().before_train(runner)

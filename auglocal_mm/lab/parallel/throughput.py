@@ -65,6 +65,15 @@ class Timed:
         """Median seconds per step."""
         return statistics.median(self.seconds)
 
+    def times(self, reference: Timed) -> float:
+        """Return the throughput as a multiple of another strategy's.
+
+        It is the median over rounds. A shared machine changes its speed between rounds more than
+        within one.
+        """
+        return statistics.median(other / own for other, own in
+                                 zip(reference.seconds, self.seconds, strict=True))
+
 
 class Team:
     """The ranks of one strategy: they wait, and train only when it is their turn."""
@@ -136,14 +145,14 @@ class Throughput:
     simulated: Mapping[str, float] = field(default_factory=dict)
 
     def table(self) -> str:
-        """Return the figures as Markdown; ratios are to the first strategy of each kind."""
+        """Return the figures as Markdown; ratios are to one rank of the same kind, by rounds."""
         lines = ['| | ms per step | of one rank | simulated | images per second |',
                  '|---|---|---|---|---|']
         alone = {timed.name.split()[0].strip(','): timed for timed in self.strategies
                  if timed.name in ALONE}
         for timed in self.strategies:
             reference = alone.get(timed.name.split()[0].strip(','))
-            speed = f'{reference.median / timed.median:.2f} times' if reference else ''
+            speed = f'{timed.times(reference):.2f} times' if reference else ''
             low, high = min(timed.seconds) * 1000, max(timed.seconds) * 1000
             lines.append(f'| {timed.name} | {timed.median * 1000:.0f} [{low:.0f}, {high:.0f}] | '
                          f'{speed} | {self._missed(timed, reference)} | '
@@ -157,7 +166,7 @@ class Throughput:
             return ''
         if reference is None:
             return f'{expected:.2f} times'
-        return f'{expected:.2f} times ({expected * timed.median / reference.median - 1:+.0%})'
+        return f'{expected:.2f} times ({expected / timed.times(reference) - 1:+.0%})'
 
 
 def measure(job: Job, names: Sequence[str] | None = None, *,

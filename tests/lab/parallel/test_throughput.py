@@ -11,14 +11,14 @@ from auglocal_mm.plan import Event
 JOB = Job(local='local', bp='bp', size=64, ranks=2, steps=4, simulate=True)
 
 
-def test_the_table_shows_ratios_and_what_the_simulation_missed():
+def test_the_table_shows_ratios_by_rounds_and_what_the_simulation_missed():
     found = Throughput(job=JOB, simulated={'local pipeline': 2.0}, strategies=(
         Timed(name='local, one rank', seconds=(2.0, 1.0, 3.0)),
-        Timed(name='local pipeline', seconds=(1.25,)),
+        Timed(name='local pipeline', seconds=(1.0, 0.8, 2.0)),
         Timed(name='BP GPipe', seconds=(0.5,))))
     assert found.table().splitlines()[2:] == [
         '| local, one rank | 2000 [1000, 3000] | 1.00 times |  | 32 |',
-        '| local pipeline | 1250 [1250, 1250] | 1.60 times | 2.00 times (+25%) | 51 |',
+        '| local pipeline | 1000 [800, 2000] | 1.50 times | 2.00 times (+33%) | 64 |',
         '| BP GPipe | 500 [500, 500] |  |  | 128 |']
 
 
