@@ -21,5 +21,5 @@ from .whole_files import WholeFiles
 __all__ = ['AugLocalOptimWrapper', 'AuxiliaryHeadHook', 'ChannelsLastHook',
            'CheckpointHook', 'DeviceAugmentHook', 'EpochBasedTrainLoop', 'FrozenBackboneHook',
            'IterBasedTrainLoop', 'LocalDistributedDataParallel', 'LocalPipelineParallel',
-           'ModuleSeedHook', 'RandomStateHook', 'ReuseMemoryHook', 'VerifyPretrainedHook', 'WarmupCosineLR',
-           'WholeFiles', 'seed_worker']
+           'ModuleSeedHook', 'RandomStateHook', 'ReuseMemoryHook', 'VerifyPretrainedHook',
+           'WarmupCosineLR', 'WholeFiles', 'seed_worker']

@@ -44,9 +44,11 @@ def reuse_memory() -> bool:
     """Keep freed memory in this process; tell whether the C library could be asked to."""
     try:
         libc = ctypes.CDLL(None)
-        libc.gnu_get_libc_version  # others take mallopt's parameters to mean something else
-        mallopt = libc.mallopt
-    except (AttributeError, OSError, TypeError):
+    except (OSError, TypeError):  # Windows has no library that stands for the whole process.
+        return False
+    # Others may have a mallopt whose parameters mean something else.
+    mallopt = getattr(libc, 'mallopt', None) if hasattr(libc, 'gnu_get_libc_version') else None
+    if mallopt is None:
         return False
     # A block with a mapping of its own would go back when it is freed, whatever is trimmed.
     return bool(mallopt(_TRIM_THRESHOLD, _NEVER) and mallopt(_MMAP_MAX, _NO_MAPPINGS))
