@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from auglocal_mm.config.parts import with_preprocessor
 from auglocal_mm.engine import LocalDistributedDataParallel, LocalPipelineParallel
 from auglocal_mm.lab.measure.benchmark.classifiers import Classifiers
+from auglocal_mm.lab.measure.preparing_hooks import prepare
 from auglocal_mm.partition import Unit, partition
 from auglocal_mm.plan import Event, even_modules
 
@@ -185,11 +186,12 @@ class StagePart(nn.Module):
 
 
 def classifier(cfg: Config) -> Any:
-    """Build a config's classifier in training mode."""
+    """Build a config's classifier in training mode, as its hooks have it compute."""
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpretrain')):
         model = MODELS.build(copy.deepcopy(with_preprocessor(cfg)))
     model.init_weights()
+    prepare(cfg, model)
     model.train()
     return model
 
