@@ -17,7 +17,10 @@ from auglocal_mm import AugLocalOptimWrapper, Digits
 
 SEEDS = range(3)
 EPOCHS, BATCH, RATE = 5, 64, 0.1
-RULES = {'AugLocal': auglocal(2), 'DGL': {'type': 'auglocal_mm.DGL'},
+RULES = {'BP': {'type': 'auglocal_mm.Backprop'},
+         **{f'K = {modules}': auglocal(2, modules=modules, balance='memory')
+            for modules in (2, 4)},
+         'AugLocal': auglocal(2), 'DGL': {'type': 'auglocal_mm.DGL'},
          'frozen': {'type': 'auglocal_mm.Backprop'}}
 
 

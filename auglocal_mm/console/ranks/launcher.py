@@ -18,6 +18,10 @@ from .report import FOLDER, LAUNCHER, read_reports
 from .verdict import Verdict, judge
 from .watch import Watch
 
+#: Bytes in the longest path of a socket: 107 on Linux, and the least elsewhere.
+LONGEST_SOCKET = 103
+_PREFIX = 'auglocal-ranks-'
+
 
 def main(arguments: Sequence[str]) -> int:
     """Start ranks and wait for them.
@@ -33,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         os.environ[DEBUG] = '1'
     # Torch's launcher listens to signals only once it has started ranks, seconds later.
     with Interruption(patient=True) as interruption:
-        folder = Path(tempfile.mkdtemp(prefix='auglocal-ranks-'))
+        folder = new_folder()
         try:
             verdict = _watched(list(arguments), folder)
         except KeyboardInterrupt:
@@ -43,6 +47,19 @@ def main(arguments: Sequence[str]) -> int:
     if verdict.line:
         print(verdict.line, file=sys.stderr, flush=True)
     return verdict.status
+
+
+def new_folder() -> Path:
+    """Make a folder for what ranks report, in which their loaders' workers can listen.
+
+    The path of a socket is short. A worker that cannot listen makes its rank wait for ever.
+    """
+    longest = LONGEST_SOCKET - len(f'/{_PREFIX}12345678/listener-12345678')
+    short = len(os.fsencode(tempfile.gettempdir())) <= longest
+    try:
+        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=None if short else '/tmp'))
+    except OSError:  # There is no /tmp.
+        return Path(tempfile.mkdtemp(prefix=_PREFIX))
 
 
 def _watched(arguments: list[str], folder: Path) -> Verdict:

@@ -6,7 +6,9 @@ Ranks here are small scripts that import nothing large. With training, and slowe
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from tiny_run import write_tiny_config
 from tool_runs import ROOT, command, free_port, run_forked
 
 from auglocal_mm.checkpoints import read_checkpoint
+from auglocal_mm.console.ranks.launcher import new_folder
 
 RANK = '''
 import ctypes, os, signal, subprocess, sys, time
@@ -99,6 +102,19 @@ def test_a_rank_that_hangs_ends_all_processes_with_its_name_and_its_place(
 
 def test_ranks_that_are_slow_are_left_alone(folder):
     assert run_forked(*words('slow'), folder=folder, seconds=60) == ''
+
+
+@pytest.mark.parametrize('length', [20, 50, 90])
+def test_a_loaders_worker_can_listen_in_the_folder_of_the_ranks(length, tmp_path, monkeypatch):
+    long = tmp_path / ('x' * max(1, length - len(str(tmp_path)) - 1))
+    long.mkdir()
+    monkeypatch.setattr(tempfile, 'tempdir', str(long))
+    folder = new_folder()
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(folder / 'listener-12345678'))
+    finally:
+        shutil.rmtree(folder)
 
 
 def pids(folder):
