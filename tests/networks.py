@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,8 +68,12 @@ def slim_twins() -> Iterator[None]:
         images = in_channels == 3
         return original(3 if images else in_channels // 8, out_channels // 8, *settings, **named)
 
+    def narrow_linear(inputs: int, outputs: int) -> nn.Linear:
+        return nn.Linear(inputs // 8, outputs // 8 if outputs == 4096 else outputs)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vgg, 'make_vgg_layer', narrow)
+        patch.setattr(vgg, 'nn', SimpleNamespace(**{**vars(nn), 'Linear': narrow_linear}))
         patch.setitem(EfficientNet.arch_settings, 'b0', (0.25, 0.5, 224))
         patch.setitem(ResNet.arch_settings, 50, (ResNet.arch_settings[50][0], (1, 2, 2, 1)))
         patch.setattr(MobileNetV2CIFAR, 'arch_settings', [
