@@ -3,6 +3,7 @@ import gc
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -36,7 +37,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish():
-    # mmengine's data sets collect garbage each time one is made. What has been imported is none.
+    # What has been imported is no garbage: no collection need look through it.
     gc.collect()
     gc.freeze()
 
@@ -49,8 +50,11 @@ def _no_default_scope():
 
 
 @pytest.fixture(autouse=True, scope='session')
-def _each_config_is_formatted_once():
-    """mmengine formats the whole config for every checkpoint; a text has one formatted form."""
+def _no_more_than_is_needed():
+    """mmengine formats the whole config for every checkpoint; a text has one formatted form.
+
+    It also collects garbage for each data set, which takes longer than making a small one.
+    """
     from yapf.yapflib import yapf_api
     known, original = {}, yapf_api.FormatCode
 
@@ -62,6 +66,7 @@ def _each_config_is_formatted_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(yapf_api, 'FormatCode', remember)
+        patch.setattr('mmengine.dataset.base_dataset.gc', SimpleNamespace(collect=lambda: None))
         yield
 
 

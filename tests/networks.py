@@ -6,14 +6,20 @@ attribute names, so that the tests compare two descriptions.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 from mmengine.registry import MODELS, DefaultScope
+from mmpretrain.models.backbones import EfficientNet, ResNet, vgg
 from mmpretrain.models.utils import resize_pos_embed
 from torch import nn
+
+from auglocal_mm.models.backbones import MobileNetV2CIFAR
 
 SLIM = {'stem_channels': 4, 'base_channels': 4}
 BN = {'type': 'BN'}
@@ -31,6 +37,7 @@ class Network:
         pooled: Whether a global pooling neck stands before the head.
         frozen: Settings that freeze the first stage or so.
         side: Side of test images.
+        twin: Whether it is built by `slim_twins`.
     """
     cfg: dict[str, Any] | Callable[[], nn.Module]
     features: int
@@ -38,12 +45,41 @@ class Network:
     pooled: bool = True
     frozen: dict[str, Any] | None = None
     side: int = 32
+    twin: bool = False
 
     def build(self, **more: Any) -> nn.Module:
         if not isinstance(self.cfg, dict):
             return self.cfg()
-        with DefaultScope.overwrite_default_scope('mmpretrain'):
+        with DefaultScope.overwrite_default_scope('mmpretrain'), (
+                slim_twins() if self.twin else nullcontext()):
             return MODELS.build({**self.cfg, **more})
+
+
+@contextmanager
+def slim_twins() -> Iterator[None]:
+    """Build networks whose widths or depths no setting changes with fewer channels and blocks.
+
+    Every kind of block stays, and two of a kind in a row. VGGs have an eighth of their channels,
+    EfficientNet-B0 a quarter.
+    """
+    original = vgg.make_vgg_layer
+
+    def narrow(in_channels: int, out_channels: int, *settings: Any, **named: Any) -> list:
+        images = in_channels == 3
+        return original(3 if images else in_channels // 8, out_channels // 8, *settings, **named)
+
+    def narrow_linear(inputs: int, outputs: int) -> nn.Linear:
+        return nn.Linear(inputs // 8, outputs // 8 if outputs == 4096 else outputs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vgg, 'make_vgg_layer', narrow)
+        patch.setattr(vgg, 'nn', SimpleNamespace(**{**vars(nn), 'Linear': narrow_linear}))
+        patch.setitem(EfficientNet.arch_settings, 'b0', (0.25, 0.5, 224))
+        patch.setitem(ResNet.arch_settings, 50, (ResNet.arch_settings[50][0], (1, 2, 2, 1)))
+        patch.setattr(MobileNetV2CIFAR, 'arch_settings', [
+            [expansion, channels, min(blocks, 2), stride]
+            for expansion, channels, blocks, stride in MobileNetV2CIFAR.arch_settings])
+        yield
 
 
 def _average(x: torch.Tensor) -> torch.Tensor:
@@ -148,15 +184,16 @@ NETWORKS = {
     'ResNet-18': Network({'type': 'ResNet', 'depth': 18, **SLIM}, 32, walk_resnet,
                          frozen={'frozen_stages': 1}),
     'ResNet-50': Network({'type': 'ResNet', 'depth': 50, 'stem_channels': 4, 'base_channels': 2},
-                         64, walk_resnet, frozen={'frozen_stages': 1}),
+                         64, walk_resnet, frozen={'frozen_stages': 1}, twin=True),
     'ResNetV1d-50': Network({'type': 'ResNetV1d', 'depth': 50, 'stem_channels': 4,
-                             'base_channels': 2}, 64, walk_resnet, frozen={'frozen_stages': 1}),
-    'VGG11': Network({'type': 'VGG', 'depth': 11, 'norm_cfg': BN}, 512, walk_vgg,
-                     frozen={'frozen_stages': 2}),
+                             'base_channels': 2}, 64, walk_resnet,
+                            frozen={'frozen_stages': 1}, twin=True),
+    'VGG11': Network({'type': 'VGG', 'depth': 11, 'norm_cfg': BN}, 64, walk_vgg,
+                     frozen={'frozen_stages': 2}, twin=True),
     'MobileNetV2': Network({'type': 'auglocal_mm.MobileNetV2CIFAR', 'widen_factor': 0.25}, 1280,
-                           walk_mobilenet, frozen={'frozen_stages': 2}, side=16),
-    'EfficientNet': Network({'type': 'auglocal_mm.EfficientNetCIFAR'}, 1280, walk_efficientnet,
-                            frozen={'frozen_stages': 3}, side=16),
+                           walk_mobilenet, frozen={'frozen_stages': 2}, side=16, twin=True),
+    'EfficientNet': Network({'type': 'auglocal_mm.EfficientNetCIFAR'}, 320, walk_efficientnet,
+                            frozen={'frozen_stages': 3}, side=16, twin=True),
     'RegNet': Network({'type': 'auglocal_mm.RegNetCIFAR', 'arch': {
         'w0': 8, 'wa': 4.0, 'wm': 1.6, 'group_w': 4, 'depth': 8, 'bot_mul': 1.0}}, 32,
         walk_resnet, frozen={'frozen_stages': 1}, side=16),

@@ -1,4 +1,5 @@
 """Ranks that train together, forked from the process that tests them."""
+import gc
 import os
 import tempfile
 import time
@@ -32,6 +33,7 @@ def run_ranks(job, *args, ranks=2, start='fork'):
 
 
 def _rank(rank, ranks, folder, job, args):
+    gc.freeze()  # A collection would copy the memory that is shared with the parent.
     torch.set_num_threads(1)
     os.environ['RANK'] = str(rank)  # as a launcher sets it
     try:

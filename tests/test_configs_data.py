@@ -110,14 +110,26 @@ def test_backbone_has_the_keys_of_the_exported_classifier(path, unset_weights):
     assert cfg.model.data_preprocessor == cfg.data_preprocessor
 
 
+#: Whose cuts are counted, which takes seconds for each. The slow tests do so for all.
+COUNTED = CONFIGS / 'mask_rcnn/mask-rcnn_r34-local-k2_fpn_adamw_1x_coco.py'
+
+
 @pytest.mark.parametrize('path', DETECTORS, ids=relative)
 def test_every_detector_is_built(path, unset_weights):
     """Its levels fit together: the neck reads what the backbone outputs."""
+    build_detector(path, counted=path == COUNTED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', LOCAL_DETECTORS, ids=relative)
+def test_every_local_detector_is_cut_where_its_costs_say(path, unset_weights):
+    build_detector(path, counted=True)
+
+
+def build_detector(path, *, counted):
     cfg = parse(path)
     import_hosts('mmdet.models')
-    if path.with_name(path.name.replace('-local-k4_', '-local-k2_')) in DETECTORS and (
-            '-local-k4_' in path.name):
-        # Where to cut is counted for the same network in two modules, and takes seconds.
+    if path in LOCAL_DETECTORS and not counted:
         cfg.model.local.balance = 'units'
     with DefaultScope.overwrite_default_scope('mmdet'):
         model = MODELS.build(cfg.model)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -29,6 +30,7 @@ from made_data import make_coco
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from mmpretrain.structures import DataSample
+from networks import NETWORKS, slim_twins
 from small_detectors import scenes, slim
 from tool_runs import run_forked
 
@@ -39,14 +41,22 @@ from auglocal_mm.console.host_chatter import import_hosts
 #: Side of the images, where 16 pixels are too few for the network.
 SIDES = {'vgg19': 32, 'resnet34': 64, 'resnet101': 64, 'deit-small': 64, 'convnext-tiny': 64,
          'vgg13': 224}
-#: The network's own shape with an eighth of its channels.
-SLIM_CIFAR = {'base_channels': 2, 'stem_channels': 2}
-SLIM = {'resnet110': SLIM_CIFAR,
-        'resnet34': {'base_channels': 8, 'stem_channels': 8},
-        'resnet101': {'base_channels': 8, 'stem_channels': 8},
-        'convnext-tiny': {'arch': {'depths': [3, 3, 9, 3], 'channels': [12, 24, 48, 96]}},
-        'deit-small': {'arch': {'embed_dims': 48, 'num_layers': 12, 'num_heads': 6,
-                                'feedforward_channels': 192}}}
+#: A network with an eighth of its channels or so, as changes of the model; `slim_twins` do more.
+SLIM = {'resnet34': {'backbone': {'base_channels': 8, 'stem_channels': 8},
+                     'head': {'in_channels': 64}},
+        'resnet101': {'backbone': {'base_channels': 8, 'stem_channels': 8},
+                      'head': {'in_channels': 256}},
+        'vgg19': {'head': {'in_channels': 64}}, 'efficientnet-b0': {'head': {'in_channels': 320}},
+        'regnetx-400mf': {'backbone': NETWORKS['RegNet'].cfg, 'head': {'in_channels': 32}},
+        'convnext-tiny': {'backbone': {'arch': {'depths': [3, 3, 9, 3],
+                                                'channels': [12, 24, 48, 96]}},
+                          'head': {'in_channels': 96}},
+        'deit-small': {'backbone': {'arch': {'embed_dims': 48, 'num_layers': 12, 'num_heads': 6,
+                                             'feedforward_channels': 192}},
+                       'head': {'in_channels': 48}}}
+SLIM_RESNET110 = {'backbone': {'base_channels': 2, 'stem_channels': 2}, 'head': {'in_channels': 8}}
+#: Its other units do as these do; tests/test_configs_models.py proves the plan of all.
+SHORT = {'backbone': {**SLIM_RESNET110['backbone'], 'depth': 32}, 'head': {'in_channels': 8}}
 #: A hundred million weights in linear layers of fixed size, for images of 224 pixels alone.
 SLOW = ('vgg13',)
 
@@ -62,15 +72,15 @@ def representatives():
 MODELS_OF = representatives()
 
 
-def build(cfg, options=None):
+def build(cfg, changes=None):
     """The model with the data preprocessor in it and its optimizer, as a runner makes them."""
     model = {**cfg.model.to_dict()}
     model.setdefault('data_preprocessor', cfg.get('data_preprocessor'))
-    model['backbone'] = {**model['backbone'], **(options or {})}
-    if options:
-        model['head'] = {**model['head'], 'in_channels': model['head']['in_channels'] // 8}
+    for part, settings in (changes or {}).items():
+        model[part] = {**model[part], **settings}
     torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+    with DefaultScope.overwrite_default_scope(cfg.default_scope), (
+            slim_twins() if changes else nullcontext()):
         model = MODELS.build(model)
         return model, build_optim_wrapper(model, cfg.optim_wrapper)
 
@@ -84,9 +94,9 @@ def made_batch(side):
         'data_samples': [DataSample().set_gt_label(label) for label in (3, 7, 3)]}
 
 
-def train_one_step(cfg, side, options=None):
+def train_one_step(cfg, side, changes=None):
     """Every trainable parameter has a finite gradient, and the step moves the weights."""
-    model, wrapper = build(cfg, options)
+    model, wrapper = build(cfg, changes)
     model.train()
     faults, zeros = [], set()
 
@@ -115,17 +125,18 @@ def cells(slow):
 
 
 def slimmer(path):
-    """The settings that make a network slim, if it is worth the while."""
-    # DGL's auxiliary networks there are several times as wide as the paper's.
-    wide = path.parent.name == 'dgl' and '_comparable-' in path.stem
-    # PredSim's similarities of two channels' features may have no gradient.
-    narrow = net_of(path) == 'resnet110' and path.parent.name == 'predsim'
-    return SLIM_CIFAR if wide else None if narrow else SLIM.get(net_of(path))
+    """The changes that make a network slim, if it is worth the while."""
+    if net_of(path) != 'resnet110':
+        return SLIM.get(net_of(path))
+    if path.parent.name == 'predsim':
+        # Similarities of two channels' features may have no gradient.
+        return {'backbone': {'depth': 32}}
+    return SLIM_RESNET110 if path == CONFIGS / 'auglocal/resnet110_cifar10.py' else SHORT
 
 
-def check_step(path, options=None):
+def check_step(path, changes=None):
     cfg = parse(path)
-    model, zeros = train_one_step(cfg, SIDES.get(net_of(path), 16), options)
+    model, zeros = train_one_step(cfg, SIDES.get(net_of(path), 16), changes)
     # InfoPro of ResNet-110 begins with a weight of 0 on its first classifier.
     silent = {name for name in zeros if not name.startswith('auxiliary.stem.layers.')}
     assert not silent
@@ -176,6 +187,9 @@ def test_one_step_of_a_detector(path):
     """What is frozen stays; all else of the backbone and its auxiliary networks learns."""
     cfg = parse(path)
     slim(cfg.model).backbone.pop('init_cfg')
+    if path in LOCAL_DETECTORS:
+        # Counting where to cut takes longer than all else, and is tested with the other configs.
+        cfg.model.local.balance = 'units'
     import_hosts('mmdet.models')
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmdet'):

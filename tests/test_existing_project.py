@@ -39,13 +39,18 @@ optim_wrapper = dict(type='auglocal_mm.AugLocalOptimWrapper')
 #: Takes the page's steps in one process, where a reader starts many: importing the stack for
 #: each would take longer than the steps. What a process leaves behind is forgotten after each.
 DRIVER = '''
-import json, runpy, sys
+import gc, json, runpy, sys, types
+import mmengine.dataset.base_dataset, mmengine.runner.runner
 from mmengine.registry import DefaultScope
 from mmengine.utils import ManagerMixin
 from yapf.yapflib import yapf_api
 
-# mmengine formats the whole config for every checkpoint, which takes longer than training for it.
+# mmengine formats the whole config for every checkpoint, asks compilers for their versions and
+# collects garbage for each data set. All that takes longer than training.
 yapf_api.FormatCode = lambda text, **options: (text, True)
+mmengine.runner.runner.collect_env = dict
+mmengine.dataset.base_dataset.gc = types.SimpleNamespace(collect=lambda: None)
+gc.disable()
 
 def forget(kind):
     for each in kind.__subclasses__():

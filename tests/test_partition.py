@@ -24,8 +24,6 @@ MORE = {
     'ResNet_CIFAR-18': {'type': 'ResNet_CIFAR', 'depth': 18, **SLIM},
     'ResNet-32': {'type': 'auglocal_mm.ResNetCIFAR', 'depth': 32},
     'ResNet-110': {'type': 'auglocal_mm.ResNetCIFAR', 'depth': 110},
-    'VGG13 with classifier': {'type': 'VGG', 'depth': 13, 'norm_cfg': {'type': 'BN'},
-                              'num_classes': 7},
     'VGG11 without norm and last pool': {'type': 'VGG', 'depth': 11, 'with_last_pool': False},
     'VGG19': {'type': 'VGG', 'depth': 19, 'norm_cfg': {'type': 'BN'}},
     'ImageNet MobileNetV2': {'type': 'MobileNetV2', 'widen_factor': 0.5},
@@ -40,7 +38,10 @@ MORE = {
     'ConvNeXt with maps': {**CONVNEXT, 'gap_before_final_norm': False, 'drop_path_rate': 0.3},
 }
 BACKBONES = {name: network.build for name, network in NETWORKS.items()} | {
-    name: Network(cfg, 0, walk_resnet).build for name, cfg in MORE.items()}
+    name: Network(cfg, 0, walk_resnet).build for name, cfg in MORE.items()} | {
+    'VGG13 with classifier': Network({
+        'type': 'VGG', 'depth': 13, 'norm_cfg': {'type': 'BN'}, 'num_classes': 7}, 0, walk_resnet,
+        twin=True).build}
 #: Images that every network can take, and some that are not square.
 SIZES = {'VGG13 with classifier': (224, 224), 'DeiT-Small': (64, 48), 'averaging transformer':
          (32, 48), 'VisionTransformer': (40, 32), 'map transformer': (32, 40)}
@@ -63,10 +64,8 @@ def same(a, b):
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b))
 
 
-@pytest.mark.parametrize(('name', 'training'), [
-    # One has a hundred million weights more in its classifier, whose dropout is seeded alike.
-    pytest.param(name, training, marks=pytest.mark.slow if training and 'classifier' in name
-                 else ()) for training in (True, False) for name in BACKBONES])
+@pytest.mark.parametrize('training', [True, False])
+@pytest.mark.parametrize('name', BACKBONES)
 def test_the_chain_is_the_backbones_forward(name, training):
     backbone = build(name, training=training)
     twin = copy.deepcopy(backbone)
@@ -115,7 +114,8 @@ def test_units_are_those_found_by_hand(name):
 
 @pytest.mark.parametrize(('name', 'units'), [
     ('ResNet-34', 17), ('ResNet-101', 34), ('ResNet-32', 16), ('ResNet-110', 55),
-    ('VGG13 with classifier', 10), ('VGG19', 16), ('MobileNetV2', 19), ('EfficientNet', 17),
+    ('VGG13 with classifier', 10), ('VGG19', 16), ('ImageNet MobileNetV2', 19),
+    ('ImageNet EfficientNet-B0', 17),
     ('RegNetX-400MF', 23), ('DeiT-Small', 13)])
 def test_number_of_units_is_the_papers(name, units):
     assert len(partition(build(name))) == units

@@ -1,6 +1,7 @@
 """Runs of the tools as a user types them, in processes of their own."""
 from __future__ import annotations
 
+import gc
 import os
 import runpy
 import signal
@@ -75,6 +76,7 @@ def start_forked(*words, folder: Path, output: int) -> int:
     child = os.fork()
     if child == 0:
         try:
+            gc.freeze()  # A collection would copy the memory that is shared with the parent.
             os.setsid()
             os._exit(_run_here([str(word) for word in words], folder, output))
         finally:  # Whatever happens, the child never goes on as a second pytest.

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from digit_runs import few_digits
 from mmengine.config import Config
 from mmengine.runner import Runner
 from tool_runs import run_forked
@@ -36,8 +37,9 @@ def config(root, work_dir, *, epochs=3, workers=0, rule='auglocal', **options):
 
 
 def train(cfg) -> Runner:
-    runner = build_runner(cfg, splits=('train', 'val'))
-    runner.train()
+    with few_digits():
+        runner = build_runner(cfg, splits=('train', 'val'))
+        runner.train()
     return runner
 
 

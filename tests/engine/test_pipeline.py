@@ -13,8 +13,9 @@ from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from networks import sequential
 from ranks import run_ranks
-from small import auglocal, batch, classifier, in_float64
+from small import CLASSES, auglocal, batch, classifier, in_float64
 from torch import nn
 
 from auglocal_mm import (
@@ -118,17 +119,22 @@ def assert_equal(one, other):
 
 
 #: Runs in pipelines, by their number of stages: a rule, settings, and those of the pipeline.
+#: A network of few weights: a rank sends each of them by itself to begin and to end a run.
+SMALL = {'backbone': sequential(),
+         'head': {'type': 'LinearClsHead', 'num_classes': CLASSES, 'in_channels': 12}}
 SETTINGS = [
     {'accumulative_counts': 2}, {'dtype': 'bfloat16', 'step_per_module': True},
     {'clip_grad': {'max_norm': 0.1, 'per_module': True}, 'accumulative_counts': 2},
     {'clip_grad': {'max_norm': 0.1, 'per_module': True}, 'step_per_module': True},
     {'dtype': 'float16', 'loss_scale': 512.0, 'step_per_module': True},
 ]
+SMALL_AGAIN = {**SMALL, 'recompute': True}
 RUNS = {
     1: [('auglocal', {}, {}, {})],
-    2: [('auglocal', {}, {}, {}), *((rule, {'step_per_module': True}, {}, {}) for rule in RULES)],
+    2: [('auglocal', {}, {}, {}),
+        *((rule, {'step_per_module': True}, SMALL, {}) for rule in RULES)],
     3: [('auglocal', {}, {}, {}),
-        *(('auglocal', settings, {'recompute': True}, {'queue': 1}) for settings in SETTINGS)],
+        *(('auglocal', settings, SMALL_AGAIN, {'queue': 1}) for settings in SETTINGS)],
     4: [('auglocal', {}, {}, {})],
 }
 
@@ -166,12 +172,12 @@ def test_any_number_of_stages_trains_the_same_weights(stages):
 
 @pytest.mark.parametrize('rule', RULES)
 def test_every_rule(rule):
-    check(rule, {'step_per_module': True}, 2, {}, {})
+    check(rule, {'step_per_module': True}, 2, SMALL, {})
 
 
 @pytest.mark.parametrize('settings', SETTINGS, ids=str)
 def test_with_other_settings(settings):
-    check('auglocal', settings, 3, {'recompute': True}, {'queue': 1})
+    check('auglocal', settings, 3, SMALL_AGAIN, {'queue': 1})
 
 
 LOCAL = dict(local=auglocal(3, modules=3), local_loss=['detection', 'reconstruction'])
@@ -340,21 +346,25 @@ def runner_job(rank, folder, variants, stages, resume, options):
     train(cfg, resume)
 
 
-@pytest.mark.parametrize('variants', [('ema', 'best', 'workers'), ('accumulation', 'midway')],
-                         ids=str)
+#: The first checkpoint falls between two updates, in the middle of an epoch.
+MIDWAY = {'default_hooks.checkpoint.interval': 4}
+
+
+@pytest.mark.parametrize(('variants', 'options'), [
+    (('ema', 'best', 'workers'), {}), (('accumulation', 'midway'), MIDWAY)], ids=str)
 def test_a_run_writes_the_checkpoints_of_one_device_and_resumes_from_any_layout(
-        variants, tmp_path):
-    counted_once.count(train(config(tmp_path / 'alone', *variants)).model)
-    run_ranks(runner_job, tmp_path / 'ours', variants, 2, None, {}, ranks=2)
+        variants, options, tmp_path):
+    counted_once.count(train(config(tmp_path / 'alone', *variants, **options)).model)
+    run_ranks(runner_job, tmp_path / 'ours', variants, 2, None, options, ranks=2)
     names = sorted(path.name for path in (tmp_path / 'alone').glob('*.pth'))
     assert len(names) >= 2
     for name in names:
         assert not differing(state(tmp_path / 'alone' / name), state(tmp_path / 'ours' / name))
     saved = sorted((name for name in names if 'best' not in name),
                    key=lambda name: int(name.split('_')[-1][:-4]))
-    middle, last = saved[len(saved) // 2 - 1], saved[-1]
-    train(config(tmp_path / 'over', *variants), tmp_path / 'ours' / middle)
-    run_ranks(runner_job, tmp_path / 'back', variants, 3, tmp_path / 'alone' / middle, {},
+    middle, last = saved[0], saved[-1]
+    train(config(tmp_path / 'over', *variants, **options), tmp_path / 'ours' / middle)
+    run_ranks(runner_job, tmp_path / 'back', variants, 3, tmp_path / 'alone' / middle, options,
               ranks=3)
     for folder in ('over', 'back'):
         assert not differing(state(tmp_path / 'alone' / last), state(tmp_path / folder / last))

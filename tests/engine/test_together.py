@@ -19,7 +19,7 @@ from tool_runs import ROOT
 from auglocal_mm import AugLocalOptimWrapper, LocalDistributedDataParallel
 from auglocal_mm.engine.optim_settings import DTYPES
 
-STEPS, LR, MAX_NORM, MOMENTUM, SCALE = 6, 0.02, 0.5, 0.3, 1024.0
+LR, MAX_NORM, MOMENTUM, SCALE = 0.02, 0.5, 0.3, 1024.0
 NETWORK = NETWORKS['Sequential']
 #: The settings of a run, each with its values; the first is the default.
 AXES = {
@@ -46,6 +46,11 @@ def build(recompute=False):
     return network_classifier(NETWORK, auglocal(2), recompute=recompute).train()
 
 
+def steps(settings):
+    """The number of steps of two updates."""
+    return 2 * settings['accumulative_counts']
+
+
 def data(step, rank):
     return batch(4, side=8, seed=10 * step + rank)
 
@@ -61,9 +66,9 @@ def run(settings, rank=0):
         accumulative_counts=settings['accumulative_counts'],
         clip_grad=copy.deepcopy(CLIPS[settings['clip_grad']]),
         step_per_module=settings['step_per_module'])
-    wrapper.initialize_count_status(model, 0, STEPS)
+    wrapper.initialize_count_status(model, 0, steps(settings))
     trained = LocalDistributedDataParallel(model) if settings['ranks'] > 1 else model
-    for step in range(STEPS):
+    for step in range(steps(settings)):
         trained.train_step(data(step, rank), wrapper)
         if average is not None:
             average.update_parameters(model)
@@ -78,7 +83,7 @@ def expected(settings):
     precision = settings['precision']
     average = {name: p.detach().clone() for name, p in model.named_parameters()}
     sums = {}
-    for step in range(STEPS):
+    for step in range(steps(settings)):
         for rank in range(ranks):
             # Low precision rounds what is scaled, so the oracle scales as well.
             found = oracle_gradients(

@@ -27,7 +27,7 @@ def config(tmp_path, **more):
         'test_dataloader': {'batch_size': 50, 'num_workers': 0,
                             'sampler': {'type': 'DefaultSampler', 'shuffle': False},
                             'dataset': {'type': 'auglocal_mm.Digits', 'split': 'test',
-                                        'test_mode': True, 'pipeline': PIPELINE}},
+                                        'indices': 60, 'test_mode': True, 'pipeline': PIPELINE}},
         'test_cfg': {}, 'test_evaluator': {'type': 'Accuracy'}, **more})
 
 

@@ -163,10 +163,9 @@ def test_impossible_settings_end_in_one_readable_line(options, said, tmp_path):
     assert re.search(said, shown) and 'Traceback' not in shown
 
 
-def test_show_plan_prints_a_table_and_json(tmp_path):
-    words = ['tools/analysis_tools/show_plan.py', ROOT / 'configs/auglocal/resnet32_cifar10.py']
-    assert run(*words, folder=tmp_path).startswith('16 units in 11 local modules\n')
-    plan = json.loads(run_forked(*words, '--json', '--cfg-options', 'model.local.depth=2',
-                                 folder=tmp_path))
+def test_show_plan_prints_json(tmp_path):
+    plan = json.loads(run(
+        'tools/analysis_tools/show_plan.py', ROOT / 'configs/auglocal/resnet32_cifar10.py',
+        '--json', '--cfg-options', 'model.local.depth=2', folder=tmp_path))
     assert (plan['units'], plan['modules'], len(plan['layers'])) == (16, 15, 16)
     assert all(layer['auxiliary']['batch_norm_before_fc'] for layer in plan['layers'][:14])

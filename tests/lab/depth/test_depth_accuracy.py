@@ -43,11 +43,17 @@ def trained(root, tmp_path_factory):
     return made
 
 
-def test_heads_and_probes_of_every_unit(trained):
+@pytest.fixture(scope='module')
+def local_study(trained):
+    """What was found for one checkpoint twice, and the lines that were said."""
     cfg, path = trained['auglocal']
     said = []
-    study = study_depth(cfg, [path, path], name='AugLocal', probes=True, limit=60,
-                        told=said.append)
+    return study_depth(cfg, [path, path], name='AugLocal', probes=True, limit=60,
+                       told=said.append), said
+
+
+def test_heads_and_probes_of_every_unit(local_study):
+    study, said = local_study
     first, second = study.checkpoints
     assert first == second and first.label == 'epoch 3' and said[0].startswith('epoch 3: heads ')
     assert (study.test_images, study.probe_images, len(study.units)) == (40, 60, 9)
@@ -58,12 +64,11 @@ def test_heads_and_probes_of_every_unit(trained):
     assert json.loads(json.dumps(study.to_dict()))['checkpoints'][0]['probes'] == first.probes
 
 
-def test_a_network_by_back_propagation_has_probes_and_only_its_head(trained):
+def test_a_network_by_back_propagation_has_probes_and_only_its_head(trained, local_study):
     cfg, path = trained['bp']
     study = study_depth(cfg, [path], name='BP', probes=True, limit=60, told=lambda line: None)
     assert list(study.checkpoints[0].heads) == [study.units[-1]]
-    local = study_depth(*(trained['auglocal'][0], [trained['auglocal'][1]]), name='AugLocal',
-                        probes=True, limit=60, told=lambda line: None)
+    local, _ = local_study
     assert study.checkpoints[0].probes == local.checkpoints[0].probes  # equal backbones
     assert len(depth_chart(study).figure.axes) == 1 and len(depth_chart(local).figure.axes) == 2
     with pytest.raises(ValueError, match='BP has no auxiliary networks to measure'):

@@ -51,7 +51,7 @@ def longest_climb(seen, *, after: float, quiet: float = 20.0) -> float:
     return longest
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=10)
 @given(slowness=st.floats(0.5, 6))
 def test_a_slower_machine_is_recognised_and_the_estimate_falls_from_then_on(slowness):
     seen = simulate(lambda now: slowness)
@@ -65,7 +65,7 @@ def test_a_slower_machine_is_recognised_and_the_estimate_falls_from_then_on(slow
     assert longest_climb(seen, after=settled) <= 30
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=10)
 @given(at=st.floats(30, 200), slowness=st.floats(1.5, 5))
 def test_a_machine_that_slows_down_midway_is_noticed_within_a_minute(at, slowness):
     seen = simulate(lambda now: slowness if now >= at else 1.0)
@@ -78,7 +78,7 @@ def test_a_machine_that_slows_down_midway_is_noticed_within_a_minute(at, slownes
     assert longest_climb(seen, after=0) <= 60
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=10)
 @given(slow=st.lists(st.floats(0.5, 5), min_size=1, max_size=8), length=st.floats(10, 120))
 def test_the_done_share_never_falls_and_the_shown_estimate_follows_the_exact_one(slow, length):
     seen = simulate(lambda now: slow[int(now / length) % len(slow)])

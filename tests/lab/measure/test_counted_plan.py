@@ -13,6 +13,7 @@ from auglocal_mm.lab.measure.counted_plan import CountedPlan, counted_plan_of_co
 from auglocal_mm.lab.measure.module_table import module_table
 
 CONFIG = 'configs/auglocal/resnet32_cifar10.py'
+SHORT = 'model.backbone.depth=20'
 
 
 def counted(local, side=16):
@@ -109,17 +110,18 @@ def tool(root, monkeypatch, capsys):
 
 def test_the_tool_counts_at_the_size_it_is_given(tool, root):
     status, out, _ = tool(root / CONFIG, '--shape', '16', '24')
-    assert status == 0 and 'one 3×16×24 image' in out and '-10FC' in out
-    status, out, _ = tool(root / CONFIG, '--json')
+    assert status == 0 and out.startswith('16 units in 11 local modules\n')
+    assert 'one 3×16×24 image' in out and '-10FC' in out
+    status, out, _ = tool(root / CONFIG, '--json', '--cfg-options', SHORT)
     assert status == 0 and json.loads(out)['totals']['input_shape'] == [3, 32, 32]
 
 
 def test_what_the_hosts_say_is_kept_out_of_the_result(tool, root, monkeypatch):
     monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
-    status, out, err = tool(root / CONFIG, '--json', '--cfg-options',
+    status, out, err = tool(root / CONFIG, '--json', '--cfg-options', SHORT,
                             'model.train_cfg.augments.type=Mixup',
                             'model.train_cfg.augments.alpha=0.8')
-    assert status == 0 and json.loads(out)['units'] == 16
+    assert status == 0 and json.loads(out)['units'] == 10
     assert 'mmengine - INFO' in err
 
 

@@ -1,6 +1,5 @@
 """The tool as a user calls it: one run of small networks, and faults."""
 import json
-import multiprocessing
 import runpy
 import sys
 from pathlib import Path
@@ -43,13 +42,10 @@ def config(folder, rule, root, local=''):
     return path
 
 
-@pytest.mark.parametrize('start', ['fork', pytest.param('spawn', marks=pytest.mark.slow)])
-def test_small_networks(tool, root, tmp_path, monkeypatch, start):
-    # A spawned worker imports OpenMMLab, which takes longer than all the rest. A fork has it.
-    import mmpretrain.datasets
-    import mmpretrain.models  # noqa: F401
-    context = multiprocessing.get_context(start)
-    monkeypatch.setattr('multiprocessing.get_context', lambda kind: context)
+@pytest.mark.parametrize('start', ['forked', pytest.param('spawned', marks=pytest.mark.slow)])
+def test_small_networks(tool, root, tmp_path, request, start):
+    if start == 'forked':
+        request.getfixturevalue('forked_workers')
     configs = [config(tmp_path, 'auglocal', root, 'depth=2'), config(tmp_path, 'bp', root)]
     status, said, err = tool(*configs, '--batch-size', 4, '--input-size', 16, '--rounds', 2,
                              '--warmup', 1, '--device', 'cpu', '--threads', 1, '--json')
@@ -76,7 +72,7 @@ def test_small_networks(tool, root, tmp_path, monkeypatch, start):
 
 
 @pytest.mark.parametrize('apart', [[], ['--apart']])
-def test_one_that_dies(tool, tmp_path, monkeypatch, apart):
+def test_one_that_dies(forked_workers, tool, tmp_path, monkeypatch, apart):
     monkeypatch.setattr('auglocal_mm.lab.measure.benchmark.run.training_subject',
                         bench_subjects.by_name)
     out = tmp_path / 'new' / 'out'

@@ -41,7 +41,7 @@ def test_a_worker_answers_from_a_process_of_its_own(start, capfd):
     (bench_subjects.Exits, '^its process ended with exit status 3$'),
     (bench_subjects.Killed, 'ended by SIGKILL, which usually means out of memory; try a smaller'),
     (bench_subjects.OutOfMemory, r'^out of memory; .* \(no room for 7 bytes\)$')])
-def test_a_worker_that_dies(start, make, said):
+def test_a_worker_that_dies(forked_workers, start, make, said):
     worker = start(make)
     worker.wait_until_ready()
     with pytest.raises(WorkerFailed, match=said):
@@ -50,12 +50,12 @@ def test_a_worker_that_dies(start, make, said):
         worker.step()
 
 
-def test_a_subject_that_cannot_be_made(start):
+def test_a_subject_that_cannot_be_made(forked_workers, start):
     with pytest.raises(WorkerFailed, match='^depth must be at least 2, got 1$'):
         start(bench_subjects.NeverMade).wait_until_ready()
 
 
-def test_the_others_survive(start):
+def test_the_others_survive(forked_workers, start):
     workers = [start(make) for make in (
         bench_subjects.Made, bench_subjects.Killed, bench_subjects.NeverMade)]
     outcomes = Turns(workers, lambda line: None).measure(warmup=0, rounds=2)
