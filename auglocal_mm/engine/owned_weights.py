@@ -141,8 +141,10 @@ def owners_by_name(model: Any, stage_of: Mapping[int, int]) -> Callable[[str], i
     for module in range(model.plan.modules):
         held = [*model._owners.parameters(model, module), *model.module_buffers(module)]
         owners.update((id(tensor), stage_of[module]) for tensor in held)
+    # A state dict has every name of a tensor that has several, as the heads of RTMDet share some.
     names = {name: owners.get(id(tensor)) for name, tensor in [
-        *model.named_parameters(), *model.named_buffers()]}
+        *model.named_parameters(remove_duplicate=False),
+        *model.named_buffers(remove_duplicate=False)]}
     last = stage_of[model.plan.modules - 1]
 
     def owner(name: str) -> int | None:

@@ -2,13 +2,16 @@
 import copy
 from functools import cache
 from itertools import pairwise
+from types import SimpleNamespace
 
 import counted_once
+import mmpretrain.engine
 import pytest
 import torch
 from detectors import build as detector
 from detectors import detector_cfg, images
 from digit_runs import config, differing, state, train
+from mmengine.hooks import EMAHook
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import DefaultScope
@@ -23,7 +26,9 @@ from auglocal_mm import (
     LocalDistributedDataParallel,
     LocalPipelineParallel,
 )
+from auglocal_mm.engine.hooks.pipeline_hooks import _only_averages
 from auglocal_mm.engine.launch import build_runner
+from auglocal_mm.engine.owned_weights import owners_by_name
 from auglocal_mm.engine.pipeline_parallel import stages_of
 from auglocal_mm.models.counted_costs import module_costs
 from auglocal_mm.plan import Assignment, schedule
@@ -168,6 +173,28 @@ def test_any_number_of_stages_trains_the_same_weights(stages):
     whole = sum(p.numel() * 4 for p in build(RULES['auglocal']).parameters())
     for held in zip(*(each[2] for each in found), strict=True):  # by the model, by each average
         assert whole <= sum(held) <= whole * 1.01 + 4 * stages * 200, 'each is held once'
+
+
+def test_a_weight_with_two_names_has_one_owner():
+    # An average that follows buffers is updated by the names of a state dict.
+    model = build(RULES['auglocal'])
+    model.head.same = model.head.fc
+    owner = owners_by_name(model, {module: module for module in range(4)})
+    assert owner('module.head.same.weight') == owner('module.head.fc.weight') == 3
+    assert [name for name in model.state_dict() if owner(name) is None] == []
+
+
+class Writing(EMAHook):
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.ema_model.module.load_state_dict(self.src_model.state_dict())
+
+
+@pytest.mark.parametrize(('hook', 'apart'), [
+    (EMAHook(), True), (EMAHook(begin_iter=2), False), (EMAHook(begin_epoch=1), False),
+    (mmpretrain.engine.EMAHook(evaluate_on_origin=True), True), (Writing(), False)])
+def test_averages_are_divided_if_they_are_written_in_one_way(hook, apart):
+    hook.before_run(SimpleNamespace(model=nn.Linear(1, 1)))
+    assert _only_averages(hook) is apart
 
 
 @pytest.mark.parametrize('rule', RULES)

@@ -46,6 +46,7 @@ def _only_averages(hook: Any) -> bool:
     Until an average begins, ``EMAHook`` copies all of the model into it instead.
     """
     return (isinstance(hook, EMAHook) and hook.begin_epoch == hook.begin_iter == 0
+            and type(hook).after_train_iter is EMAHook.after_train_iter
             and type(hook.ema_model).update_parameters is BaseAveragedModel.update_parameters)
 
 
