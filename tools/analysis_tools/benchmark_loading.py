@@ -25,8 +25,9 @@ def main() -> None:
     parser.add_argument('--json', action='store_true', help='print JSON instead of text')
     add_debug(parser)
     args = parser.parse_args()
-    if args.batches < 1:
-        parser.error(f'--batches must be at least 1, got {args.batches}')
+    for option, value in (('--batches', args.batches), ('--threads', args.threads)):
+        if value is not None and value < 1:
+            parser.error(f'{option} must be at least 1, got {value}')
     from auglocal_mm.lab.measure.loading import loading_cost
     if args.threads is not None:
         import torch

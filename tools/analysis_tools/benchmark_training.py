@@ -27,11 +27,12 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('configs', nargs='*', metavar='CONFIG',
                         help='configs of classifiers or detectors')
-    parser.add_argument('--preset', choices=['table2', 'cuts-r34', 'cuts-r101', 'mask-rcnn',
-                                             'mask-rcnn-r34'],
-                        help='instead of configs: the rows of the paper\'s Table 2; ResNet-34 or '
-                             '-101 cut into few modules; or Mask R-CNN R-50 or R-34 FPN by BP and '
-                             'trained locally')
+    parser.add_argument('--preset',
+                        choices=['table2', 'faster', 'cuts-r34', 'cuts-r101', 'cuts-swin',
+                                 'cuts-vit', 'mask-rcnn', 'mask-rcnn-r34'],
+                        help='instead of configs: the rows of the paper\'s Table 2; what makes a '
+                             'step faster; ResNet-34 or -101, Swin-T or DeiT-S cut into few '
+                             'modules; or Mask R-CNN R-50 or R-34 FPN by BP and trained locally')
     parser.add_argument('--only', metavar='NAME,…', help='only these rows of the preset')
     parser.add_argument('--batch-size', type=int, help="images per step (each config's own)")
     parser.add_argument('--shape', '--input-size', nargs='+', type=int, metavar='PIXELS',

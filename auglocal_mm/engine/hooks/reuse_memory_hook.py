@@ -28,7 +28,8 @@ class ReuseMemoryHook(Hook):
         default_hooks = dict(reuse_memory=dict(type='auglocal_mm.ReuseMemoryHook'))
 
     It holds for the whole process, data loaders that it forks, and nothing on a GPU. Without
-    glibc (musl, macOS, Windows) it says that it does nothing.
+    glibc (musl, macOS, Windows) it says that it does nothing. Another allocator that is
+    preloaded, such as jemalloc, keeps its own rules, which it may not notice.
     """
 
     priority = 'VERY_HIGH'

@@ -35,11 +35,12 @@ class Cluster:
     limit: float | None = None
 
     def __post_init__(self) -> None:
-        for option, value in (('--queue', self.queue), ('--micro-batches', self.micro),
-                              ('--memory-limit', self.limit)):
-            # `not >=` refuses nan as well.
-            if value is not None and not value >= (1 if option != '--memory-limit' else 1e-9):
-                raise ValueError(f'{option} must be at least 1 (a limit: above 0), got {value}')
+        # `not >=` and `not >` refuse nan as well.
+        for option, value in (('--queue', self.queue), ('--micro-batches', self.micro)):
+            if value is not None and not value >= 1:
+                raise ValueError(f'{option} must be at least 1, got {value}')
+        if self.limit is not None and not self.limit > 0:
+            raise ValueError(f'--memory-limit must be above 0 GiB, got {self.limit / 2**30:g}')
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class ModelCosts:
         depth: Number of layers with weights in the deepest auxiliary network, the paper's d.
         copies: Bytes of weights, gradients and optimizer state for each byte of parameters.
         source: Where the seconds come from, in words.
+        config: Name of the config, without its folder; empty if nobody knows.
     """
     modules: tuple[ModuleCost, ...]
     batch_size: int
@@ -68,6 +69,7 @@ class ModelCosts:
     depth: int
     copies: float = 3.0
     source: str = ''
+    config: str = ''
 
     def __post_init__(self) -> None:
         if not self.modules or sum(module.seconds for module in self.modules) <= 0 or sum(

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -78,7 +79,7 @@ def counted_costs(config: str, settings: Settings, speed: float) -> ModelCosts:
         modules=tuple(modules), batch_size=size, units=plan.units,
         depth=max((loss.auxiliary.depth for loss in plan.losses), default=0),
         copies=2 + _STATE.get(str(optimizer.get('type')), 2),
-        source=f'counted, at {speed:.3g} multiply-adds per second')
+        source=f'counted, at {speed:.3g} multiply-adds per second', config=Path(config).name)
 
 
 def local_model(config: str, settings: Settings) -> tuple[Config, Any, tuple[int, int]]:

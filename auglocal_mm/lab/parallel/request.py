@@ -5,6 +5,7 @@ from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
+from auglocal_mm.config.shipped import config_path
 from auglocal_mm.files import read_json
 from auglocal_mm.lab.measure.benchmark.settings import Settings, require_device
 from auglocal_mm.plan import Assignment
@@ -90,9 +91,19 @@ class Request:
             costs_file=args.costs, measure=args.measure)
 
     def costs(self) -> ModelCosts:
-        """Read, count or measure the costs."""
+        """Read, count or measure the costs.
+
+        Raises:
+            FileNotFoundError: There is no such config, or file of costs.
+            ValueError: The file's costs are another config's.
+        """
         if self.costs_file is not None:
-            return ModelCosts.from_dict(read_json(self.costs_file), str(self.costs_file))
+            costs = ModelCosts.from_dict(read_json(self.costs_file), str(self.costs_file))
+            name = Path(config_path(self.config)).name
+            if costs.config and costs.config != name:
+                raise ValueError(f'{self.costs_file} holds the costs of {costs.config}, got '
+                                 f'{name}; give that config, or count again without --costs')
+            return costs
         from .counted import counted_costs
         if not self.measure:
             return counted_costs(self.config, self.settings, self.speed)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import statistics
 import tempfile
 import time
@@ -14,7 +15,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from auglocal_mm.console.tool import DEBUG
 from auglocal_mm.plan import Event
+from auglocal_mm.validation import Faults, check_int
 
 from .names import ALONE, PIPELINE, names_of
 from .prediction import predict
@@ -23,6 +26,9 @@ from .prediction import predict
 TRACED_STEPS = 8
 #: How long a rank may take to end.
 _ENDING_SECONDS = 30
+#: Ranks for which one machine has memory, since each strategy has processes of its own.
+_MOST_RANKS = 64
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +53,39 @@ class Job:
     rounds: int = 5
     options: Mapping[str, Any] = field(default_factory=dict)
     simulate: bool = False
+
+    def __post_init__(self) -> None:
+        faults = Faults('the benchmark')
+        check_int(faults, '--ranks', self.ranks, 2, _MOST_RANKS)
+        check_int(faults, '--steps', self.steps, 1, _MOST)
+        check_int(faults, '--rounds', self.rounds, 1, _MOST)
+        check_int(faults, '--batch-size', self.size, 2 * max(self.ranks, 1), _MOST,
+                  note=', two images for each rank')
+        faults.raise_if_any()
+
+    def check_configs(self) -> None:
+        """Read both configs, so that a wrong one is refused before processes start.
+
+        Raises:
+            FileNotFoundError: There is no such config.
+            ValueError: It is not a classifier's, or the first one is not trained locally.
+        """
+        from auglocal_mm.config.named import class_of
+        from auglocal_mm.console.host_chatter import import_hosts
+        from auglocal_mm.engine.options import load_config
+        from auglocal_mm.lab.measure.benchmark.classifiers import Classifiers
+        from auglocal_mm.registry import LOCAL_RULES
+        from auglocal_mm.rules import Backprop
+        import_hosts('mmpretrain.models')
+        for path, options in ((self.local, dict(self.options)), (self.bp, {})):
+            cfg = load_config(path, cfg_options=options)
+            if cfg.get('model') is None or not Classifiers().includes(cfg):
+                raise ValueError(f'{path} must be the config of a classifier; detectors can be '
+                                 'planned with plan_parallel.py')
+            rule = class_of((cfg.model.get('local') or {}).get('type'), LOCAL_RULES)
+            if path == self.local and rule in (None, Backprop):
+                raise ValueError(f'{path} must be the config of a network that is trained '
+                                 'locally; its model.local.type names no rule but Backprop')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +218,7 @@ def measure(job: Job, names: Sequence[str] | None = None, *,
         say: Called with a line about each round.
     """
     chosen = names_of(names)
+    job.check_configs()
     with tempfile.TemporaryDirectory() as folder:
         teams = []
         for index, name in enumerate(chosen):
@@ -223,8 +263,10 @@ def _member(link: Connection, name: str, job: Job, rank: int, ranks: int, store:
                 strategy.step()
             strategy.finish()
             link.send(time.perf_counter() - start)
-    except Exception:
-        link.send(traceback.format_exc())
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            traceback.print_exc()
+        link.send(f'{type(error).__name__}: {error}')
         return
     strategy.close()  # Nobody listens any more.
 

@@ -2,7 +2,7 @@
 import pytest
 from parallel_costs import equal
 
-from auglocal_mm.lab.parallel import measured, prediction
+from auglocal_mm.lab.parallel import measured, prediction, throughput
 from auglocal_mm.lab.parallel.names import NAMES, names_of
 from auglocal_mm.lab.parallel.pictures import trace_chart
 from auglocal_mm.lab.parallel.throughput import Job, Throughput, Timed
@@ -31,6 +31,23 @@ def test_a_turn_is_simulated_as_it_is_timed(monkeypatch):
     assert found['local pipeline'] == pytest.approx(8 / 5, rel=1e-3)
     assert found['BP data parallel'] == pytest.approx(2, rel=1e-3)
     assert set(found) <= set(NAMES)
+
+
+@pytest.mark.parametrize(('settings', 'told'), [
+    (dict(ranks=1), '--ranks must be an integer of at least 2, got 1'),
+    (dict(ranks=65), '--ranks must be an integer of at most 64, got 65'),
+    (dict(steps=0), '--steps must be'), (dict(rounds=0), '--rounds must be'),
+    (dict(size=3), '--batch-size must be an integer of at least 4, two images for each rank'),
+    (dict(local='nowhere.py'), 'no config at nowhere.py'),
+    (dict(local='auglocal_mm::demo/mask-rcnn_digit-scenes_bp.py'), 'classifier'),
+    (dict(local='auglocal_mm::bp/resnet32_cifar10.py'), 'trained locally'),
+], ids=str)
+def test_what_cannot_be_timed_is_refused_before_processes_start(settings, told, monkeypatch):
+    monkeypatch.setattr(throughput, 'Team', None)
+    with pytest.raises((ValueError, FileNotFoundError), match=told):
+        throughput.measure(Job(**{
+            'local': 'auglocal_mm::auglocal/resnet32_cifar10.py',
+            'bp': 'auglocal_mm::bp/resnet32_cifar10.py', 'size': 8, **settings}))
 
 
 def test_unknown_strategies_are_refused():

@@ -3,6 +3,7 @@ import json
 import re
 import runpy
 import sys
+from pathlib import Path
 
 import pytest
 from parallel_costs import model, module
@@ -82,6 +83,7 @@ def test_measured(tool):
     (['--latency', '-1'], '--latency must be a finite number'),
     (['--batch-size', '8'], '--costs reads .*, so --batch-size would have no effect'),
     (['--queue', '0'], '--queue must be at least 1'),
+    (['--memory-limit', '-1'], '--memory-limit must be above 0 GiB, got -1'),
     (['--memory-limit', '1e-9'], 'keeps .* bytes per rank'),
 ])
 def test_impossible_requests(tool, costs, options, told):
@@ -99,6 +101,15 @@ def test_impossible_requests(tool, costs, options, told):
 def test_impossible_sources(tool, arguments, told):
     status, _, error = tool(*arguments)
     assert status == 2 and told in error
+
+
+def test_costs_of_another_config_are_refused(tool, costs, tmp_path):
+    held = {**json.loads(Path(costs).read_text()), 'config': 'resnet110_cifar10.py'}
+    (tmp_path / 'other.json').write_text(json.dumps(held))
+    status, text, error = tool(CONFIG, '--costs', str(tmp_path / 'other.json'))
+    assert status == 2 and not text
+    assert 'holds the costs of resnet110_cifar10.py, got ' in error
+    assert tool('nowhere.py', '--costs', costs)[0] == 2
 
 
 def test_more_ranks_than_modules_are_the_fastest_split(tool, costs):

@@ -1,4 +1,4 @@
-"""Rows measured together: Table 2 with its rivals, ways to cut a ResNet, a detector's."""
+"""Rows measured together: Table 2 with its rivals, ways to cut a network, a detector's."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -66,6 +66,21 @@ LABELS = {
 }
 
 
+_LAYOUT = {'default_hooks.channels_last.type': 'auglocal_mm.ChannelsLastHook',
+           'optim_wrapper.optimizer.fused': True}
+_REUSE = {'default_hooks.reuse_memory.type': 'auglocal_mm.ReuseMemoryHook'}
+_HALF = {'optim_wrapper.dtype': 'bfloat16'}
+
+
+def _faster() -> dict[str, PresetRow]:
+    """Return the rows of AugLocal and BP with each line that makes a step faster added."""
+    lines = {'': {}, '-layout': _LAYOUT, '-reuse': _LAYOUT | _REUSE,
+             '-bfloat16': _LAYOUT | _REUSE | _HALF}
+    return {f'{name}{added}': _resnet110(folder, None, options | line)
+            for name, folder, options in (('auglocal-d2', 'auglocal', _D2), ('bp', 'bp', {}))
+            for added, line in lines.items()}
+
+
 def _cuts(network: str) -> dict[str, PresetRow]:
     """Return the rows of a network on ImageNet that is cut into few modules.
 
@@ -83,6 +98,27 @@ def _cuts(network: str) -> dict[str, PresetRow]:
         'checkpoint': PresetRow(plain, {'model.backbone.with_cp': True}),
         **{f'k{modules}': ours(modules, 'units') for modules in (2, 3, 4)},
         **{f'k{modules}-memory': ours(modules, 'memory') for modules in (2, 3, 4)},
+    }
+
+
+def _cuts_of_host(config: str) -> dict[str, PresetRow]:
+    """Return the rows of a transformer of mmpretrain's that is cut into few modules.
+
+    Its configs mix images and labels, which takes no memory and no time worth measuring.
+    """
+    def ours(modules: int, balance: str) -> PresetRow:
+        return PresetRow(config, {
+            'model.train_cfg': None, 'model.type': 'auglocal_mm.LocalImageClassifier',
+            'model.local.type': 'auglocal_mm.AugLocal', 'model.local.depth': 2,
+            'model.local.selection': 'sequential', 'model.local.modules': modules,
+            'model.local.balance': balance,
+            'optim_wrapper.type': 'auglocal_mm.AugLocalOptimWrapper',
+            'optim_wrapper.clip_grad': None})
+
+    return {
+        'bp': PresetRow(config, {'model.train_cfg': None}),
+        **{f'k{modules}{name}': ours(modules, balance)
+           for name, balance in (('', 'units'), ('-memory', 'memory')) for modules in (2, 3, 4)},
     }
 
 
@@ -122,6 +158,9 @@ PRESETS: dict[str, dict[str, PresetRow]] = {
     'table2': TABLE2,
     'cuts-r34': _cuts('resnet34'),
     'cuts-r101': _cuts('resnet101'),
+    'cuts-swin': _cuts_of_host('mmpretrain::swin_transformer/swin-tiny_16xb64_in1k.py'),
+    'cuts-vit': _cuts_of_host('mmpretrain::deit/deit-small_4xb256_in1k.py'),
+    'faster': _faster(),
     'mask-rcnn': _mask_rcnn(
         'mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
         'auglocal_mm::mask_rcnn/mask-rcnn_r50-local-k4_fpn_1x_coco.py',

@@ -1,4 +1,6 @@
 """The preset's rows are the paper's; configs get names that tell them apart."""
+from itertools import pairwise
+
 import pytest
 
 from auglocal_mm.config.shipped import shipped
@@ -97,7 +99,8 @@ def test_every_way_of_training_mask_rcnn(preset):
         ['last'], ['auxiliary'], ['last', 'auxiliary'], True]
 
 
-@pytest.mark.parametrize('preset', ['cuts-r34', 'cuts-r101', 'mask-rcnn', 'mask-rcnn-r34'])
+@pytest.mark.parametrize('preset', ['cuts-r34', 'cuts-r101', 'cuts-swin', 'cuts-vit', 'mask-rcnn',
+                                    'mask-rcnn-r34'])
 def test_rows_of_cuts_say_what_is_even(preset):
     """Whatever the config itself says."""
     entries = {entry.name: entry.options for entry in preset_entries(preset)}
@@ -108,6 +111,25 @@ def test_rows_of_cuts_say_what_is_even(preset):
             assert options['model.local.balance'] == balance
     assert all('model.local.balance' in options for name, options in entries.items()
                if name.startswith('k'))
+
+
+def test_each_line_that_makes_a_step_faster_is_added_to_those_before():
+    entries = preset_entries('faster')
+    for start, depth in ((0, {'model.local.depth': 2}), (4, {})):
+        rows = [entry.options for entry in entries[start:start + 4]]
+        assert rows[0] == depth
+        for before, after in pairwise(rows):
+            assert before.items() < after.items()
+    assert [entry.name for entry in entries[4:]] == ['bp', 'bp-layout', 'bp-reuse', 'bp-bfloat16']
+
+
+@pytest.mark.parametrize(('preset', 'name', 'method'), [
+    ('cuts-vit', 'bp', 'bp'), ('cuts-vit', 'k2', 'auglocal'), ('cuts-swin', 'k4', 'auglocal')])
+def test_transformers_of_the_host_are_measured_without_mixed_images(preset, name, method):
+    cfg = config_of(preset_entries(preset, [name])[0], Settings())
+    assert method_of(cfg.model) == method
+    assert not cfg.model.train_cfg
+    assert kind_of(cfg, name).shape(cfg, None) == (224, 224)
 
 
 @pytest.mark.parametrize(('preset', 'name', 'method'), [
