@@ -31,6 +31,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     'float16': {'optim_wrapper.dtype': 'float16',
                 'optim_wrapper.loss_scale': {'init_scale': 1024.0, 'growth_interval': 2}},
     'ema': {'custom_hooks': [{'type': 'EMAHook', 'momentum': 0.3}]},
+    'late ema': {'custom_hooks': [{'type': 'EMAHook', 'momentum': 0.3, 'begin_iter': 3}]},
     'workers': {'train_dataloader.num_workers': 2},
     'persistent': {'train_dataloader.num_workers': 2,
                    'train_dataloader.persistent_workers': True},

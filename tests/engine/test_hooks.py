@@ -47,7 +47,7 @@ def weights(runner):
     return {key: value.clone() for key, value in runner.model.state_dict().items()}
 
 
-@pytest.mark.parametrize('workers', [0, 2])
+@pytest.mark.parametrize('workers', [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(root, tmp_path, workers):
     whole = train(config(root, tmp_path / 'whole', workers=workers))
     # A restart draws other random numbers before it resumes.

@@ -164,8 +164,9 @@ def test_impossible_settings_end_in_one_readable_line(options, said, tmp_path):
 
 
 def test_show_plan_prints_json(tmp_path):
-    plan = json.loads(run(
+    said = run_forked(
         'tools/analysis_tools/show_plan.py', ROOT / 'configs/auglocal/resnet32_cifar10.py',
-        '--json', '--cfg-options', 'model.local.depth=2', folder=tmp_path))
+        '--json', '--cfg-options', 'model.local.depth=2', folder=tmp_path)
+    plan = json.loads(said[said.index('{'):])
     assert (plan['units'], plan['modules'], len(plan['layers'])) == (16, 15, 16)
     assert all(layer['auxiliary']['batch_norm_before_fc'] for layer in plan['layers'][:14])
