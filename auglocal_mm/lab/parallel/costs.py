@@ -4,9 +4,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
+from auglocal_mm.config.shipped import config_path
 from auglocal_mm.files import FileError
+
+
+def config_name(config: str) -> str:
+    """Return a config's name with that of its folder: methods have configs of the same name.
+
+    Args:
+        config: A path, or ``package::name``.
+
+    Raises:
+        FileNotFoundError: There is no such config.
+    """
+    return '/'.join(Path(config_path(config)).resolve().parts[-2:])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +75,7 @@ class ModelCosts:
         depth: Number of layers with weights in the deepest auxiliary network, the paper's d.
         copies: Bytes of weights, gradients and optimizer state for each byte of parameters.
         source: Where the seconds come from, in words.
-        config: Name of the config, without its folder; empty if nobody knows.
+        config: Name of the config, see :func:`config_name`; empty if nobody knows.
     """
     modules: tuple[ModuleCost, ...]
     batch_size: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +22,7 @@ from auglocal_mm.models.counted_costs import IMAGES, CountedModel
 from auglocal_mm.partition import image_channels
 from auglocal_mm.plan import Cost, Costs, together
 
-from .costs import ModelCosts, ModuleCost
+from .costs import ModelCosts, ModuleCost, config_name
 
 #: Optimizer -> values that it keeps for each parameter; others are taken to keep as many as Adam.
 _STATE = {'SGD': 1, 'Adam': 2, 'AdamW': 2}
@@ -79,7 +78,7 @@ def counted_costs(config: str, settings: Settings, speed: float) -> ModelCosts:
         modules=tuple(modules), batch_size=size, units=plan.units,
         depth=max((loss.auxiliary.depth for loss in plan.losses), default=0),
         copies=2 + _STATE.get(str(optimizer.get('type')), 2),
-        source=f'counted, at {speed:.3g} multiply-adds per second', config=Path(config).name)
+        source=f'counted, at {speed:.3g} multiply-adds per second', config=config_name(config))
 
 
 def local_model(config: str, settings: Settings) -> tuple[Config, Any, tuple[int, int]]:

@@ -5,14 +5,13 @@ from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
-from auglocal_mm.config.shipped import config_path
 from auglocal_mm.files import read_json
 from auglocal_mm.lab.measure.benchmark.settings import Settings, require_device
 from auglocal_mm.plan import Assignment
 from auglocal_mm.validation import Faults
 
 from .compare import Cluster, Comparison
-from .costs import ModelCosts
+from .costs import ModelCosts, config_name
 from .network import Network
 from .report import Report
 
@@ -99,7 +98,7 @@ class Request:
         """
         if self.costs_file is not None:
             costs = ModelCosts.from_dict(read_json(self.costs_file), str(self.costs_file))
-            name = Path(config_path(self.config)).name
+            name = config_name(self.config)
             if costs.config and costs.config != name:
                 raise ValueError(f'{self.costs_file} holds the costs of {costs.config}, got '
                                  f'{name}; give that config, or count again without --costs')

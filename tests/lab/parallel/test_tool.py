@@ -104,11 +104,11 @@ def test_impossible_sources(tool, arguments, told):
 
 
 def test_costs_of_another_config_are_refused(tool, costs, tmp_path):
-    held = {**json.loads(Path(costs).read_text()), 'config': 'resnet110_cifar10.py'}
+    held = {**json.loads(Path(costs).read_text()), 'config': 'dgl/resnet32_cifar10.py'}
     (tmp_path / 'other.json').write_text(json.dumps(held))
     status, text, error = tool(CONFIG, '--costs', str(tmp_path / 'other.json'))
     assert status == 2 and not text
-    assert 'holds the costs of resnet110_cifar10.py, got ' in error
+    assert 'holds the costs of dgl/resnet32_cifar10.py, got auglocal/resnet32_cifar10.py' in error
     assert tool('nowhere.py', '--costs', costs)[0] == 2
 
 
