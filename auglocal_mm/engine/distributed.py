@@ -42,6 +42,7 @@ class LocalDistributedDataParallel(RankWrapper):
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__(module)
+        self._make_equal()
         self._average = GradientAverage(self.module)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,6 +58,7 @@ from .ownership import own
 from .pipeline_doors import require_pipeline
 from .pipeline_parallel import LocalPipelineParallel
 from .resume import Found, find_resumable
+from .share.runner import StageRunner, trains_a_share
 
 #: What each of mmengine's visualizer backends imports when it is first used.
 BACKEND_PACKAGES = {
@@ -185,7 +187,11 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     if 'train' in splits:
         own(cfg.work_dir, launcher=cfg.launcher)
     # Only now, when the work_dir is owned: a runner begins by writing its log there.
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if 'runner_type' in cfg:
+        runner = RUNNERS.build(cfg)
+    else:
+        share = 'train' in splits and trains_a_share(cfg)
+        runner = (StageRunner if share else Runner).from_cfg(cfg)
     drop_host_chatter(runner.logger)
     if is_watched():
         tell_heart(runner)
@@ -207,7 +213,8 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
                 'learning runs backward passes inside it; leave compile out')
         model.check_batch_size(cfg.train_dataloader.get('batch_size'))
     if 'train' in splits:
-        _judge_start(runner, model, start)
+        with runner.preparing() if isinstance(runner, StageRunner) else nullcontext():
+            _judge_start(runner, model, start)
     return runner
 
 

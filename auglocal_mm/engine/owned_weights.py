@@ -14,6 +14,7 @@ from auglocal_mm.execution.carry import Layout, flat
 from auglocal_mm.execution.messages import receive, send
 
 from .rank_group import RankGroup
+from .share.hollow import HollowTensors
 
 
 class OwnedWeights:
@@ -31,10 +32,13 @@ class OwnedWeights:
         stage: This rank's.
         rank_of: Returns the rank of a stage.
         group: The ranks of the stages.
+        hollow: The mode in which the model was built without large weights of other stages, if
+            it was.
     """
 
     def __init__(self, model: nn.Module, owner: Callable[[str], int | None], *,
-                 stage: int, rank_of: Callable[[int], int], group: RankGroup) -> None:
+                 stage: int, rank_of: Callable[[int], int], group: RankGroup,
+                 hollow: HollowTensors | None = None) -> None:
         self._model = model
         self._averages: list[BaseAveragedModel] = []
         self._apart: list[BaseAveragedModel] = []
@@ -42,6 +46,7 @@ class OwnedWeights:
         self._stage = stage
         self._rank_of = rank_of
         self._group = group
+        self._hollow = hollow
         self._layouts: dict[int, Layout] = {}
 
     def follow(self, average: BaseAveragedModel, *, apart: bool = True) -> None:
@@ -59,12 +64,43 @@ class OwnedWeights:
     @torch.no_grad()
     def empty(self) -> None:
         """Let go of what other stages own."""
+        if self._hollow is not None:
+            self._take_over(self._hollow)
         self._empty([*self._model.named_parameters(), *self._model.named_buffers()])
         for average in self._apart:
             # Its buffers stay, because it copies all of the model's into them at each step.
             self._empty(average.named_parameters())
             average.avg_parameters = {name: tensor for name, tensor in averaged(average).items()
                                       if self.owner(name) in (None, self._stage)}
+
+    def _take_over(self, hollow: HollowTensors) -> None:
+        """Treat what was never there as what was emptied.
+
+        Raises:
+            RuntimeError: A weight would lie in memory in another way than its owner's.
+        """
+        self._hollow = None
+        for model in (self._model, *self._averages):
+            whole = model in self._averages and model not in self._apart
+            for tensor in (*model.parameters(), *model.buffers()):
+                layout = hollow.layout_of(tensor)
+                if layout is not None and whole:
+                    tensor.data = layout.empty(tensor.device).zero_()
+                elif layout is not None:
+                    self._layouts[id(tensor)] = layout
+                    tensor.data = tensor.new_zeros(()).expand(tensor.shape)
+        # Tensors are fetched as they lie in memory.
+        own = [(name, self._layouts.get(id(tensor)) or Layout.of(tensor))
+               for name, tensor in self._model.named_parameters()]
+        said: list[Any] = [None] * dist.get_world_size(self._group.of_host)
+        dist.all_gather_object(said, own, group=self._group.of_host)
+        for other in said:
+            for (name, one), (_, another) in zip(own, other, strict=True):
+                if one != another:
+                    raise RuntimeError(
+                        f'{name} lies in memory as {one.strides} on this rank and as '
+                        f'{another.strides} on another one; set build=\'whole\' in '
+                        'model_wrapper_cfg')
 
     def _empty(self, named: Iterable[tuple[str, Tensor]]) -> None:
         for tensor, _ in self._of_stages(named, besides=self._stage):

@@ -19,13 +19,14 @@ from auglocal_mm.models import LocalTraining
 from auglocal_mm.models.counted_costs import module_costs
 from auglocal_mm.plan import Assignment, Event, assign_stages
 from auglocal_mm.registry import MODEL_WRAPPERS
-from auglocal_mm.validation import Faults, check_int
+from auglocal_mm.validation import Faults, check_choice, check_int
 
 from .distributed import GradientAverage
 from .optim_wrapper import AugLocalOptimWrapper
 from .owned_weights import OwnedWeights, owners_by_name
 from .rank_group import RankGroup, group_of
 from .rank_wrapper import RankWrapper
+from .share.share import Share
 
 MAX_QUEUE = 1000
 
@@ -47,6 +48,10 @@ class LocalPipelineParallel(RankWrapper):
         module: A model with :class:`~auglocal_mm.models.LocalTraining`, on its device.
         stages: Number of stages, by default all ranks; it divides their number.
         queue: How many batches may wait between two ranks.
+        build: What a rank builds before the training begins: ``'stage'``, its own stage alone,
+            or ``'whole'``, the whole model. This package's runner reads it.
+        share: What this rank has of the model, if it was built without large weights of other
+            stages. Their mode ends with :meth:`begin`.
 
     Attributes:
         assignment: Which rank trains which modules.
@@ -66,7 +71,8 @@ class LocalPipelineParallel(RankWrapper):
         ValueError: The model cannot be cut into as many stages, or ranks cannot be shared out.
     """
 
-    def __init__(self, module: nn.Module, *, stages: int | None = None, queue: int = 2) -> None:
+    def __init__(self, module: nn.Module, *, stages: int | None = None, queue: int = 2,
+                 build: str = 'stage', share: Share | None = None) -> None:
         super().__init__(module)
         model = self.module
         world, rank = dist.get_world_size(), dist.get_rank()
@@ -74,11 +80,16 @@ class LocalPipelineParallel(RankWrapper):
         faults = Faults('LocalPipelineParallel')
         check_int(faults, 'stages', stages, 1, world, note=', the number of ranks')
         check_int(faults, 'queue', queue, 1, MAX_QUEUE)
+        check_choice(faults, 'build', build, ('stage', 'whole'))
         faults.raise_if_any()
         if world % stages:
             raise ValueError(f'stages must divide the number of ranks, {world}, got {stages}; '
                              'leave it out for one stage per rank')
-        self.assignment = Assignment(stages_of(model, stages), world // stages)
+        if share is None:
+            self._make_equal()
+        self._share = share
+        self.assignment = Assignment(
+            stages_of(model, stages) if share is None else share.stages, world // stages)
         self.stages = stages
         self.stage, self.replica = self.assignment.stage_of(rank), self.assignment.replica_of(rank)
         self.running = False
@@ -97,7 +108,7 @@ class LocalPipelineParallel(RankWrapper):
                 each: stage for stage, modules in enumerate(self.assignment.stages)
                 for each in modules}),
             stage=self.stage, rank_of=lambda stage: self.assignment.rank_of(stage, self.replica),
-            group=self._line)
+            group=self._line, hollow=share.hollow if share else None)
 
     def _connect(self, queue: int) -> tuple[Inbox | None, Outbox | None, RankGroup, Any]:
         """Make the groups of all ranks, in one order.
@@ -222,6 +233,9 @@ class LocalPipelineParallel(RankWrapper):
 
     def begin(self) -> None:
         """Begin the training: let go of what other stages train."""
+        if self._share is not None:
+            self._share.hollow.leave()
+            self._share = None
         self.running = True
         self.weights.empty()
 

@@ -34,10 +34,12 @@ class RankWrapper(nn.Module):
                                'without a launcher leave the wrapper out')
         super().__init__()
         self.module = module
-        with torch.no_grad():
-            # Ranks may have been seeded differently; from here on they are equal.
-            for tensor in [*module.parameters(), *module.buffers()]:
-                dist.broadcast(tensor, src=0)
+
+    @torch.no_grad()
+    def _make_equal(self) -> None:
+        """Send the first rank's weights to all others, which may have been seeded differently."""
+        for tensor in [*self.module.parameters(), *self.module.buffers()]:
+            dist.broadcast(tensor, src=0)
 
     def val_step(self, data: Any) -> Any:
         """Run the model's validation step."""

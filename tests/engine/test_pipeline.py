@@ -30,6 +30,7 @@ from auglocal_mm.engine.hooks.pipeline_hooks import _only_averages
 from auglocal_mm.engine.launch import build_runner
 from auglocal_mm.engine.owned_weights import owners_by_name
 from auglocal_mm.engine.pipeline_parallel import stages_of
+from auglocal_mm.engine.share import hollow
 from auglocal_mm.models.counted_costs import module_costs
 from auglocal_mm.plan import Assignment, schedule
 
@@ -370,7 +371,10 @@ def runner_job(rank, folder, variants, stages, resume, options):
     cfg = config(folder, *variants, **options)
     cfg.launcher = 'pytorch'
     cfg.model_wrapper_cfg = {'type': 'auglocal_mm.LocalPipelineParallel', 'stages': stages}
-    train(cfg, resume)
+    # So small a network has no large weights; all but single numbers are taken for such.
+    hollow.LEAST_VALUES = 2
+    runner = train(cfg, resume)
+    assert runner._share is not None
 
 
 #: The first checkpoint falls between two updates, in the middle of an epoch.

@@ -1,0 +1,1 @@
+"""Building only that share of a model which a rank trains."""

@@ -1,0 +1,200 @@
+"""Builds a model of which this rank keeps its own stage only."""
+from __future__ import annotations
+
+import hashlib
+import logging
+import pickle
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from mmengine.logging import print_log
+from torch import nn
+
+from auglocal_mm.engine.owned_weights import owners_by_name
+from auglocal_mm.engine.pipeline_parallel import stages_of
+from auglocal_mm.models import LocalTraining
+from auglocal_mm.plan import Assignment
+
+from .hollow import HollowTensors, NeedsWholeError, Records
+from .share import Share
+
+
+def build_share(build: Callable[[], nn.Module], *, stages: int,
+                ) -> tuple[nn.Module, Share | None]:
+    """Build a model on this rank, large parameters of other stages without memory.
+
+    It is built twice. The first construction keeps and draws nothing; it shows the plan, the
+    stages and the order in which parameters come into being. In the second one every random
+    number is drawn, so the parameters of this stage are those of a whole model. All ranks call
+    this together.
+
+    Args:
+        build: Builds the model, as often as it is called.
+        stages: Number of stages; it divides the number of ranks.
+
+    Returns:
+        The model, and what this rank has of it: ``None`` for all. That is what every rank builds
+        if one of them cannot build its share, as when weights are computed from others; the log
+        says why.
+    """
+    start = _equal_generators()
+    model: Any = None
+    share = None
+    reason = ''
+    try:
+        with _quiet():
+            survey = _survey(build, stages)
+        _set_generators(start)
+        share = Share(HollowTensors(survey.keeps), survey.stages)
+        with share.hollow:
+            model = build()
+        share.hollow.built()
+        survey.verify(model, share.hollow)
+    except Exception as error:
+        # Of whatever kind: a construction without values may go wrong in any way. A fault of
+        # the config comes up again when the whole model is built.
+        reason = f'{type(error).__name__}: {error}'.strip().partition('\n')[0]
+    if _agree(reason):
+        return model, share
+    model = share = None  # before the whole model takes its memory
+    _set_generators(start)
+    return build(), None
+
+
+def initialise_share(model: Any) -> None:
+    """Initialise a model's weights; all ranks draw the same numbers, whatever they keep.
+
+    Raises:
+        RuntimeError: They have not: the weights would not be those of one device.
+    """
+    if not hasattr(model, 'init_weights'):
+        return
+    _equal_generators()
+    model.init_weights()
+    if len(set(_from_all(_drawn()))) > 1:
+        raise RuntimeError(
+            f'init_weights of {type(model).__name__} draws other random numbers on a rank that '
+            "has not all weights; set build='whole' in model_wrapper_cfg")
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What the first construction shows.
+
+    Attributes:
+        keeps: See :class:`HollowTensors`.
+        owned: Names of the parameters and buffers that this rank needs.
+        plan: The plan of the modules.
+        stages: The modules of each stage.
+        records: The order of the parameters.
+    """
+    keeps: tuple[bool | None, ...]
+    owned: frozenset[str]
+    plan: Any
+    stages: tuple[range, ...]
+    records: Records
+
+    def verify(self, model: Any, hollow: HollowTensors) -> None:
+        """Check that a model is the one that was expected, with all that this rank needs.
+
+        Raises:
+            NeedsWholeError: It is not.
+        """
+        if model.plan != self.plan or hollow.records.kinds != self.records.kinds:
+            raise NeedsWholeError('two constructions of the model differ')
+        named = [*model.named_parameters(), *model.named_buffers()]
+        lacking = [name for name, tensor in named
+                   if name in self.owned and not hollow.is_there(tensor)]
+        if lacking:
+            raise NeedsWholeError(f'{lacking[0]} is computed from weights of another stage')
+        # What became a parameter in a way that was not seen.
+        hollow.empty(each for name, each in model.named_parameters() if name not in self.owned)
+
+
+def _survey(build: Callable[[], nn.Module], stages: int) -> _Survey:
+    world, rank = dist.get_world_size(), dist.get_rank()
+    with HollowTensors() as survey:
+        model: Any = build()
+    if not isinstance(model, LocalTraining):
+        raise NeedsWholeError('the model is not trained locally')
+    assignment = Assignment(stages_of(model, stages), world // stages)
+    owner = owners_by_name(model, {module: stage for stage, modules in enumerate(assignment.stages)
+                                   for module in modules})
+    needed = (None, assignment.stage_of(rank))
+    owned = {name for name, _ in [*model.named_parameters(remove_duplicate=False),
+                                  *model.named_buffers(remove_duplicate=False)]
+             if owner(name) in needed}
+    kept = {parameter.untyped_storage()._cdata: name in owned
+            for name, parameter in model.named_parameters()}
+    return _Survey(keeps=tuple(kept.get(memory) for memory in survey.records.memories),
+                   owned=frozenset(owned), plan=model.plan, stages=assignment.stages,
+                   records=survey.records)
+
+
+def _agree(reason: str) -> bool:
+    """Tell whether every rank has built its share, and all of them have drawn the same numbers."""
+    said = _from_all((reason, _drawn()))
+    reasons = [why for why, _ in said if why]
+    if not reasons and len({drawn for _, drawn in said}) > 1:
+        reasons = ['ranks have drawn different random numbers']
+    if reasons:
+        print_log(f'Each rank builds the whole model before it lets go of other stages, because '
+                  f'a share of it cannot be built: {reasons[0]}', logger='current',
+                  level=logging.WARNING)
+    return not reasons
+
+
+def _from_all(value: Any) -> list[Any]:
+    said: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(said, value)
+    return said
+
+
+def _drawn() -> str:
+    """Return a digest of what this rank would draw next."""
+    return hashlib.sha256(pickle.dumps(_generators())).hexdigest()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Say nothing, because the second construction says it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _generators() -> dict[str, Any]:
+    return {'python': random.getstate(), 'numpy': np.random.get_state(),
+            'torch': torch.get_rng_state().numpy(),
+            'cuda': torch.cuda.get_rng_state().numpy() if torch.cuda.is_available() else None}
+
+
+def _set_generators(state: dict[str, Any]) -> None:
+    random.setstate(state['python'])
+    np.random.set_state(state['numpy'])
+    torch.set_rng_state(torch.from_numpy(state['torch']))
+    if state['cuda'] is not None:
+        torch.cuda.set_rng_state(torch.from_numpy(state['cuda']))
+
+
+def _equal_generators() -> dict[str, Any]:
+    """Let all ranks draw what the first one would, each on its own device.
+
+    Where every rank has a whole model, the first one's is sent to the others instead.
+    """
+    state = [_generators()]
+    dist.broadcast_object_list(state)
+    _set_generators(state[0])
+    return state[0]

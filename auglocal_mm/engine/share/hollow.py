@@ -1,0 +1,300 @@
+"""Weights that are never there: what is drawn for them is drawn and thrown away."""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from auglocal_mm.execution.carry import Layout
+
+#: Smaller tensors are built in any case: biases, norms and layer scales, of which auxiliary
+#: networks copy some.
+LEAST_VALUES = 4096
+
+aten = torch.ops.aten
+
+
+class NeedsWholeError(RuntimeError):
+    """Something depends on the values of weights that are not there."""
+
+
+@dataclass
+class Records:
+    """The order in which a model's large parameters come into being.
+
+    Each is registered by a module, or copied from another one with a block of the backbone.
+    Two constructions of one config agree in this order, so it tells which is which before any
+    of them has a name.
+
+    Attributes:
+        kinds: How each came into being, and its shape.
+        memories: The address of each one's memory.
+    """
+    kinds: list[tuple[Any, ...]] = field(default_factory=list)
+    memories: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Hollow:
+    storage: Any  # kept alive, or another one could get its address
+    layout: Layout
+
+
+class HollowTensors(TorchDispatchMode):
+    """A mode in which tensors may be hollow: of their shape, on their device, without memory.
+
+    While a model is built inside it, parameters become hollow as soon as a module registers them,
+    unless they are kept. Random numbers are drawn for a hollow tensor as for another one, so
+    those that follow are the same, and are dropped. What is computed from a hollow tensor is
+    hollow. Copies to devices and into other orders of memory are hollow and have that device and
+    order. Nothing that depends on a value which is not there becomes a real one: that raises.
+
+    A hollow tensor looks like :class:`~auglocal_mm.engine.owned_weights.OwnedWeights` leaves one:
+    all its elements are one number, which changes when they would be written. mmengine tells by
+    the mean what has been initialised.
+
+    Args:
+        keeps: For each large parameter in its order whether it is kept; ``None`` for one that is
+            gone when the model is built. Without it, nothing is kept and nothing is drawn: such
+            a construction only shows the order.
+
+    Attributes:
+        records: The order that this construction had.
+    """
+
+    def __init__(self, keeps: Sequence[bool | None] | None = None) -> None:
+        super().__init__()
+        self.records = Records()
+        self._keeps = keeps
+        self._building = True
+        self._hook: Any = None
+        self._entered = False
+        self._hollow: dict[int, _Hollow] = {}
+        #: Memory that is there, but was copied from what is not.
+        self._unwritten: dict[int, Any] = {}
+        self._recorded: dict[int, Any] = {}
+        self._scratch: dict[Any, Tensor] = {}
+
+    def __enter__(self) -> HollowTensors:
+        """Turn the mode on."""
+        super().__enter__()
+        self._entered = True
+        if self._building:
+            self._hook = register_module_parameter_registration_hook(self._registered)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Turn it off."""
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
+        self._entered = False
+        self._scratch.clear()
+        super().__exit__(*error)
+
+    def leave(self) -> None:
+        """Turn it off if it is on."""
+        if self._entered:
+            self.__exit__(None, None, None)
+
+    def built(self) -> None:
+        """Let no more parameters become hollow: the model is complete."""
+        self._building = False
+        self._recorded.clear()
+
+    def layout_of(self, tensor: Tensor) -> Layout | None:
+        """Return how a hollow tensor would lie in memory, and ``None`` for another one."""
+        found = self._hollow.get(_address(tensor))
+        return None if found is None else found.layout
+
+    def is_there(self, tensor: Tensor) -> bool:
+        """Tell whether a tensor's values are those that it should have."""
+        address = _address(tensor)
+        return address not in self._hollow and address not in self._unwritten
+
+    def empty(self, tensors: Iterable[Tensor]) -> None:
+        """Make tensors hollow, unless they are small or are hollow already."""
+        for tensor in tensors:
+            if tensor.numel() >= LEAST_VALUES and self.layout_of(tensor) is None:
+                tensor.data = self._new(Layout.of(tensor), tensor.device)
+
+    @property
+    def _is_survey(self) -> bool:
+        return self._keeps is None
+
+    def _registered(self, module: nn.Module, name: str, parameter: Any) -> None:
+        if not (isinstance(parameter, nn.Parameter) and _is_plain(parameter)
+                and parameter.numel() >= LEAST_VALUES) or _address(parameter) in self._recorded:
+            return
+        if self._next('registered', parameter) is False:
+            with torch.no_grad():
+                self.empty([parameter])
+        self._record(parameter)
+
+    def _next(self, kind: str, tensor: Tensor) -> bool | None:
+        """Note that a parameter comes into being, and tell whether it is kept."""
+        self.records.kinds.append((kind, tuple(tensor.shape), tensor.dtype))
+        if self._keeps is None:
+            return False
+        place = len(self.records.kinds) - 1
+        # More than were expected: what is built is compared with what was expected later.
+        return self._keeps[place] if place < len(self._keeps) else None
+
+    def _record(self, tensor: Tensor) -> None:
+        self._recorded[_address(tensor)] = tensor.untyped_storage()
+        self.records.memories.append(_address(tensor))
+
+    def _new(self, layout: Layout, device: torch.device) -> Tensor:
+        one = torch.zeros((), dtype=layout.dtype, device=device)
+        self._hollow[_address(one)] = _Hollow(one.untyped_storage(), layout)
+        return one.expand(layout.shape)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run an operation, without those of its tensors that are not there."""
+        kwargs = kwargs or {}
+        tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
+        packet = func.overloadpacket
+        # As deep copies of parameters ask for it.
+        if (self._building and packet is aten.clone and _address(args[0]) in self._recorded
+                and kwargs.get('memory_format') is torch.preserve_format):
+            return self._copied(func, args[0], kwargs)
+        if all(map(self.is_there, tensors)):
+            return func(*args, **kwargs)
+        written = _written(func, args, kwargs)
+        if written:
+            return self._write(func, written, args, kwargs)
+        if any(each.alias_info is not None for each in func._schema.returns):
+            return func(*args, **kwargs)  # a view
+        if packet in (aten.clone, aten._to_copy):
+            return self._moved(func, args[0], kwargs)
+        name = packet.__name__
+        if name.startswith('new_'):
+            return func(*args, **kwargs)
+        if name.endswith('_like'):
+            return func(self._without_memory(args[0]), *args[1:], **{
+                **kwargs, 'device': kwargs.get('device') or args[0].device})
+        # A comparison is let through: mmengine asks whether a mean has changed.
+        if packet is aten._local_scalar_dense and args[0].dtype is not torch.bool:
+            self._refuse(func)
+        return tree_map(self._hollowed, func(*args, **kwargs))
+
+    def _refuse(self, func: Any) -> None:
+        if not self._is_survey:
+            raise NeedsWholeError(
+                f'{func.overloadpacket.__name__} needs weights of other stages, which this rank '
+                "has not; set build='whole' in model_wrapper_cfg")
+
+    def _copied(self, func: Any, source: Tensor, kwargs: Any) -> Tensor:
+        """Deep copy a parameter, of which the source and the copy may be of different stages."""
+        keep = self._next('copied', source)
+        if self.is_there(source) and keep is not False:
+            copy = func(source, **kwargs)
+        else:
+            layout = self._layout_after(func, source, kwargs)
+            if keep:
+                # Blocks of auxiliary networks are copies whose layers are initialised again.
+                copy = layout.empty(source.device)
+                self._unwritten[_address(copy)] = copy.untyped_storage()
+            else:
+                copy = self._new(layout, source.device)
+        self._record(copy)
+        return copy
+
+    def _moved(self, func: Any, source: Tensor, kwargs: Any) -> Tensor:
+        device = kwargs.get('device') or source.device
+        if device.type == 'meta':
+            return func(self._without_memory(source), **kwargs)
+        return self._new(self._layout_after(func, source, kwargs), device)
+
+    def _layout_after(self, func: Any, source: Tensor, kwargs: Any) -> Layout:
+        kept = {key: value for key, value in kwargs.items() if key in ('dtype', 'memory_format')}
+        return Layout.of(func(self._without_memory(source), **kept))
+
+    def _without_memory(self, tensor: Tensor) -> Tensor:
+        """Return a tensor of the same shape, type and order of memory on no device."""
+        found = self._hollow.get(_address(tensor))
+        layout = found.layout if found and found.layout.shape == tensor.shape else Layout.of(
+            torch.empty_like(tensor, device='meta'))
+        return torch.empty_strided(layout.shape, layout.strides, dtype=tensor.dtype, device='meta')
+
+    def _write(self, func: Any, written: list[Any], args: Any, kwargs: Any) -> Any:
+        target = written[0]
+        if len(written) > 1 or not isinstance(target, Tensor) or target is not args[0]:
+            self._refuse(func)
+            return target if len(written) == 1 else tuple(written)
+        address = _address(target)
+        if address in self._hollow:
+            return self._write_hollow(func, target, args, kwargs)
+        others = [each for each in tree_leaves((args[1:], kwargs)) if isinstance(each, Tensor)]
+        if address in self._unwritten:
+            if all(map(self.is_there, others)):
+                func(*args, **kwargs)
+                if _overwrites(func) and target.untyped_storage().nbytes() == target.nbytes:
+                    del self._unwritten[address]
+            return target
+        self._refuse(func)  # it was there, and would not be
+        return target
+
+    def _write_hollow(self, func: Any, target: Tensor, args: Any, kwargs: Any) -> Tensor:
+        """Draw what would be drawn, and change the one number that is there."""
+        one = target.as_strided((), ())
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            if not self._is_survey:
+                layout = self._hollow[_address(target)].layout
+                if layout.shape != target.shape:
+                    self._refuse(func)  # a part of it may be drawn in an order of its own
+                drawn = self._scratch_for(layout, target.device)
+                func(drawn, *args[1:], **kwargs)
+                one.copy_(drawn.mean() if drawn.is_floating_point() else drawn.flatten()[0])
+        elif any(isinstance(each, Tensor) for each in tree_leaves((args[1:], kwargs))):
+            one.add_(1)
+        else:
+            func(one, *args[1:], **kwargs)
+        return target
+
+    def _scratch_for(self, layout: Layout, device: torch.device) -> Tensor:
+        """Return memory for numbers that are thrown away, the same for each tensor.
+
+        If each had its own, the holes between what stays would add up to gigabytes.
+        """
+        values = math.prod(layout.shape)
+        place = (device, layout.dtype)
+        if place not in self._scratch or self._scratch[place].numel() < values:
+            self._scratch[place] = torch.empty(values, dtype=layout.dtype, device=device)
+        return self._scratch[place].as_strided(layout.shape, layout.strides)
+
+    def _hollowed(self, value: Any) -> Any:
+        if not isinstance(value, Tensor) or value.device.type == 'meta':
+            return value
+        return self._new(Layout.of(value), value.device)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return (not isinstance(tensor, (FakeTensor, nn.parameter.UninitializedTensorMixin))
+            and tensor.layout is torch.strided and tensor.device.type != 'meta')
+
+
+def _address(tensor: Tensor) -> int:
+    """Return the address of a tensor's memory, views included; 0 for a tensor without any."""
+    return tensor.untyped_storage()._cdata if _is_plain(tensor) else 0
+
+
+def _written(func: Any, args: Any, kwargs: Any) -> list[Any]:
+    """Return the arguments that an operation writes to."""
+    return [args[place] if place < len(args) else kwargs.get(argument.name)
+            for place, argument in enumerate(func._schema.arguments)
+            if argument.alias_info is not None and argument.alias_info.is_write]
+
+
+def _overwrites(func: Any) -> bool:
+    """Tell whether an operation on a tensor ignores its earlier values."""
+    return (torch.Tag.nondeterministic_seeded in func.tags
+            or func.overloadpacket in (aten.fill_, aten.zero_, aten.copy_))
