@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -82,10 +84,12 @@ class HollowTensors(TorchDispatchMode):
         self._unwritten: dict[int, Any] = {}
         self._recorded: dict[int, Any] = {}
         self._scratch: dict[Any, Tensor] = {}
+        self._readers = _Readers(self)
 
     def __enter__(self) -> HollowTensors:
         """Turn the mode on."""
         super().__enter__()
+        self._readers.__enter__()
         self._entered = True
         if self._building:
             self._hook = register_module_parameter_registration_hook(self._registered)
@@ -97,6 +101,7 @@ class HollowTensors(TorchDispatchMode):
             self._hook.remove()
             self._hook = None
         self._entered = False
+        self._readers.__exit__(*error)
         self._scratch.clear()
         super().__exit__(*error)
 
@@ -187,9 +192,17 @@ class HollowTensors(TorchDispatchMode):
         return tree_map(self._hollowed, func(*args, **kwargs))
 
     def _refuse(self, func: Any) -> None:
+        self.refuse(func.overloadpacket.__name__)
+
+    def refuse(self, what: str) -> None:
+        """Stop where a value that is not there would be used.
+
+        Raises:
+            NeedsWholeError: Always, except in a construction that only shows the order.
+        """
         if not self._is_survey:
             raise NeedsWholeError(
-                f'{func.overloadpacket.__name__} needs weights of other stages, which this rank '
+                f'{what} needs weights of other stages, which this rank '
                 "has not; set build='whole' in model_wrapper_cfg")
 
     def _copied(self, func: Any, source: Tensor, kwargs: Any) -> Tensor:
@@ -274,11 +287,29 @@ class HollowTensors(TorchDispatchMode):
     def _hollowed(self, value: Any) -> Any:
         if not isinstance(value, Tensor) or value.device.type == 'meta':
             return value
-        return self._new(Layout.of(value), value.device)
+        made = self._new(Layout.of(value), value.device)
+        if value.dim() == 0:
+            made.copy_(value)  # a mean, or whether it has changed
+        return made
+
+
+class _Readers(TorchFunctionMode):
+    """Stops what reads memory without an operation of torch."""
+
+    def __init__(self, mode: HollowTensors) -> None:
+        super().__init__()
+        self._mode = mode
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (),
+                           kwargs: Any = None) -> Any:
+        if func in (Tensor.numpy, Tensor.tolist, Tensor.__array__) and not self._mode.is_there(
+                args[0]):
+            self._mode.refuse(func.__name__)
+        return func(*args, **(kwargs or {}))
 
 
 def _is_plain(tensor: Tensor) -> bool:
-    return (not isinstance(tensor, (FakeTensor, nn.parameter.UninitializedTensorMixin))
+    return (not isinstance(tensor, (FakeTensor, UninitializedParameter, UninitializedBuffer))
             and tensor.layout is torch.strided and tensor.device.type != 'meta')
 
 

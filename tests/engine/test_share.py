@@ -1,0 +1,209 @@
+"""A rank builds its own stage: the weights of one device, and no memory for those of others."""
+from functools import cache
+
+import pytest
+import torch
+from digit_runs import config, train
+from mmengine.hooks import Hook
+from mmengine.runner import save_checkpoint
+from networks import NETWORKS
+from ranks import run_ranks
+from small import auglocal, classifier, network_classifier
+
+from auglocal_mm import LocalPipelineParallel
+from auglocal_mm.engine.share import hollow
+from auglocal_mm.engine.share.build import build_share, initialise_share
+
+STAGES = 2
+#: These networks are small. Layer scales stay below it.
+LARGE = 100
+#: One of each way in which auxiliary networks are made: blocks built or copied, other layers.
+FAMILIES = ('CIFAR ResNet-20', 'VGG11', 'EfficientNet', 'VisionTransformer', 'ConvNeXt')
+
+
+@pytest.fixture(autouse=True)
+def _small_is_large(monkeypatch):
+    monkeypatch.setattr(hollow, 'LEAST_VALUES', LARGE)
+    # Counting takes longer than everything else here, and where stages end does not matter.
+    monkeypatch.setattr('auglocal_mm.engine.pipeline_parallel.module_costs', not_counted)
+
+
+def not_counted(model):
+    raise ValueError('costs are not counted in this test')
+
+
+def of_network(name):
+    return network_classifier(NETWORKS[name], auglocal(3, modules=3))
+
+
+def held(model):
+    return sum(each.untyped_storage().nbytes() for each in model.parameters())
+
+
+def build_and_compare(build, seed=3):
+    """Build a share and a whole model; return what the share holds, and where they differ."""
+    torch.manual_seed(seed)
+    model, share = build_share(build, stages=STAGES)
+    if share is None:
+        model.init_weights()
+        pipeline = LocalPipelineParallel(model)
+    else:
+        with share.hollow:
+            initialise_share(model)
+            pipeline = LocalPipelineParallel(model, share=share)
+    drawn = torch.get_rng_state()
+    bytes_held = held(model)
+    pipeline.begin()
+    pipeline.weights.fill()
+    torch.manual_seed(3)
+    whole = build()
+    whole.init_weights()
+    same = torch.equal(drawn, torch.get_rng_state())
+    differing = [name for name, value in whole.state_dict().items()
+                 if not (torch.equal(value, model.state_dict()[name])
+                         and value.stride() == model.state_dict()[name].stride())]
+    return share is not None, bytes_held / held(whole), same, differing
+
+
+def network_jobs(rank):
+    return {name: build_and_compare(lambda name=name: of_network(name)) for name in FAMILIES}
+
+
+@cache
+def networks_built():
+    return run_ranks(network_jobs, ranks=STAGES)
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+def test_the_weights_of_one_device_once_over_all_ranks(name):
+    found = [rank[name] for rank in networks_built()]
+    assert [each[0] for each in found] == [True] * STAGES
+    assert sum(each[1] for each in found) < 1.35, 'large weights are held once'
+    for _, _, same_numbers_follow, differing in found:
+        assert same_numbers_follow
+        assert not differing
+
+
+def other_seed_job(rank):
+    return build_and_compare(lambda: Drawn.build(rank), seed=3 + rank)
+
+
+class Drawn:
+    """Builds from whatever numbers come next."""
+
+    @staticmethod
+    def build(rank):
+        state = torch.get_rng_state()
+        model = classifier(auglocal(3, modules=3))  # it seeds
+        torch.set_rng_state(state)
+        for part in model.modules():
+            if hasattr(part, 'reset_parameters'):
+                part.reset_parameters()
+        return model
+
+
+def test_ranks_with_other_seeds_have_the_first_ones_weights():
+    for built, _, same_numbers_follow, differing in run_ranks(other_seed_job):
+        assert built
+        assert same_numbers_follow
+        assert not differing
+
+
+def mixed():
+    """Weights of the last stage that are computed from those of the first."""
+    model = classifier(auglocal(3, modules=3))
+    with torch.no_grad():
+        model.head.fc.weight.add_(model.backbone.layer1[0].conv1.weight.std())
+    return model
+
+
+def by_value():
+    model = classifier(auglocal(3, modules=3))
+    model.head.temperature = model.backbone.layer1[0].conv1.weight.std().item()
+    return model
+
+
+def drawn_by_value():
+    model = classifier(auglocal(3, modules=3))
+    if (model.backbone.layer1[0].conv1.weight > 0).any():
+        torch.rand(1)
+    return model
+
+
+def failing_without_values():
+    model = classifier(auglocal(3, modules=3))
+    assert model.backbone.layer1[0].conv1.weight.std().isfinite()
+    assert model.backbone.layer1[0].conv1.weight.std() > 0
+    return model
+
+
+WHOLE = {'mixed': mixed, 'by value': by_value, 'drawn by value': drawn_by_value,
+         'failing without values': failing_without_values}
+
+
+def whole_jobs(rank):
+    return [build_and_compare(build) for build in WHOLE.values()]
+
+
+@cache
+def wholes_built():
+    return run_ranks(whole_jobs)
+
+
+@pytest.mark.parametrize('kind', WHOLE)
+def test_every_rank_builds_the_whole_model_where_one_needs_it(kind):
+    for rank in wholes_built():
+        built, share, same_numbers_follow, differing = rank[[*WHOLE].index(kind)]
+        assert not built
+        assert share == 1
+        assert same_numbers_follow
+        assert not differing
+
+
+def pretrained(path):
+    model = classifier(auglocal(3, modules=3))
+    model.backbone.init_cfg = {'type': 'Pretrained', 'checkpoint': path}
+    return model
+
+
+def pretrained_job(rank, path):
+    return build_and_compare(lambda: pretrained(path))
+
+
+def test_pretrained_weights_are_loaded_where_they_are_needed(tmp_path):
+    model = classifier(auglocal(3, modules=3), seed=11)
+    save_checkpoint({'state_dict': model.backbone.state_dict()}, str(tmp_path / 'weights.pth'))
+    found = run_ranks(pretrained_job, str(tmp_path / 'weights.pth'))
+    assert sum(share for _, share, _, _ in found) < 1.5
+    for built, _, same_numbers_follow, differing in found:
+        assert built
+        assert same_numbers_follow
+        assert not differing
+
+
+class Looking(Hook):
+    """Reads weights before the training."""
+
+    def before_train(self, runner):
+        weight = runner.model.module.backbone.layer1[0].conv1.weight
+        self.norm = weight.norm().item()
+
+
+def looking_job(rank, folder, build):
+    cfg = config(folder, epochs=1)
+    cfg.launcher = 'pytorch'
+    cfg.custom_hooks = [{'type': Looking}]
+    cfg.model_wrapper_cfg = {'type': 'auglocal_mm.LocalPipelineParallel', **build}
+    hollow.LEAST_VALUES = 2
+    try:
+        runner = train(cfg)
+    except RuntimeError as error:
+        return str(error)
+    return next(hook.norm for hook in runner.hooks if isinstance(hook, Looking))
+
+
+def test_a_hook_that_reads_weights_is_told_how_to_get_them(tmp_path):
+    # Rank 1 has the first stage, and with it what the hook reads; it loses its peer.
+    assert "build='whole'" in run_ranks(looking_job, tmp_path / 'stage', {})[0]
+    norms = run_ranks(looking_job, tmp_path / 'whole', {'build': 'whole'})
+    assert norms[0] == norms[1] > 0
