@@ -32,9 +32,11 @@ def main() -> None:
                         help='time the modules one by one as well, and show what a simulation '
                              'with these times says, and by how much it misses')
     parser.add_argument('--out', type=Path, metavar='DIR',
-                        help='write what the ranks of the local pipeline did as trace.png and .svg')
+                        help='write measured.json, and what the ranks of the local pipeline did '
+                             'as trace.png and .svg')
     add_debug(parser)
     args = parser.parse_args()
+    from auglocal_mm.files import write_json
     from auglocal_mm.lab.measure.benchmark.run import make_folder
     from auglocal_mm.lab.parallel.names import names_of
     from auglocal_mm.lab.parallel.pictures import trace_chart
@@ -49,6 +51,8 @@ def main() -> None:
     with redirect_stdout(sys.stderr):  # messages of OpenMMLab are not part of the result
         found = measure(job, names)
     print(found.table())
+    if args.out:
+        write_json(found.measurement.to_dict(), args.out / 'measured.json')
     if found.trace:
         print('\nThe local pipeline, rank × time (digits: step; dots: waiting):')
         print(timeline_text(found.trace))

@@ -23,3 +23,8 @@ def names_of(names: Sequence[str] | None) -> tuple[str, ...]:
     if unknown:
         raise ValueError(f'strategies are {"; ".join(NAMES)}, got {unknown[0]!r}')
     return tuple(names) if names else NAMES
+
+
+def kind_of(name: str) -> str:
+    """Return what a strategy is compared with: the same kind of learning on one rank."""
+    return next(alone for alone in ALONE if alone.split(',')[0] == name.split()[0].rstrip(','))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from auglocal_mm.lab.measure.benchmark.settings import Settings
 
 from .compare import Cluster, Comparison
-from .names import ALONE, MICRO_BATCHES, PIPELINE
+from .names import ALONE, MICRO_BATCHES, PIPELINE, kind_of
 
 if TYPE_CHECKING:
     from .throughput import Job
@@ -20,11 +20,8 @@ _ALONE = dict(zip(ALONE, ('local_data_parallel', 'bp_data_parallel'), strict=Tru
 def predict(job: Job) -> dict[str, float]:
     """Time each module of the local config alone, and simulate the benchmark with these times.
 
-    The pipeline is simulated as it is timed: it is empty at the start of a turn, and drained at
-    its end.
-
     Returns:
-        Throughput as a multiple of the same kind's on one rank, by the benchmark's names.
+        See :func:`expected`.
     """
     from .counted import counted_costs
     from .measured import measured_costs
@@ -32,18 +29,31 @@ def predict(job: Job) -> dict[str, float]:
     settings = Settings(batch_size=job.size, threads=1, rounds=max(job.rounds, 3), warmup=1,
                         options=dict(job.options))
     costs = measured_costs(job.local, settings, counted_costs(job.local, settings, 1e12))
-    comparison = Comparison(costs, Cluster(micro=min(MICRO_BATCHES, job.size)))
-    alone, shared = comparison.results(1), comparison.results(job.ranks)
-    single = {name: alone[key].period for name, key in _ALONE.items()}
-    found = {name: single[_kind(name)] / shared[key].period
-             for name, key in _SIMULATED.items() if key in shared}
-    if 'local_pipeline' in shared:
-        turn = comparison.local(comparison.local_stages(job.ranks), steps=max(job.steps, 2))
-        seconds = max(span.stop for span in turn.spans.values()) / max(job.steps, 2)
-        found[PIPELINE] = single[_kind(PIPELINE)] / seconds
+    cluster = Cluster(micro=min(MICRO_BATCHES, job.size))
+    return expected(Comparison(costs, cluster), ranks=job.ranks, steps=job.steps)
+
+
+def expected(comparison: Comparison, *, ranks: int, steps: int) -> dict[str, float]:
+    """Return what a simulation says about a benchmark.
+
+    The pipeline is simulated as it is timed: it is empty at the start of a turn, and drained at
+    its end.
+
+    Args:
+        comparison: The model and the cluster.
+        ranks: Number of ranks of the benchmark.
+        steps: Steps of a turn.
+
+    Returns:
+        Throughput as a multiple of the same kind's on one rank, by the benchmark's names.
+    """
+    alone, shared = comparison.results(1), comparison.results(ranks)
+    single = {name: alone[key].period for name, key in _ALONE.items() if key in alone}
+    found = {name: single[kind_of(name)] / shared[key].period
+             for name, key in _SIMULATED.items() if key in shared and kind_of(name) in single}
+    if 'local_pipeline' in shared and kind_of(PIPELINE) in single:
+        steps = max(steps, 2)
+        turn = comparison.local(comparison.local_stages(ranks), steps=steps)
+        seconds = max(span.stop for span in turn.spans.values()) / steps
+        found[PIPELINE] = single[kind_of(PIPELINE)] / seconds
     return found
-
-
-def _kind(name: str) -> str:
-    """Return what a strategy is compared with."""
-    return next(alone for alone in ALONE if alone.split(',')[0] == name.split()[0])

@@ -12,6 +12,8 @@ from auglocal_mm.plan import Assignment, named_modules, timeline_text
 
 from .compare import Comparison
 from .formula import time_ratio
+from .measurement import Measurement
+from .prediction import expected
 from .result import NAMES, Result
 
 #: Rows of a schedule that are readable on a screen.
@@ -29,23 +31,27 @@ class Report:
         rows: Number of workers -> results by strategy.
         assignment: The assignment that is shown in detail.
         shown: What the simulation found for a few steps of it.
+        measured: What was measured for this model, to compare the simulation with.
     """
     comparison: Comparison
     rows: Mapping[int, Mapping[str, Result]]
     assignment: Assignment
     shown: Result
+    measured: Measurement | None = None
 
     @classmethod
-    def make(cls, comparison: Comparison, workers: Sequence[int], assignment: Assignment) -> Report:
+    def make(cls, comparison: Comparison, workers: Sequence[int], assignment: Assignment, *,
+             measured: Measurement | None = None) -> Report:
         """Simulate everything.
 
         Args:
             comparison: The model and the cluster.
             workers: Numbers of workers.
             assignment: The assignment to show in detail.
+            measured: What was measured for this model, if anything was.
         """
         steps = _SHOWN_STEPS + len(assignment.stages)
-        return cls(comparison=comparison, assignment=assignment,
+        return cls(comparison=comparison, assignment=assignment, measured=measured,
                    rows={ranks: comparison.results(ranks) for ranks in workers},
                    shown=comparison.local(assignment, steps=steps))
 
@@ -62,7 +68,8 @@ class Report:
                         lambda result: f'{100 * result.bubble:.1f}'),
             self._table('Memory of the worker that needs most, MiB',
                         lambda result: f'{result.rank_bytes / BYTES_PER_MIB:,.0f}'),
-            '\n'.join(['Where each wins', *self.winners()]), self._detail()])
+            '\n'.join(['Where each wins', *self.winners()]),
+            *([self._compared()] if self.measured else []), self._detail()])
 
     def _title(self) -> str:
         costs, network = self.comparison.costs, self.comparison.cluster.network
@@ -122,6 +129,26 @@ class Report:
         local, bp = best['local'], best['bp']
         return None if local is None or bp is None else max(local, bp) / min(local, bp)
 
+    def misses(self) -> dict[str, tuple[float, float]]:
+        """Return the measured and the simulated speed of what was measured, by name.
+
+        Both are multiples of the speed of one worker with the same kind of learning.
+        """
+        if self.measured is None:
+            return {}
+        said = expected(self.comparison, ranks=self.measured.ranks, steps=self.measured.steps)
+        return {name: (speed, said[name]) for name, speed in self.measured.speeds().items()
+                if name in said}
+
+    def _compared(self) -> str:
+        assert self.measured is not None
+        rows = [(name, f'{speed:.2f}', f'{said:.2f}', f'{said / speed - 1:+.0%}')
+                for name, (speed, said) in self.misses().items()]
+        title = (f'Measured on {self.measured.ranks} workers, and what this simulation says: '
+                 'throughput, as a multiple of the same learning on 1 worker')
+        return f'{title}\n' + plain_table(
+            rows, header=('strategy', 'measured', 'simulated', 'off by'), right=(1, 2, 3))
+
     def _detail(self) -> str:
         assignment, shown = self.assignment, self.shown
         title = str(assignment).partition('\n')[0]
@@ -160,6 +187,8 @@ class Report:
             batch_size=costs.batch_size,
             stages=[[stage.start, stage.stop] for stage in self.assignment.stages],
             replicas=self.assignment.replicas,
+            measured={name: dict(measured=speed, simulated=said)
+                      for name, (speed, said) in self.misses().items()},
             results=[result.to_dict() for row in self.rows.values() for result in row.values()])
 
 

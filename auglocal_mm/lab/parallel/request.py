@@ -12,6 +12,7 @@ from auglocal_mm.validation import Faults
 
 from .compare import Cluster, Comparison
 from .costs import ModelCosts, config_name
+from .measurement import Measurement
 from .network import Network
 from .report import Report
 
@@ -41,6 +42,7 @@ class Request:
             than modules.
         costs_file: Costs to read instead of counting.
         measure: Whether modules are timed.
+        measured_file: What a benchmark measured, to compare the simulation with.
     """
     config: str
     settings: Settings
@@ -51,6 +53,7 @@ class Request:
     stages: int | None = None
     costs_file: Path | None = None
     measure: bool = False
+    measured_file: Path | None = None
 
     def __post_init__(self) -> None:
         faults = Faults('the plan')
@@ -87,7 +90,7 @@ class Request:
             cluster=Cluster(network=network, queue=args.queue, micro=args.micro_batches,
                             limit=limit),
             workers=tuple(sorted({*(args.workers or [*WORKERS, args.ranks or 1])})),
-            costs_file=args.costs, measure=args.measure)
+            costs_file=args.costs, measure=args.measure, measured_file=args.measured)
 
     def costs(self) -> ModelCosts:
         """Read, count or measure the costs.
@@ -115,10 +118,27 @@ class Request:
         """Simulate what was asked for.
 
         Raises:
-            ValueError: The model has too few modules or images for it.
+            FileError: The file of measurements holds none.
+            ValueError: The model has too few modules or images for it, or another one was
+                measured.
         """
         comparison = Comparison(costs, self.cluster)
-        return Report.make(comparison, self.workers, self.assignment(comparison))
+        return Report.make(comparison, self.workers, self.assignment(comparison),
+                           measured=self._measured(costs))
+
+    def _measured(self, costs: ModelCosts) -> Measurement | None:
+        if self.measured_file is None:
+            return None
+        found = Measurement.read(self.measured_file)
+        name = config_name(self.config)
+        if found.config != name:
+            raise ValueError(f'{self.measured_file} was measured with {found.config}, got {name}; '
+                             'give that config')
+        if found.batch_size != costs.batch_size:
+            raise ValueError(f'{self.measured_file} was measured with {found.batch_size} images '
+                             f'per step, got {costs.batch_size}; give --batch-size '
+                             f'{found.batch_size}')
+        return found
 
     def assignment(self, comparison: Comparison) -> Assignment:
         """Return the assignment to show.

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import logging
 import os
-import statistics
 import tempfile
 import time
 import traceback
@@ -19,6 +18,8 @@ from auglocal_mm.console.tool import DEBUG
 from auglocal_mm.plan import Event
 from auglocal_mm.validation import Faults, check_int
 
+from .costs import config_name
+from .measurement import Measurement, Timed, speeds_of
 from .names import ALONE, PIPELINE, names_of
 from .prediction import predict
 
@@ -86,32 +87,6 @@ class Job:
             if path == self.local and rule in (None, Backprop):
                 raise ValueError(f'{path} must be the config of a network that is trained '
                                  'locally; its model.local.type names no rule but Backprop')
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timed:
-    """A strategy's figures.
-
-    Attributes:
-        name: Its name.
-        seconds: Seconds per step, one value for each round.
-    """
-    name: str
-    seconds: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        """Median seconds per step."""
-        return statistics.median(self.seconds)
-
-    def times(self, reference: Timed) -> float:
-        """Return the throughput as a multiple of another strategy's.
-
-        It is the median over rounds. A shared machine changes its speed between rounds more than
-        within one.
-        """
-        return statistics.median(other / own for other, own in
-                                 zip(reference.seconds, self.seconds, strict=True))
 
 
 class Team:
@@ -183,29 +158,35 @@ class Throughput:
     trace: tuple[Event, ...] = ()
     simulated: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def measurement(self) -> Measurement:
+        """The figures without the trace."""
+        return Measurement(config=config_name(self.job.local), batch_size=self.job.size,
+                           ranks=self.job.ranks, steps=self.job.steps,
+                           strategies=self.strategies)
+
     def table(self) -> str:
         """Return the figures as Markdown; ratios are to one rank of the same kind, by rounds."""
         lines = ['| | ms per step | of one rank | simulated | images per second |',
                  '|---|---|---|---|---|']
-        alone = {timed.name.split()[0].strip(','): timed for timed in self.strategies
-                 if timed.name in ALONE}
+        speeds = speeds_of(self.strategies)
         for timed in self.strategies:
-            reference = alone.get(timed.name.split()[0].strip(','))
-            speed = f'{timed.times(reference):.2f} times' if reference else ''
+            speed = speeds.get(timed.name)
             low, high = min(timed.seconds) * 1000, max(timed.seconds) * 1000
             lines.append(f'| {timed.name} | {timed.median * 1000:.0f} [{low:.0f}, {high:.0f}] | '
-                         f'{speed} | {self._missed(timed, reference)} | '
+                         f'{"" if speed is None else f"{speed:.2f} times"} | '
+                         f'{self._missed(timed.name, speed)} | '
                          f'{self.job.size / timed.median:.0f} |')
         return '\n'.join(lines)
 
-    def _missed(self, timed: Timed, reference: Timed | None) -> str:
+    def _missed(self, name: str, speed: float | None) -> str:
         """Return the simulation's value, and by how much it is above the measured one."""
-        expected = self.simulated.get(timed.name)
+        expected = self.simulated.get(name)
         if expected is None:
             return ''
-        if reference is None:
+        if speed is None:
             return f'{expected:.2f} times'
-        return f'{expected:.2f} times ({expected / timed.times(reference) - 1:+.0%})'
+        return f'{expected:.2f} times ({expected / speed - 1:+.0%})'
 
 
 def measure(job: Job, names: Sequence[str] | None = None, *,

@@ -3,9 +3,10 @@ import pytest
 from parallel_costs import equal
 
 from auglocal_mm.lab.parallel import measured, prediction, throughput
+from auglocal_mm.lab.parallel.measurement import Timed
 from auglocal_mm.lab.parallel.names import NAMES, names_of
 from auglocal_mm.lab.parallel.pictures import trace_chart
-from auglocal_mm.lab.parallel.throughput import Job, Throughput, Timed
+from auglocal_mm.lab.parallel.throughput import Job, Throughput
 from auglocal_mm.plan import Event
 
 JOB = Job(local='local', bp='bp', size=64, ranks=2, steps=4, simulate=True)

@@ -50,6 +50,43 @@ def test_a_carry_has_the_bytes_that_would_be_sent():
         assert sum(each.numel() * each.element_size() for each in carry.pack()[1]) == size
 
 
+@pytest.fixture
+def measured(tmp_path):
+    """Return a function that writes what a benchmark measured, with some values changed."""
+    def write(**values):
+        path = tmp_path / 'measured.json'
+        write_json({'config': 'auglocal/resnet32_cifar10.py', 'batch_size': 4, 'ranks': 2,
+                    'steps': 30, 'seconds': {
+                        'local, one rank': [0.3, 0.33], 'local pipeline': [0.2, 0.22],
+                        'BP GPipe': [0.1, 0.1]}, **values}, path)
+        return path
+    return write
+
+
+def test_what_was_measured_stands_beside_what_is_simulated(tool, costs, measured):
+    code, out, _ = tool(CONFIG, '--costs', costs, '--workers', '1', '--measured', measured())
+    assert code == 0
+    # Three equal modules on two workers: the slower one has two of them, and takes 30 steps
+    # and the wait for its first batch. One rank with BP was not timed.
+    table = out[out.index('Measured on 2 workers'):].split('\n\n')[0].splitlines()
+    assert [row.split() for row in table[3:]] == [['local', 'pipeline', '1.50', '1.48', '-2%']]
+
+
+@pytest.mark.parametrize(('values', 'said'), [
+    ({'config': 'dgl/resnet32_cifar10.py'}, 'was measured with dgl/resnet32_cifar10.py, got'),
+    ({'batch_size': 8}, 'give --batch-size 8'),
+    ({'seconds': {}}, 'holds no measurement'), ({'seconds': [1.0]}, 'holds no measurement'),
+    ({'seconds': {'local pipeline': [0.0]}}, 'holds no measurement'),
+    ({'seconds': {'local pipeline': ['1']}}, 'holds no measurement'),
+    ({'seconds': {'local pipeline': [1.0], 'local, one rank': [1.0, 1.0]}}, 'no measurement'),
+    ({'seconds': {'another': [1.0]}}, 'holds no measurement'),
+    ({'ranks': 0}, 'holds no measurement'), ({'steps': None}, 'holds no measurement'),
+], ids=str)
+def test_other_measurements_are_refused(tool, costs, measured, values, said):
+    code, out, error = tool(CONFIG, '--costs', costs, '--measured', measured(**values))
+    assert code == 2 and said in error and 'Traceback' not in error
+
+
 def test_counted_and_then_read_again(tool, tmp_path):
     counted = tool(CONFIG, *SMALL, '--workers', '1', '2', '--json', '--out', tmp_path)
     assert counted[0] == 0
