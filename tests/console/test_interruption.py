@@ -1,7 +1,10 @@
 """No signal is lost where Python ignores exceptions."""
+import gc
 import os
 import signal
+import sys
 import time
+import weakref
 
 import pytest
 
@@ -27,11 +30,46 @@ def in_logging():
     exec('os.kill(os.getpid(), 15)\nfor _ in range(3): pass', {'__name__': 'logging', 'os': os})
 
 
-@pytest.mark.parametrize('place', [forget, in_logging])
-def test_a_signal_in_a_destructor_or_in_logging_comes_again(place):
+def be_interrupted(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(3):
+        pass
+
+
+def weak_reference():
+    ending = type('Plain', (), {})()
+    reference = weakref.ref(ending, be_interrupted)
+    del ending
+    return reference
+
+
+def collection():
+    gc.callbacks.append(once := lambda phase, info: phase == 'start' and be_interrupted())
+    try:
+        gc.collect()
+    finally:
+        gc.callbacks.remove(once)
+
+
+@pytest.mark.parametrize('place', [forget, in_logging, weak_reference, collection])
+def test_a_signal_where_python_ignores_exceptions_comes_again(place, capfd):
+    before = sys.unraisablehook
     with Interruption() as interruption:
         place()
         assert interruption.received is None
         with pytest.raises(KeyboardInterrupt):
             time.sleep(10)
     assert interruption.status == 128 + signal.SIGTERM
+    assert sys.unraisablehook is before
+    assert capfd.readouterr() == ('', ''), 'nobody is told what was ignored'
+
+
+def test_other_exceptions_that_python_ignores_are_told(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, 'unraisablehook', told.append)
+    with Interruption():
+        ending = type('Plain', (), {})()
+        reference = weakref.ref(ending, lambda _: 1 / 0)
+        del ending
+    assert reference() is None
+    assert [each.exc_type for each in told] == [ZeroDivisionError]

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
+from typing import Any
 
 from .frames import module_of
 
@@ -30,18 +32,23 @@ class Interruption:
         self._patient = patient
         self._process = os.getpid()
         self._before: dict[int, object] = {}
+        self._unraisable: Any = None
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                     self._before[number] = signal.signal(number, self._take)
+        if self._before:
+            self._unraisable, sys.unraisablehook = sys.unraisablehook, self._not_raised
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        if self._before:
+            sys.unraisablehook = self._unraisable
 
     @property
     def status(self) -> int:
@@ -55,18 +62,33 @@ class Interruption:
         if callable(signal.getsignal(signal.SIGCHLD)):
             signal.signal(signal.SIGCHLD, lambda number, frame: None)
         if _is_ignored(frame):
-            again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
-            again.daemon = True
-            again.start()
+            self._send_again(number)
         elif self.received is None:
             self.received = number
             raise KeyboardInterrupt
         elif not self._patient:
             os._exit(128 + number)
 
+    def _not_raised(self, unraisable: Any) -> None:
+        """Raise again what Python has ignored, as it does in a callback of a weak reference."""
+        if self.received is None or unraisable.exc_type is not KeyboardInterrupt:
+            self._unraisable(unraisable)
+            return
+        number, self.received = self.received, None
+        self._send_again(number)
+
+    @staticmethod
+    def _send_again(number: int) -> None:
+        again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+
 
 def _is_ignored(frame: FrameType | None) -> bool:
-    """Tell whether Python would print an exception here and go on: destructors, and forks."""
+    """Tell whether Python would print an exception here and go on: destructors, and forks.
+
+    A destructor should also run to its end. Other such places show when it has happened.
+    """
     # At a fork, Python calls logging's own functions for its locks.
     if frame is not None and module_of(frame) == 'logging':
         return True
