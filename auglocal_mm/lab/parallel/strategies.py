@@ -56,7 +56,7 @@ class Local(Strategy):
         self._model = model if wrap is None else wrap(model)
         if isinstance(self._model, LocalPipelineParallel):
             self._model.begin()
-        self._wrapper = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
+        self._wrapper = optim_wrapper_of(cfg, model)
         self._batch = batch_of(cfg, model, size // shares)
 
     def step(self) -> None:
@@ -101,7 +101,7 @@ class DataParallelBackprop(Strategy):
         self._model = PlainLoss(model)
         self._trained = (DistributedDataParallel(self._model) if shares > 1 and synchronise
                          else self._model)
-        self._optimizer = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper)).optimizer
+        self._optimizer = optim_wrapper_of(cfg, model).optimizer
         self._images, self._labels = tensors_of(cfg, model, size // shares)
 
     def step(self) -> None:
@@ -150,7 +150,7 @@ class BackpropPipeline(Strategy):
             PipelineStage(part, rank, ranks, torch.device('cpu')), MICRO_BATCHES,
             loss_fn=nn.functional.cross_entropy)
         # Other stages' parameters get no gradient, and are left alone.
-        self._optimizer = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper)).optimizer
+        self._optimizer = optim_wrapper_of(cfg, model).optimizer
 
     def step(self) -> None:
         """Train on one batch."""
@@ -194,6 +194,17 @@ def classifier(cfg: Config) -> Any:
     prepare(cfg, model)
     model.train()
     return model
+
+
+def optim_wrapper_of(cfg: Config, model: nn.Module) -> Any:
+    """Build a config's optimizer wrapper, with updates that change nothing.
+
+    They take as long as others. Hundreds of real ones on the same random labels would diverge.
+    """
+    wrapper = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
+    for group in wrapper.param_groups:
+        group['lr'] = 0.0
+    return wrapper
 
 
 def batch_of(cfg: Config, model: Any, size: int) -> Any:

@@ -1,11 +1,14 @@
 """The benchmark's table, and what a simulation says beside it."""
 import pytest
+import torch
 from parallel_costs import equal
 
+from auglocal_mm.engine.options import load_config
 from auglocal_mm.lab.parallel import measured, prediction, throughput
 from auglocal_mm.lab.parallel.measurement import Timed
-from auglocal_mm.lab.parallel.names import NAMES, names_of
+from auglocal_mm.lab.parallel.names import ALONE, NAMES, names_of
 from auglocal_mm.lab.parallel.pictures import trace_chart
+from auglocal_mm.lab.parallel.strategies import STRATEGIES
 from auglocal_mm.lab.parallel.throughput import Job, Throughput
 from auglocal_mm.plan import Event
 
@@ -62,3 +65,19 @@ def test_what_was_measured_is_drawn_as_a_simulation_is():
     chart = trace_chart(events)
     assert '25 % idle' in chart.alt
     assert [text.get_text() for text in chart.figure.axes[0].texts] == [*'012', *'012']
+
+
+@pytest.mark.parametrize('name', ALONE)
+def test_steps_leave_the_weights_as_they_are(name):
+    # Hundreds of steps on one batch of random labels would diverge, and stop the benchmark.
+    local, plain = (load_config(f'auglocal_mm::{rule}/resnet32_cifar10.py', cfg_options={
+        'model.backbone.depth': 20, 'optim_wrapper.optimizer.lr': 1e3})
+        for rule in ('auglocal', 'bp'))
+    strategy = STRATEGIES[name](local, plain, 4, 1)
+    model = strategy._model
+    before = [parameter.clone() for parameter in model.parameters()]
+    for _ in range(2):
+        strategy.step()
+    assert all(map(torch.equal, before, model.parameters()))
+    assert all(parameter.grad is None or parameter.grad.isfinite().all()
+               for parameter in model.parameters())
