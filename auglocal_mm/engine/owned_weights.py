@@ -119,7 +119,10 @@ class OwnedWeights:
                 if layout is not None:
                     tensor.data = layout.empty(tensor.device)
                 values = flat(tensor.data)
-                dist.broadcast(values, src=self._rank_of(owner), group=self._group.of_device)
+                # An average may lie on the host (EMAHook's device='cpu'), which NCCL cannot read.
+                group = (self._group.of_host if values.device.type == 'cpu'
+                         else self._group.of_device)
+                dist.broadcast(values, src=self._rank_of(owner), group=group)
                 if values.data_ptr() != tensor.data_ptr():  # a view with gaps was copied
                     tensor.data.copy_(values.view_as(tensor))
         for average in self._apart:

@@ -8,6 +8,7 @@ import counted_once
 import mmpretrain.engine
 import pytest
 import torch
+import torch.distributed as dist
 from detectors import build as detector
 from detectors import detector_cfg, images
 from digit_runs import config, differing, state, train
@@ -28,8 +29,9 @@ from auglocal_mm import (
 )
 from auglocal_mm.engine.hooks.pipeline_hooks import _only_averages
 from auglocal_mm.engine.launch import build_runner
-from auglocal_mm.engine.owned_weights import owners_by_name
+from auglocal_mm.engine.owned_weights import OwnedWeights, owners_by_name
 from auglocal_mm.engine.pipeline_parallel import stages_of
+from auglocal_mm.engine.rank_group import RankGroup
 from auglocal_mm.engine.share import hollow
 from auglocal_mm.models.counted_costs import module_costs
 from auglocal_mm.plan import Assignment, schedule
@@ -183,6 +185,23 @@ def test_a_weight_with_two_names_has_one_owner():
     owner = owners_by_name(model, {module: module for module in range(4)})
     assert owner('module.head.same.weight') == owner('module.head.fc.weight') == 3
     assert [name for name in model.state_dict() if owner(name) is None] == []
+
+
+def host_job(rank):
+    model = nn.Linear(3, 2)
+    with torch.no_grad():
+        model.weight.fill_(rank)
+    weights = OwnedWeights(
+        model, {'weight': 0, 'bias': 1}.get, stage=rank, rank_of=int,
+        group=RankGroup(of_host=dist.group.WORLD, of_device='NCCL', device=torch.device('cuda')))
+    weights.empty()
+    weights.fill()
+    return model.weight.detach().clone()
+
+
+def test_what_lies_on_the_host_is_fetched_by_its_group():
+    # As an average with EMAHook's device='cpu' beside a model on accelerators.
+    assert [weight.unique().tolist() for weight in run_ranks(host_job)] == [[0.0], [0.0]]
 
 
 class Writing(EMAHook):
