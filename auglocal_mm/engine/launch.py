@@ -187,11 +187,10 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     if 'train' in splits:
         own(cfg.work_dir, launcher=cfg.launcher)
     # Only now, when the work_dir is owned: a runner begins by writing its log there.
-    if 'runner_type' in cfg:
-        runner = RUNNERS.build(cfg)
+    if 'train' in splits and trains_a_share(cfg):
+        runner = StageRunner.from_cfg(cfg)
     else:
-        share = 'train' in splits and trains_a_share(cfg)
-        runner = (StageRunner if share else Runner).from_cfg(cfg)
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     drop_host_chatter(runner.logger)
     if is_watched():
         tell_heart(runner)

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch.distributed as dist
 from mmengine.config import Config
-from mmengine.registry import MODEL_WRAPPERS
+from mmengine.registry import MODEL_WRAPPERS, RUNNERS
 from mmengine.runner import Runner
 from torch import nn
 
-from auglocal_mm.config.named import means
+from auglocal_mm.config.named import class_of, means
 from auglocal_mm.engine.pipeline_parallel import LocalPipelineParallel
 
 from .build import build_share, initialise_share
@@ -19,11 +19,11 @@ from .share import Share
 
 def trains_a_share(cfg: Config) -> bool:
     """Tell whether a config asks for a pipeline whose ranks build their own stages alone."""
-    wrapper = cfg.get('model_wrapper_cfg') or {}
+    wrapper, scope = cfg.get('model_wrapper_cfg') or {}, cfg.get('default_scope')
     # A runner of somebody's own may do anything with its model; it gets a whole one.
-    return 'runner_type' not in cfg and wrapper.get('build', 'stage') == 'stage' and means(
-        wrapper.get('type'), LocalPipelineParallel, MODEL_WRAPPERS,
-        scope=cfg.get('default_scope'))
+    plain = class_of(cfg.get('runner_type', Runner), RUNNERS, scope=scope) is Runner
+    return plain and wrapper.get('build', 'stage') == 'stage' and means(
+        wrapper.get('type'), LocalPipelineParallel, MODEL_WRAPPERS, scope=scope)
 
 
 class StageRunner(Runner):
