@@ -23,6 +23,13 @@ LEAST_VALUES = 4096
 
 aten = torch.ops.aten
 
+#: Operations whose result tells values: a number, or a shape.
+_TELLING = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
+
+#: What reads memory without such an operation. Pickling, and so saving, asks for the storage.
+_READERS = (Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.__dlpack__, Tensor.new_tensor,
+            Tensor.storage, Tensor.untyped_storage, torch.tensor, torch.as_tensor)
+
 
 class NeedsWholeError(RuntimeError):
     """Something depends on the values of weights that are not there."""
@@ -154,12 +161,12 @@ class HollowTensors(TorchDispatchMode):
         return self._keeps[place] if place < len(self._keeps) else None
 
     def _record(self, tensor: Tensor) -> None:
-        self._recorded[_address(tensor)] = tensor.untyped_storage()
+        self._recorded[_address(tensor)] = _storage(tensor)
         self.records.memories.append(_address(tensor))
 
     def _new(self, layout: Layout, device: torch.device) -> Tensor:
         one = torch.zeros((), dtype=layout.dtype, device=device)
-        self._hollow[_address(one)] = _Hollow(one.untyped_storage(), layout)
+        self._hollow[_address(one)] = _Hollow(_storage(one), layout)
         return one.expand(layout.shape)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -186,8 +193,9 @@ class HollowTensors(TorchDispatchMode):
         if name.endswith('_like'):
             return func(self._without_memory(args[0]), *args[1:], **{
                 **kwargs, 'device': kwargs.get('device') or args[0].device})
-        # A comparison is let through: mmengine asks whether a mean has changed.
-        if packet is aten._local_scalar_dense and args[0].dtype is not torch.bool:
+        if packet is aten.ne and not any(each.dim() for each in tensors):
+            return func(*args, **kwargs)  # mmengine asks whether a mean has changed
+        if any(tag in func.tags for tag in _TELLING):
             self._refuse(func)
         return tree_map(self._hollowed, func(*args, **kwargs))
 
@@ -215,7 +223,7 @@ class HollowTensors(TorchDispatchMode):
             if keep:
                 # Blocks of auxiliary networks are copies whose layers are initialised again.
                 copy = layout.empty(source.device)
-                self._unwritten[_address(copy)] = copy.untyped_storage()
+                self._unwritten[_address(copy)] = _storage(copy)
             else:
                 copy = self._new(layout, source.device)
         self._record(copy)
@@ -240,7 +248,8 @@ class HollowTensors(TorchDispatchMode):
 
     def _write(self, func: Any, written: list[Any], args: Any, kwargs: Any) -> Any:
         target = written[0]
-        if len(written) > 1 or not isinstance(target, Tensor) or target is not args[0]:
+        if (len(written) > 1 or not isinstance(target, Tensor) or target is not args[0]
+                or torch.Tag.inplace_view in func.tags):
             self._refuse(func)
             return target if len(written) == 1 else tuple(written)
         address = _address(target)
@@ -250,7 +259,7 @@ class HollowTensors(TorchDispatchMode):
         if address in self._unwritten:
             if all(map(self.is_there, others)):
                 func(*args, **kwargs)
-                if _overwrites(func) and target.untyped_storage().nbytes() == target.nbytes:
+                if _overwrites(func) and _storage(target).nbytes() == target.nbytes:
                     del self._unwritten[address]
             return target
         self._refuse(func)  # it was there, and would not be
@@ -302,8 +311,9 @@ class _Readers(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (),
                            kwargs: Any = None) -> Any:
-        if func in (Tensor.numpy, Tensor.tolist, Tensor.__array__) and not self._mode.is_there(
-                args[0]):
+        if func in _READERS and not all(
+                self._mode.is_there(each) for each in tree_leaves((args, kwargs))
+                if isinstance(each, Tensor)):
             self._mode.refuse(func.__name__)
         return func(*args, **(kwargs or {}))
 
@@ -315,7 +325,12 @@ def _is_plain(tensor: Tensor) -> bool:
 
 def _address(tensor: Tensor) -> int:
     """Return the address of a tensor's memory, views included; 0 for a tensor without any."""
-    return tensor.untyped_storage()._cdata if _is_plain(tensor) else 0
+    return _storage(tensor)._cdata if _is_plain(tensor) else 0
+
+
+def _storage(tensor: Tensor) -> torch.UntypedStorage:
+    with torch._C.DisableTorchFunction():  # or it would count as reading
+        return tensor.untyped_storage()
 
 
 def _written(func: Any, args: Any, kwargs: Any) -> list[Any]:
