@@ -99,6 +99,7 @@ FROM = {
     'deep copy': lambda x: copy.deepcopy(nn.Parameter(x)),
     'with another': lambda x: torch.ones(SHAPE) + x, 'joined': lambda x: torch.cat([x, x]),
     'split': lambda x: torch.cat([x, x]).chunk(2)[0],
+    'kernel that reads memory': lambda x: torch._weight_norm(x, torch.ones(6, 1, 1, 1)),
 }
 
 
@@ -160,6 +161,25 @@ def test_shapes_alone_make_real_tensors(one):
     last = tensor.to(memory_format=torch.channels_last)
     assert torch.zeros_like(last).stride() == torch.empty(SHAPE).to(
         memory_format=torch.channels_last).stride()
+
+
+def test_a_view_has_a_layout_of_its_own(one):
+    mode, tensor = one
+    assert mode.layout_of(tensor.flatten(1)) == Layout.of(torch.empty(SHAPE).flatten(1))
+
+
+def test_copies_have_the_mean_that_tells_of_a_write(one):
+    before = one[1].double().mean()
+    assert not bool(before.ne(one[1].double().mean()))
+    one[1].normal_()
+    assert before != one[1].double().mean()
+
+
+@pytest.mark.parametrize('how', [
+    torch.poisson, torch.bernoulli, lambda x: torch.multinomial(x[0, 0], 1)])
+def test_numbers_whose_count_may_depend_on_values_are_not_drawn(how, one):
+    with pytest.raises(NeedsWholeError):
+        how(one[1])
 
 
 def test_a_part_is_not_drawn_by_itself(one):

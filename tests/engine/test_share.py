@@ -5,6 +5,7 @@ import pytest
 import torch
 from digit_runs import config, train
 from mmengine.hooks import Hook
+from mmengine.registry import MODELS
 from mmengine.runner import save_checkpoint
 from networks import NETWORKS
 from ranks import run_ranks
@@ -13,6 +14,7 @@ from small import auglocal, classifier, network_classifier
 from auglocal_mm import LocalPipelineParallel
 from auglocal_mm.engine.share import hollow
 from auglocal_mm.engine.share.build import build_share, initialise_share
+from auglocal_mm.models.backbones import ResNetCIFAR
 
 STAGES = 2
 #: These networks are small. Layer scales stay below it.
@@ -207,3 +209,44 @@ def test_a_hook_that_reads_weights_is_told_how_to_get_them(tmp_path):
     assert "build='whole'" in run_ranks(looking_job, tmp_path / 'stage', {})[0]
     norms = run_ranks(looking_job, tmp_path / 'whole', {'build': 'whole'})
     assert norms[0] == norms[1] > 0
+
+
+def gradients_job(rank):
+    torch.manual_seed(3)
+    model, share = build_share(lambda: of_network('CIFAR ResNet-20'), stages=STAGES)
+    with share.hollow:
+        pipeline = LocalPipelineParallel(model, share=share)
+        for parameter in model.parameters():  # as a resume sets what had accumulated
+            parameter.grad = torch.ones_like(parameter)
+    pipeline.begin()
+    return [pipeline.owns(name) for name, parameter in model.named_parameters()
+            if parameter.grad is not None]
+
+
+def test_gradients_of_other_stages_are_let_go():
+    for owned in run_ranks(gradients_job):
+        assert owned
+        assert all(owned)
+
+
+@MODELS.register_module()
+class TakesItsSettings(ResNetCIFAR):
+    """Takes a setting out of its config, as the first construction finds it."""
+
+    def __init__(self, nested, **settings):
+        super().__init__(base_channels=nested.pop('channels', 8), **settings)
+
+
+def settings_job(rank, folder):
+    cfg = config(folder, epochs=1)
+    cfg.launcher = 'pytorch'
+    cfg.model.backbone = {
+        'type': TakesItsSettings, 'depth': 20, 'stem_channels': 4, 'nested': {'channels': 4}}
+    cfg.model.head.in_channels = 16
+    cfg.model_wrapper_cfg = {'type': 'auglocal_mm.LocalPipelineParallel'}
+    runner = train(cfg)
+    return runner._share is not None
+
+
+def test_each_construction_has_the_whole_config(tmp_path):
+    assert run_ranks(settings_job, tmp_path) == [True, True]

@@ -19,6 +19,7 @@ from torch import nn
 
 from auglocal_mm.engine.owned_weights import owners_by_name
 from auglocal_mm.engine.pipeline_parallel import stages_of
+from auglocal_mm.execution.carry import Layout
 from auglocal_mm.models import LocalTraining
 from auglocal_mm.plan import Assignment
 
@@ -47,7 +48,7 @@ def build_share(build: Callable[[], nn.Module], *, stages: int,
     start = _equal_generators()
     model: Any = None
     share = None
-    reason = ''
+    reason = layouts = ''
     try:
         with _quiet():
             survey = _survey(build, stages)
@@ -57,11 +58,12 @@ def build_share(build: Callable[[], nn.Module], *, stages: int,
             model = build()
         share.hollow.built()
         survey.verify(model, share.hollow)
+        layouts = _layouts(model, share.hollow)
     except Exception as error:
         # Of whatever kind: a construction without values may go wrong in any way. A fault of
         # the config comes up again when the whole model is built.
         reason = f'{type(error).__name__}: {error}'.strip().partition('\n')[0]
-    if _agree(reason):
+    if _agree(reason, layouts):
         return model, share
     model = share = None  # before the whole model takes its memory
     _set_generators(start)
@@ -138,11 +140,13 @@ def _survey(build: Callable[[], nn.Module], stages: int) -> _Survey:
                    records=survey.records)
 
 
-def _agree(reason: str) -> bool:
-    """Tell whether every rank has built its share, and all of them have drawn the same numbers."""
-    said = _from_all((reason, _drawn()))
-    reasons = [why for why, _ in said if why]
-    if not reasons and len({drawn for _, drawn in said}) > 1:
+def _agree(reason: str, layouts: str) -> bool:
+    """Tell whether every rank has built its share, of one model and from the same numbers."""
+    said = _from_all((reason, layouts, _drawn()))
+    reasons = [why for why, _, _ in said if why]
+    if not reasons and len({found for _, found, _ in said}) > 1:
+        reasons = ['ranks have built different models']
+    if not reasons and len({drawn for _, _, drawn in said}) > 1:
         reasons = ['ranks have drawn different random numbers']
     if reasons:
         print_log(f'Each rank builds the whole model before it lets go of other stages, because '
@@ -155,6 +159,13 @@ def _from_all(value: Any) -> list[Any]:
     said: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(said, value)
     return said
+
+
+def _layouts(model: nn.Module, hollow: HollowTensors) -> str:
+    """Return a digest of all names, and of how what they name lies in memory."""
+    named = [(name, hollow.layout_of(each) or Layout.of(each))
+             for name, each in [*model.named_parameters(), *model.named_buffers()]]
+    return hashlib.sha256(repr(named).encode()).hexdigest()
 
 
 def _drawn() -> str:

@@ -125,7 +125,9 @@ class HollowTensors(TorchDispatchMode):
     def layout_of(self, tensor: Tensor) -> Layout | None:
         """Return how a hollow tensor would lie in memory, and ``None`` for another one."""
         found = self._hollow.get(_address(tensor))
-        return None if found is None else found.layout
+        if found is None or found.layout.shape == tensor.shape:
+            return found and found.layout
+        return Layout.of(torch.empty_like(tensor, device='meta'))  # a view
 
     def is_there(self, tensor: Tensor) -> bool:
         """Tell whether a tensor's values are those that it should have."""
@@ -197,7 +199,10 @@ class HollowTensors(TorchDispatchMode):
             return func(*args, **kwargs)  # mmengine asks whether a mean has changed
         if any(tag in func.tags for tag in _TELLING):
             self._refuse(func)
-        return tree_map(self._hollowed, func(*args, **kwargs))
+            return func(*args, **kwargs)
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            self._refuse(func)  # how many numbers are drawn may depend on values
+        return self._computed(func, tensors, args, kwargs)
 
     def _refuse(self, func: Any) -> None:
         self.refuse(func.overloadpacket.__name__)
@@ -233,7 +238,9 @@ class HollowTensors(TorchDispatchMode):
         device = kwargs.get('device') or source.device
         if device.type == 'meta':
             return func(self._without_memory(source), **kwargs)
-        return self._new(self._layout_after(func, source, kwargs), device)
+        moved = self._new(self._layout_after(func, source, kwargs), device)
+        self._copy_number(source, moved)
+        return moved
 
     def _layout_after(self, func: Any, source: Tensor, kwargs: Any) -> Layout:
         kept = {key: value for key, value in kwargs.items() if key in ('dtype', 'memory_format')}
@@ -241,9 +248,7 @@ class HollowTensors(TorchDispatchMode):
 
     def _without_memory(self, tensor: Tensor) -> Tensor:
         """Return a tensor of the same shape, type and order of memory on no device."""
-        found = self._hollow.get(_address(tensor))
-        layout = found.layout if found and found.layout.shape == tensor.shape else Layout.of(
-            torch.empty_like(tensor, device='meta'))
+        layout = self.layout_of(tensor) or Layout.of(torch.empty_like(tensor, device='meta'))
         return torch.empty_strided(layout.shape, layout.strides, dtype=tensor.dtype, device='meta')
 
     def _write(self, func: Any, written: list[Any], args: Any, kwargs: Any) -> Any:
@@ -251,7 +256,8 @@ class HollowTensors(TorchDispatchMode):
         if (len(written) > 1 or not isinstance(target, Tensor) or target is not args[0]
                 or torch.Tag.inplace_view in func.tags):
             self._refuse(func)
-            return target if len(written) == 1 else tuple(written)
+            return written[0] if len(func._schema.returns) == 1 else (
+                tuple(written) if func._schema.returns else None)
         address = _address(target)
         if address in self._hollow:
             return self._write_hollow(func, target, args, kwargs)
@@ -267,7 +273,7 @@ class HollowTensors(TorchDispatchMode):
 
     def _write_hollow(self, func: Any, target: Tensor, args: Any, kwargs: Any) -> Tensor:
         """Draw what would be drawn, and change the one number that is there."""
-        one = target.as_strided((), ())
+        one = _number(target)
         if torch.Tag.nondeterministic_seeded in func.tags:
             if not self._is_survey:
                 layout = self._hollow[_address(target)].layout
@@ -293,13 +299,28 @@ class HollowTensors(TorchDispatchMode):
             self._scratch[place] = torch.empty(values, dtype=layout.dtype, device=device)
         return self._scratch[place].as_strided(layout.shape, layout.strides)
 
-    def _hollowed(self, value: Any) -> Any:
-        if not isinstance(value, Tensor) or value.device.type == 'meta':
-            return value
-        made = self._new(Layout.of(value), value.device)
-        if value.dim() == 0:
-            made.copy_(value)  # a mean, or whether it has changed
+    def _computed(self, func: Any, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+        """Return hollow results of an operation, which runs without memory.
+
+        Some kernels read beyond a tensor of which all elements are one.
+        """
+        device = kwargs.get('device') or max(tensors, key=Tensor.dim).device
+        shapes = func(*tree_map(self._bare, args), **{
+            key: torch.device('meta') if key == 'device' else tree_map(self._bare, value)
+            for key, value in kwargs.items()})
+        made = tree_map(lambda each: self._new(Layout.of(each), device)
+                        if isinstance(each, Tensor) else each, shapes)
+        if func.overloadpacket is aten.mean:
+            self._copy_number(tensors[0], made)
         return made
+
+    def _bare(self, value: Any) -> Any:
+        return self._without_memory(value) if isinstance(value, Tensor) else value
+
+    def _copy_number(self, source: Tensor, to: Tensor) -> None:
+        """Give a hollow tensor the number of another one, whose mean it then has."""
+        if _address(source) in self._hollow:
+            _number(to).copy_(_number(source))
 
 
 class _Readers(TorchFunctionMode):
@@ -326,6 +347,11 @@ def _is_plain(tensor: Tensor) -> bool:
 def _address(tensor: Tensor) -> int:
     """Return the address of a tensor's memory, views included; 0 for a tensor without any."""
     return _storage(tensor)._cdata if _is_plain(tensor) else 0
+
+
+def _number(tensor: Tensor) -> Tensor:
+    """Return the one number that all elements of a hollow tensor are."""
+    return tensor.as_strided((), ())
 
 
 def _storage(tensor: Tensor) -> torch.UntypedStorage:
