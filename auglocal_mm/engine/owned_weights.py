@@ -88,6 +88,8 @@ class OwnedWeights:
                     tensor.data = layout.empty(tensor.device).zero_()
                 elif layout is not None:
                     self._let_go(tensor, layout)
+        for average in self._averages:
+            average.avg_parameters = averaged(average)
         # Tensors are fetched as they lie in memory.
         own = [(name, self._layouts.get(id(tensor)) or Layout.of(tensor))
                for name, tensor in self._model.named_parameters()]

@@ -5,6 +5,7 @@ import pytest
 import torch
 from digit_runs import config, train
 from mmengine.hooks import Hook
+from mmengine.model import ExponentialMovingAverage
 from mmengine.registry import MODELS
 from mmengine.runner import save_checkpoint
 from networks import NETWORKS
@@ -139,8 +140,16 @@ def failing_without_values():
     return model
 
 
+def of_another_layout():
+    model = classifier(auglocal(3, modules=3))
+    conv = model.backbone.layer1[0].conv1
+    conv.weight = torch.nn.Parameter(conv.weight.data.transpose(0, 1))
+    return model
+
+
 WHOLE = {'mixed': mixed, 'by value': by_value, 'drawn by value': drawn_by_value,
-         'failing without values': failing_without_values}
+         'failing without values': failing_without_values,
+         'of another layout': of_another_layout}
 
 
 def whole_jobs(rank):
@@ -227,6 +236,24 @@ def test_gradients_of_other_stages_are_let_go():
     for owned in run_ranks(gradients_job):
         assert owned
         assert all(owned)
+
+
+def average_job(rank):
+    torch.manual_seed(3)
+    model, share = build_share(lambda: of_network('CIFAR ResNet-20'), stages=STAGES)
+    with share.hollow:
+        pipeline = LocalPipelineParallel(model, share=share)
+        average = ExponentialMovingAverage(model, update_buffers=True)
+        pipeline.weights.follow(average, apart=False)  # as one that begins later
+    pipeline.begin()
+    average.update_parameters(model)
+    averages = dict(average.module.named_parameters())
+    return [name for name, weight in model.named_parameters()
+            if pipeline.owns(name) and not torch.equal(weight, averages[name])]
+
+
+def test_an_average_of_everything_has_memory_when_the_training_begins():
+    assert run_ranks(average_job) == [[], []]
 
 
 @MODELS.register_module()
