@@ -52,7 +52,7 @@ def build_and_compare(build, seed=3):
         pipeline = LocalPipelineParallel(model)
     else:
         with share.hollow:
-            initialise_share(model)
+            initialise_share(model, share)
             pipeline = LocalPipelineParallel(model, share=share)
     drawn = torch.get_rng_state()
     bytes_held = held(model)
@@ -145,6 +145,25 @@ def of_another_layout():
     conv = model.backbone.layer1[0].conv1
     conv.weight = torch.nn.Parameter(conv.weight.data.transpose(0, 1))
     return model
+
+
+def drawn_in_the_order_of_a_set():
+    # As of words, whose order depends on the process. The first rank's would count.
+    model = classifier(auglocal(3, modules=3))
+    stages = [model.backbone.layer1, model.backbone.layer3]
+    for stage in stages[::-1] if torch.distributed.get_rank() else stages:
+        stage[1].conv1.reset_parameters()
+    return model
+
+
+def order_job(rank):
+    torch.manual_seed(3)
+    _, share = build_share(drawn_in_the_order_of_a_set, stages=STAGES)
+    return share is None
+
+
+def test_weights_that_ranks_draw_in_another_order_are_the_first_ones():
+    assert all(run_ranks(order_job))
 
 
 WHOLE = {'mixed': mixed, 'by value': by_value, 'drawn by value': drawn_by_value,

@@ -63,14 +63,14 @@ def build_share(build: Callable[[], nn.Module], *, stages: int,
         # Of whatever kind: a construction without values may go wrong in any way. A fault of
         # the config comes up again when the whole model is built.
         reason = f'{type(error).__name__}: {error}'.strip().partition('\n')[0]
-    if _agree(reason, layouts):
+    if _agree(reason, layouts, share):
         return model, share
     model = share = None  # before the whole model takes its memory
     _set_generators(start)
     return build(), None
 
 
-def initialise_share(model: Any) -> None:
+def initialise_share(model: Any, share: Share) -> None:
     """Initialise a model's weights; all ranks draw the same numbers, whatever they keep.
 
     Raises:
@@ -80,7 +80,7 @@ def initialise_share(model: Any) -> None:
         return
     _equal_generators()
     model.init_weights()
-    if len(set(_from_all(_drawn()))) > 1:
+    if len(set(_from_all(_drawn(share)))) > 1:
         raise RuntimeError(
             f'init_weights of {type(model).__name__} draws other random numbers on a rank that '
             "has not all weights; set build='whole' in model_wrapper_cfg")
@@ -140,9 +140,9 @@ def _survey(build: Callable[[], nn.Module], stages: int) -> _Survey:
                    records=survey.records)
 
 
-def _agree(reason: str, layouts: str) -> bool:
+def _agree(reason: str, layouts: str, share: Share | None) -> bool:
     """Tell whether every rank has built its share, of one model and from the same numbers."""
-    said = _from_all((reason, layouts, _drawn()))
+    said = _from_all((reason, layouts, _drawn(share)))
     reasons = [why for why, _, _ in said if why]
     if not reasons and len({found for _, found, _ in said}) > 1:
         reasons = ['ranks have built different models']
@@ -168,9 +168,10 @@ def _layouts(model: nn.Module, hollow: HollowTensors) -> str:
     return hashlib.sha256(repr(named).encode()).hexdigest()
 
 
-def _drawn() -> str:
-    """Return a digest of what this rank would draw next."""
-    return hashlib.sha256(pickle.dumps(_generators())).hexdigest()
+def _drawn(share: Share | None) -> str:
+    """Return a digest of what this rank would draw next, and of the order of what it drew."""
+    drawn = _generators(), share and share.hollow.draws
+    return hashlib.sha256(pickle.dumps(drawn)).hexdigest()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,11 +78,13 @@ class HollowTensors(TorchDispatchMode):
 
     Attributes:
         records: The order that this construction had.
+        draws: A number that tells in which order tensors of which shapes have been drawn.
     """
 
     def __init__(self, keeps: Sequence[bool | None] | None = None) -> None:
         super().__init__()
         self.records = Records()
+        self.draws = 0
         self._keeps = keeps
         self._building = True
         self._hook: Any = None
@@ -176,6 +179,9 @@ class HollowTensors(TorchDispatchMode):
         kwargs = kwargs or {}
         tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
         packet = func.overloadpacket
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            drawn = f'{func} {[tuple(each.shape) for each in tensors]}'
+            self.draws = zlib.crc32(drawn.encode(), self.draws)
         # As deep copies of parameters ask for it.
         if (self._building and packet is aten.clone and _address(args[0]) in self._recorded
                 and kwargs.get('memory_format') is torch.preserve_format):

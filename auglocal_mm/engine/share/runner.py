@@ -72,7 +72,7 @@ class StageRunner(Runner):
             super()._init_model_weights()
         else:
             # mmengine would send the first rank's weights to all others.
-            initialise_share(self.model.module)
+            initialise_share(self.model.module, self._share)
 
     def train(self) -> nn.Module:
         """Train; the model is prepared inside the mode, which ends when the pipeline begins."""
