@@ -128,8 +128,10 @@ class HollowTensors(TorchDispatchMode):
     def layout_of(self, tensor: Tensor) -> Layout | None:
         """Return how a hollow tensor would lie in memory, and ``None`` for another one."""
         found = self._hollow.get(_address(tensor))
-        if found is None or found.layout.shape == tensor.shape:
-            return found and found.layout
+        if found is None:
+            return None
+        if found.layout.shape == tensor.shape:
+            return found.layout
         return Layout.of(torch.empty_like(tensor, device='meta'))  # a view
 
     def is_there(self, tensor: Tensor) -> bool:
