@@ -120,6 +120,12 @@ def mixed():
     return model
 
 
+def hidden():
+    model = classifier(auglocal(3, modules=3))
+    model.head.prototypes = [model.backbone.layer1[0].conv1.weight.detach() * 2]
+    return model
+
+
 def by_value():
     model = classifier(auglocal(3, modules=3))
     model.head.temperature = model.backbone.layer1[0].conv1.weight.std().item()
@@ -166,7 +172,7 @@ def test_weights_that_ranks_draw_in_another_order_are_the_first_ones():
     assert all(run_ranks(order_job))
 
 
-WHOLE = {'mixed': mixed, 'by value': by_value, 'drawn by value': drawn_by_value,
+WHOLE = {'mixed': mixed, 'hidden': hidden, 'by value': by_value, 'drawn by value': drawn_by_value,
          'failing without values': failing_without_values,
          'of another layout': of_another_layout}
 

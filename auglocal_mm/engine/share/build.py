@@ -15,7 +15,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from mmengine.logging import print_log
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from auglocal_mm.engine.owned_weights import owners_by_name
 from auglocal_mm.engine.pipeline_parallel import stages_of
@@ -114,6 +115,7 @@ class _Survey:
         named = [*model.named_parameters(), *model.named_buffers()]
         lacking = [name for name, tensor in named
                    if name in self.owned and not hollow.is_there(tensor)]
+        lacking += _lacking_attributes(model, {_memory(tensor) for _, tensor in named}, hollow)
         if lacking:
             raise NeedsWholeError(f'{lacking[0]} is computed from weights of another stage')
         # What became a parameter in a way that was not seen.
@@ -133,11 +135,26 @@ def _survey(build: Callable[[], nn.Module], stages: int) -> _Survey:
     owned = {name for name, _ in [*model.named_parameters(remove_duplicate=False),
                                   *model.named_buffers(remove_duplicate=False)]
              if owner(name) in needed}
-    kept = {parameter.untyped_storage()._cdata: name in owned
+    kept = {_memory(parameter): name in owned
             for name, parameter in model.named_parameters()}
     return _Survey(keeps=tuple(kept.get(memory) for memory in survey.records.memories),
                    owned=frozenset(owned), plan=model.plan, stages=assignment.stages,
                    records=survey.records)
+
+
+def _lacking_attributes(model: nn.Module, memories: set[int], hollow: HollowTensors) -> list[str]:
+    """Return names of what was computed from hollow tensors and is no parameter or buffer.
+
+    Nobody knows which stage reads it.
+    """
+    return [f'{name}.{key}' for name, module in model.named_modules()
+            for key, value in vars(module).items() for each in tree_leaves(value)
+            if isinstance(each, Tensor) and not hollow.is_there(each)
+            and _memory(each) not in memories]
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
 
 
 def _agree(reason: str, layouts: str, share: Share | None) -> bool:
