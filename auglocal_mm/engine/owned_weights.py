@@ -88,6 +88,7 @@ class OwnedWeights:
                     tensor.data = layout.empty(tensor.device).zero_()
                 elif layout is not None:
                     self._let_go(tensor, layout)
+        hollow.forget()
         for average in self._averages:
             average.avg_parameters = averaged(average)
         # Tensors are fetched as they lie in memory.

@@ -271,6 +271,7 @@ def average_job(rank):
         average = ExponentialMovingAverage(model, update_buffers=True)
         pipeline.weights.follow(average, apart=False)  # as one that begins later
     pipeline.begin()
+    assert all(map(share.hollow.is_there, [*model.parameters(), *average.parameters()]))
     average.update_parameters(model)
     averages = dict(average.module.named_parameters())
     return [name for name, weight in model.named_parameters()

@@ -125,6 +125,11 @@ class HollowTensors(TorchDispatchMode):
         self._building = False
         self._recorded.clear()
 
+    def forget(self) -> None:
+        """Let go of what it knows about tensors: those of the model are hollow no more."""
+        self._hollow.clear()
+        self._unwritten.clear()
+
     def layout_of(self, tensor: Tensor) -> Layout | None:
         """Return how a hollow tensor would lie in memory, and ``None`` for another one."""
         found = self._hollow.get(_address(tensor))
