@@ -87,8 +87,10 @@ class OwnedWeights:
                 if layout is not None and whole:
                     tensor.data = layout.empty(tensor.device).zero_()
                 elif layout is not None:
-                    self._layouts[id(tensor)] = layout
-                    tensor.data = tensor.new_zeros(()).expand(tensor.shape)
+                    self._let_go(tensor, layout)
+        hollow.forget()
+        for average in self._averages:
+            average.avg_parameters = averaged(average)
         # Tensors are fetched as they lie in memory.
         own = [(name, self._layouts.get(id(tensor)) or Layout.of(tensor))
                for name, tensor in self._model.named_parameters()]
@@ -105,9 +107,12 @@ class OwnedWeights:
     def _empty(self, named: Iterable[tuple[str, Tensor]]) -> None:
         for tensor, _ in self._of_stages(named, besides=self._stage):
             if id(tensor) not in self._layouts:
-                self._layouts[id(tensor)] = Layout.of(tensor)
-                tensor.grad = None  # what a resumed run has accumulated belongs to its owner
-                tensor.data = tensor.new_zeros(()).expand(tensor.shape)
+                self._let_go(tensor, Layout.of(tensor))
+
+    def _let_go(self, tensor: Tensor, layout: Layout) -> None:
+        self._layouts[id(tensor)] = layout
+        tensor.grad = None  # what a resumed run has accumulated belongs to its owner
+        tensor.data = tensor.new_zeros(()).expand(tensor.shape)
 
     @torch.no_grad()
     def fill(self) -> None:

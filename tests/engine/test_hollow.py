@@ -1,6 +1,8 @@
 """Hollow tensors: they take no memory, draw what others draw, and nobody gets their values."""
 import copy
+import io
 import logging
+import pickle
 from contextlib import nullcontext
 
 import pytest
@@ -97,6 +99,7 @@ FROM = {
     'deep copy': lambda x: copy.deepcopy(nn.Parameter(x)),
     'with another': lambda x: torch.ones(SHAPE) + x, 'joined': lambda x: torch.cat([x, x]),
     'split': lambda x: torch.cat([x, x]).chunk(2)[0],
+    'kernel that reads memory': lambda x: torch._weight_norm(x, torch.ones(6, 1, 1, 1)),
 }
 
 
@@ -105,7 +108,8 @@ def test_what_is_computed_from_it_is_not_there_either(how, one):
     mode, tensor = one
     derived = FROM[how](tensor)
     assert not mode.is_there(derived)
-    assert derived.untyped_storage().nbytes() <= 8
+    with torch._C.DisableTorchFunction():
+        assert derived.untyped_storage().nbytes() <= 8
     assert derived.shape == FROM[how](torch.empty(SHAPE)).shape
     if derived.dim():
         with pytest.raises(NeedsWholeError, match="build='whole'"):
@@ -117,6 +121,38 @@ def test_what_is_computed_from_it_is_not_there_either(how, one):
             read(derived.detach())
 
 
+def saved(tensor):
+    torch.save({'weight': tensor}, io.BytesIO())
+
+
+TELL = {
+    'equal': lambda x: torch.equal(x, torch.zeros(SHAPE)),
+    'close': lambda x: torch.allclose(x, torch.zeros(SHAPE)),
+    'comparison': lambda x: bool((x > 0).any()), 'contains': lambda x: 3.0 in x,
+    'where': lambda x: len(x.nonzero()), 'chosen': lambda x: torch.ones(SHAPE)[x > 0].shape,
+    'unique': lambda x: x.unique().shape, 'saved': saved,
+    'pickled': lambda x: pickle.dumps(nn.Parameter(x)), 'passed on': torch.from_dlpack,
+    'listed': lambda x: torch.tensor([x.mean(), x.std()]),
+    'storage': lambda x: x.untyped_storage().clone(),
+    'deep copy of a buffer': copy.deepcopy,
+}
+
+
+@pytest.mark.parametrize('how', TELL)
+def test_nothing_tells_its_values(how, one):
+    with pytest.raises(NeedsWholeError):
+        TELL[how](one[1])
+
+
+@pytest.mark.parametrize('how', [
+    lambda x: x.transpose_(0, 1), lambda x: x.unsqueeze_(0), lambda x: x.resize_(3, 3),
+    lambda x: x.set_(torch.ones(3)), lambda x: torch.mul(torch.ones(SHAPE), 2, out=x),
+    lambda x: torch._foreach_mul_([x], 2)])
+def test_what_would_change_more_than_its_values_is_refused(how, one):
+    with pytest.raises(NeedsWholeError):
+        how(one[1])
+
+
 def test_shapes_alone_make_real_tensors(one):
     mode, tensor = one
     for made in (torch.zeros_like(tensor), torch.ones_like(tensor[0]), tensor.new_full((3,), 2.0),
@@ -125,6 +161,25 @@ def test_shapes_alone_make_real_tensors(one):
     last = tensor.to(memory_format=torch.channels_last)
     assert torch.zeros_like(last).stride() == torch.empty(SHAPE).to(
         memory_format=torch.channels_last).stride()
+
+
+def test_a_view_has_a_layout_of_its_own(one):
+    mode, tensor = one
+    assert mode.layout_of(tensor.flatten(1)) == Layout.of(torch.empty(SHAPE).flatten(1))
+
+
+def test_copies_have_the_mean_that_tells_of_a_write(one):
+    before = one[1].double().mean()
+    assert not bool(before.ne(one[1].double().mean()))
+    one[1].normal_()
+    assert before != one[1].double().mean()
+
+
+@pytest.mark.parametrize('how', [
+    torch.poisson, torch.bernoulli, lambda x: torch.multinomial(x[0, 0], 1)])
+def test_numbers_whose_count_may_depend_on_values_are_not_drawn(how, one):
+    with pytest.raises(NeedsWholeError):
+        how(one[1])
 
 
 def test_a_part_is_not_drawn_by_itself(one):

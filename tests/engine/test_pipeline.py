@@ -405,7 +405,10 @@ MIDWAY = {'default_hooks.checkpoint.interval': 4}
     # Each by itself, and an average that begins later, of which every rank keeps all.
     *(pytest.param(variants, options, marks=pytest.mark.slow) for variants, options in [
         (('ema', 'best', 'workers'), {}), (('accumulation', 'midway'), MIDWAY),
-        (('late ema', 'midway'), MIDWAY)])], ids=str)
+        (('late ema', 'midway'), MIDWAY),
+        (('midway',), {**MIDWAY, 'custom_hooks': [
+            {'type': 'EMAHook', 'momentum': 0.3, 'begin_iter': 3, 'update_buffers': True}]}),
+    ])], ids=str)
 def test_a_run_writes_the_checkpoints_of_one_device_and_resumes_from_any_layout(
         variants, options, tmp_path):
     counted_once.count(train(config(tmp_path / 'alone', *variants, **options)).model)

@@ -5,6 +5,8 @@ import pytest
 import torch
 from digit_runs import config, train
 from mmengine.hooks import Hook
+from mmengine.model import ExponentialMovingAverage
+from mmengine.registry import MODELS
 from mmengine.runner import save_checkpoint
 from networks import NETWORKS
 from ranks import run_ranks
@@ -13,6 +15,7 @@ from small import auglocal, classifier, network_classifier
 from auglocal_mm import LocalPipelineParallel
 from auglocal_mm.engine.share import hollow
 from auglocal_mm.engine.share.build import build_share, initialise_share
+from auglocal_mm.models.backbones import ResNetCIFAR
 
 STAGES = 2
 #: These networks are small. Layer scales stay below it.
@@ -49,7 +52,7 @@ def build_and_compare(build, seed=3):
         pipeline = LocalPipelineParallel(model)
     else:
         with share.hollow:
-            initialise_share(model)
+            initialise_share(model, share)
             pipeline = LocalPipelineParallel(model, share=share)
     drawn = torch.get_rng_state()
     bytes_held = held(model)
@@ -118,6 +121,12 @@ def mixed():
     return model
 
 
+def hidden():
+    model = classifier(auglocal(3, modules=3))
+    model.head.prototypes = [model.backbone.layer1[0].conv1.weight.detach() * 2]
+    return model
+
+
 def by_value():
     model = classifier(auglocal(3, modules=3))
     model.head.temperature = model.backbone.layer1[0].conv1.weight.std().item()
@@ -138,8 +147,35 @@ def failing_without_values():
     return model
 
 
-WHOLE = {'mixed': mixed, 'by value': by_value, 'drawn by value': drawn_by_value,
-         'failing without values': failing_without_values}
+def of_another_layout():
+    model = classifier(auglocal(3, modules=3))
+    conv = model.backbone.layer1[0].conv1
+    conv.weight = torch.nn.Parameter(conv.weight.data.transpose(0, 1))
+    return model
+
+
+def drawn_in_the_order_of_a_set():
+    # As of words, whose order depends on the process. The first rank's would count.
+    model = classifier(auglocal(3, modules=3))
+    stages = [model.backbone.layer1, model.backbone.layer3]
+    for stage in stages[::-1] if torch.distributed.get_rank() else stages:
+        stage[1].conv1.reset_parameters()
+    return model
+
+
+def order_job(rank):
+    torch.manual_seed(3)
+    _, share = build_share(drawn_in_the_order_of_a_set, stages=STAGES)
+    return share is None
+
+
+def test_weights_that_ranks_draw_in_another_order_are_the_first_ones():
+    assert all(run_ranks(order_job))
+
+
+WHOLE = {'mixed': mixed, 'hidden': hidden, 'by value': by_value, 'drawn by value': drawn_by_value,
+         'failing without values': failing_without_values,
+         'of another layout': of_another_layout}
 
 
 def whole_jobs(rank):
@@ -208,3 +244,63 @@ def test_a_hook_that_reads_weights_is_told_how_to_get_them(tmp_path):
     assert "build='whole'" in run_ranks(looking_job, tmp_path / 'stage', {})[0]
     norms = run_ranks(looking_job, tmp_path / 'whole', {'build': 'whole'})
     assert norms[0] == norms[1] > 0
+
+
+def gradients_job(rank):
+    torch.manual_seed(3)
+    model, share = build_share(lambda: of_network('CIFAR ResNet-20'), stages=STAGES)
+    with share.hollow:
+        pipeline = LocalPipelineParallel(model, share=share)
+        for parameter in model.parameters():  # as a resume sets what had accumulated
+            parameter.grad = torch.ones_like(parameter)
+    pipeline.begin()
+    return [pipeline.owns(name) for name, parameter in model.named_parameters()
+            if parameter.grad is not None]
+
+
+def test_gradients_of_other_stages_are_let_go():
+    for owned in run_ranks(gradients_job):
+        assert owned
+        assert all(owned)
+
+
+def average_job(rank):
+    torch.manual_seed(3)
+    model, share = build_share(lambda: of_network('CIFAR ResNet-20'), stages=STAGES)
+    with share.hollow:
+        pipeline = LocalPipelineParallel(model, share=share)
+        average = ExponentialMovingAverage(model, update_buffers=True)
+        pipeline.weights.follow(average, apart=False)  # as one that begins later
+    pipeline.begin()
+    assert all(map(share.hollow.is_there, [*model.parameters(), *average.parameters()]))
+    average.update_parameters(model)
+    averages = dict(average.module.named_parameters())
+    return [name for name, weight in model.named_parameters()
+            if pipeline.owns(name) and not torch.equal(weight, averages[name])]
+
+
+def test_an_average_of_everything_has_memory_when_the_training_begins():
+    assert run_ranks(average_job) == [[], []]
+
+
+@MODELS.register_module()
+class TakesItsSettings(ResNetCIFAR):
+    """Takes a setting out of its config, as the first construction finds it."""
+
+    def __init__(self, nested, **settings):
+        super().__init__(base_channels=nested.pop('channels', 8), **settings)
+
+
+def settings_job(rank, folder):
+    cfg = config(folder, epochs=1)
+    cfg.launcher = 'pytorch'
+    cfg.model.backbone = {
+        'type': TakesItsSettings, 'depth': 20, 'stem_channels': 4, 'nested': {'channels': 4}}
+    cfg.model.head.in_channels = 16
+    cfg.model_wrapper_cfg = {'type': 'auglocal_mm.LocalPipelineParallel'}
+    runner = train(cfg)
+    return runner._share is not None
+
+
+def test_each_construction_has_the_whole_config(tmp_path):
+    assert run_ranks(settings_job, tmp_path) == [True, True]

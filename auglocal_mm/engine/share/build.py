@@ -15,10 +15,12 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from mmengine.logging import print_log
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from auglocal_mm.engine.owned_weights import owners_by_name
 from auglocal_mm.engine.pipeline_parallel import stages_of
+from auglocal_mm.execution.carry import Layout
 from auglocal_mm.models import LocalTraining
 from auglocal_mm.plan import Assignment
 
@@ -47,7 +49,7 @@ def build_share(build: Callable[[], nn.Module], *, stages: int,
     start = _equal_generators()
     model: Any = None
     share = None
-    reason = ''
+    reason = layouts = ''
     try:
         with _quiet():
             survey = _survey(build, stages)
@@ -57,18 +59,19 @@ def build_share(build: Callable[[], nn.Module], *, stages: int,
             model = build()
         share.hollow.built()
         survey.verify(model, share.hollow)
+        layouts = _layouts(model, share.hollow)
     except Exception as error:
         # Of whatever kind: a construction without values may go wrong in any way. A fault of
         # the config comes up again when the whole model is built.
         reason = f'{type(error).__name__}: {error}'.strip().partition('\n')[0]
-    if _agree(reason):
+    if _agree(reason, layouts, share):
         return model, share
     model = share = None  # before the whole model takes its memory
     _set_generators(start)
     return build(), None
 
 
-def initialise_share(model: Any) -> None:
+def initialise_share(model: Any, share: Share) -> None:
     """Initialise a model's weights; all ranks draw the same numbers, whatever they keep.
 
     Raises:
@@ -78,7 +81,7 @@ def initialise_share(model: Any) -> None:
         return
     _equal_generators()
     model.init_weights()
-    if len(set(_from_all(_drawn()))) > 1:
+    if len(set(_from_all(_drawn(share)))) > 1:
         raise RuntimeError(
             f'init_weights of {type(model).__name__} draws other random numbers on a rank that '
             "has not all weights; set build='whole' in model_wrapper_cfg")
@@ -112,6 +115,7 @@ class _Survey:
         named = [*model.named_parameters(), *model.named_buffers()]
         lacking = [name for name, tensor in named
                    if name in self.owned and not hollow.is_there(tensor)]
+        lacking += _lacking_attributes(model, {_memory(tensor) for _, tensor in named}, hollow)
         if lacking:
             raise NeedsWholeError(f'{lacking[0]} is computed from weights of another stage')
         # What became a parameter in a way that was not seen.
@@ -131,18 +135,35 @@ def _survey(build: Callable[[], nn.Module], stages: int) -> _Survey:
     owned = {name for name, _ in [*model.named_parameters(remove_duplicate=False),
                                   *model.named_buffers(remove_duplicate=False)]
              if owner(name) in needed}
-    kept = {parameter.untyped_storage()._cdata: name in owned
+    kept = {_memory(parameter): name in owned
             for name, parameter in model.named_parameters()}
     return _Survey(keeps=tuple(kept.get(memory) for memory in survey.records.memories),
                    owned=frozenset(owned), plan=model.plan, stages=assignment.stages,
                    records=survey.records)
 
 
-def _agree(reason: str) -> bool:
-    """Tell whether every rank has built its share, and all of them have drawn the same numbers."""
-    said = _from_all((reason, _drawn()))
-    reasons = [why for why, _ in said if why]
-    if not reasons and len({drawn for _, drawn in said}) > 1:
+def _lacking_attributes(model: nn.Module, memories: set[int], hollow: HollowTensors) -> list[str]:
+    """Return names of what was computed from hollow tensors and is no parameter or buffer.
+
+    Nobody knows which stage reads it.
+    """
+    return [f'{name}.{key}' for name, module in model.named_modules()
+            for key, value in vars(module).items() for each in tree_leaves(value)
+            if isinstance(each, Tensor) and not hollow.is_there(each)
+            and _memory(each) not in memories]
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
+
+
+def _agree(reason: str, layouts: str, share: Share | None) -> bool:
+    """Tell whether every rank has built its share, of one model and from the same numbers."""
+    said = _from_all((reason, layouts, _drawn(share)))
+    reasons = [why for why, _, _ in said if why]
+    if not reasons and len({found for _, found, _ in said}) > 1:
+        reasons = ['ranks have built different models']
+    if not reasons and len({drawn for _, _, drawn in said}) > 1:
         reasons = ['ranks have drawn different random numbers']
     if reasons:
         print_log(f'Each rank builds the whole model before it lets go of other stages, because '
@@ -157,9 +178,17 @@ def _from_all(value: Any) -> list[Any]:
     return said
 
 
-def _drawn() -> str:
-    """Return a digest of what this rank would draw next."""
-    return hashlib.sha256(pickle.dumps(_generators())).hexdigest()
+def _layouts(model: nn.Module, hollow: HollowTensors) -> str:
+    """Return a digest of all names, and of how what they name lies in memory."""
+    named = [(name, hollow.layout_of(each) or Layout.of(each))
+             for name, each in [*model.named_parameters(), *model.named_buffers()]]
+    return hashlib.sha256(repr(named).encode()).hexdigest()
+
+
+def _drawn(share: Share | None) -> str:
+    """Return a digest of what this rank would draw next, and of the order of what it drew."""
+    drawn = _generators(), share and share.hollow.draws
+    return hashlib.sha256(pickle.dumps(drawn)).hexdigest()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,13 @@ from auglocal_mm.execution.carry import Layout
 LEAST_VALUES = 4096
 
 aten = torch.ops.aten
+
+#: Operations whose result tells values: a number, or a shape.
+_TELLING = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
+
+#: What reads memory without such an operation. Pickling, and so saving, asks for the storage.
+_READERS = (Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.__dlpack__, Tensor.new_tensor,
+            Tensor.storage, Tensor.untyped_storage, torch.tensor, torch.as_tensor)
 
 
 class NeedsWholeError(RuntimeError):
@@ -70,11 +78,13 @@ class HollowTensors(TorchDispatchMode):
 
     Attributes:
         records: The order that this construction had.
+        draws: A number that tells in which order tensors of which shapes have been drawn.
     """
 
     def __init__(self, keeps: Sequence[bool | None] | None = None) -> None:
         super().__init__()
         self.records = Records()
+        self.draws = 0
         self._keeps = keeps
         self._building = True
         self._hook: Any = None
@@ -115,10 +125,19 @@ class HollowTensors(TorchDispatchMode):
         self._building = False
         self._recorded.clear()
 
+    def forget(self) -> None:
+        """Let go of what it knows about tensors: those of the model are hollow no more."""
+        self._hollow.clear()
+        self._unwritten.clear()
+
     def layout_of(self, tensor: Tensor) -> Layout | None:
         """Return how a hollow tensor would lie in memory, and ``None`` for another one."""
         found = self._hollow.get(_address(tensor))
-        return None if found is None else found.layout
+        if found is None:
+            return None
+        if found.layout.shape == tensor.shape:
+            return found.layout
+        return Layout.of(torch.empty_like(tensor, device='meta'))  # a view
 
     def is_there(self, tensor: Tensor) -> bool:
         """Tell whether a tensor's values are those that it should have."""
@@ -154,12 +173,12 @@ class HollowTensors(TorchDispatchMode):
         return self._keeps[place] if place < len(self._keeps) else None
 
     def _record(self, tensor: Tensor) -> None:
-        self._recorded[_address(tensor)] = tensor.untyped_storage()
+        self._recorded[_address(tensor)] = _storage(tensor)
         self.records.memories.append(_address(tensor))
 
     def _new(self, layout: Layout, device: torch.device) -> Tensor:
         one = torch.zeros((), dtype=layout.dtype, device=device)
-        self._hollow[_address(one)] = _Hollow(one.untyped_storage(), layout)
+        self._hollow[_address(one)] = _Hollow(_storage(one), layout)
         return one.expand(layout.shape)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -167,6 +186,9 @@ class HollowTensors(TorchDispatchMode):
         kwargs = kwargs or {}
         tensors = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
         packet = func.overloadpacket
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            drawn = f'{func} {[tuple(each.shape) for each in tensors]}'
+            self.draws = zlib.crc32(drawn.encode(), self.draws)
         # As deep copies of parameters ask for it.
         if (self._building and packet is aten.clone and _address(args[0]) in self._recorded
                 and kwargs.get('memory_format') is torch.preserve_format):
@@ -186,10 +208,14 @@ class HollowTensors(TorchDispatchMode):
         if name.endswith('_like'):
             return func(self._without_memory(args[0]), *args[1:], **{
                 **kwargs, 'device': kwargs.get('device') or args[0].device})
-        # A comparison is let through: mmengine asks whether a mean has changed.
-        if packet is aten._local_scalar_dense and args[0].dtype is not torch.bool:
+        if packet is aten.ne and not any(each.dim() for each in tensors):
+            return func(*args, **kwargs)  # mmengine asks whether a mean has changed
+        if any(tag in func.tags for tag in _TELLING):
             self._refuse(func)
-        return tree_map(self._hollowed, func(*args, **kwargs))
+            return func(*args, **kwargs)
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            self._refuse(func)  # how many numbers are drawn may depend on values
+        return self._computed(func, tensors, args, kwargs)
 
     def _refuse(self, func: Any) -> None:
         self.refuse(func.overloadpacket.__name__)
@@ -215,7 +241,7 @@ class HollowTensors(TorchDispatchMode):
             if keep:
                 # Blocks of auxiliary networks are copies whose layers are initialised again.
                 copy = layout.empty(source.device)
-                self._unwritten[_address(copy)] = copy.untyped_storage()
+                self._unwritten[_address(copy)] = _storage(copy)
             else:
                 copy = self._new(layout, source.device)
         self._record(copy)
@@ -225,7 +251,9 @@ class HollowTensors(TorchDispatchMode):
         device = kwargs.get('device') or source.device
         if device.type == 'meta':
             return func(self._without_memory(source), **kwargs)
-        return self._new(self._layout_after(func, source, kwargs), device)
+        moved = self._new(self._layout_after(func, source, kwargs), device)
+        self._copy_number(source, moved)
+        return moved
 
     def _layout_after(self, func: Any, source: Tensor, kwargs: Any) -> Layout:
         kept = {key: value for key, value in kwargs.items() if key in ('dtype', 'memory_format')}
@@ -233,16 +261,16 @@ class HollowTensors(TorchDispatchMode):
 
     def _without_memory(self, tensor: Tensor) -> Tensor:
         """Return a tensor of the same shape, type and order of memory on no device."""
-        found = self._hollow.get(_address(tensor))
-        layout = found.layout if found and found.layout.shape == tensor.shape else Layout.of(
-            torch.empty_like(tensor, device='meta'))
+        layout = self.layout_of(tensor) or Layout.of(torch.empty_like(tensor, device='meta'))
         return torch.empty_strided(layout.shape, layout.strides, dtype=tensor.dtype, device='meta')
 
     def _write(self, func: Any, written: list[Any], args: Any, kwargs: Any) -> Any:
         target = written[0]
-        if len(written) > 1 or not isinstance(target, Tensor) or target is not args[0]:
+        if (len(written) > 1 or not isinstance(target, Tensor) or target is not args[0]
+                or torch.Tag.inplace_view in func.tags):
             self._refuse(func)
-            return target if len(written) == 1 else tuple(written)
+            return written[0] if len(func._schema.returns) == 1 else (
+                tuple(written) if func._schema.returns else None)
         address = _address(target)
         if address in self._hollow:
             return self._write_hollow(func, target, args, kwargs)
@@ -250,7 +278,7 @@ class HollowTensors(TorchDispatchMode):
         if address in self._unwritten:
             if all(map(self.is_there, others)):
                 func(*args, **kwargs)
-                if _overwrites(func) and target.untyped_storage().nbytes() == target.nbytes:
+                if _overwrites(func) and _storage(target).nbytes() == target.nbytes:
                     del self._unwritten[address]
             return target
         self._refuse(func)  # it was there, and would not be
@@ -258,7 +286,7 @@ class HollowTensors(TorchDispatchMode):
 
     def _write_hollow(self, func: Any, target: Tensor, args: Any, kwargs: Any) -> Tensor:
         """Draw what would be drawn, and change the one number that is there."""
-        one = target.as_strided((), ())
+        one = _number(target)
         if torch.Tag.nondeterministic_seeded in func.tags:
             if not self._is_survey:
                 layout = self._hollow[_address(target)].layout
@@ -284,13 +312,28 @@ class HollowTensors(TorchDispatchMode):
             self._scratch[place] = torch.empty(values, dtype=layout.dtype, device=device)
         return self._scratch[place].as_strided(layout.shape, layout.strides)
 
-    def _hollowed(self, value: Any) -> Any:
-        if not isinstance(value, Tensor) or value.device.type == 'meta':
-            return value
-        made = self._new(Layout.of(value), value.device)
-        if value.dim() == 0:
-            made.copy_(value)  # a mean, or whether it has changed
+    def _computed(self, func: Any, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+        """Return hollow results of an operation, which runs without memory.
+
+        Some kernels read beyond a tensor of which all elements are one.
+        """
+        device = kwargs.get('device') or max(tensors, key=Tensor.dim).device
+        shapes = func(*tree_map(self._bare, args), **{
+            key: torch.device('meta') if key == 'device' else tree_map(self._bare, value)
+            for key, value in kwargs.items()})
+        made = tree_map(lambda each: self._new(Layout.of(each), device)
+                        if isinstance(each, Tensor) else each, shapes)
+        if func.overloadpacket is aten.mean:
+            self._copy_number(tensors[0], made)
         return made
+
+    def _bare(self, value: Any) -> Any:
+        return self._without_memory(value) if isinstance(value, Tensor) else value
+
+    def _copy_number(self, source: Tensor, to: Tensor) -> None:
+        """Give a hollow tensor the number of another one, whose mean it then has."""
+        if _address(source) in self._hollow:
+            _number(to).copy_(_number(source))
 
 
 class _Readers(TorchFunctionMode):
@@ -302,8 +345,9 @@ class _Readers(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (),
                            kwargs: Any = None) -> Any:
-        if func in (Tensor.numpy, Tensor.tolist, Tensor.__array__) and not self._mode.is_there(
-                args[0]):
+        if func in _READERS and not all(
+                self._mode.is_there(each) for each in tree_leaves((args, kwargs))
+                if isinstance(each, Tensor)):
             self._mode.refuse(func.__name__)
         return func(*args, **(kwargs or {}))
 
@@ -315,7 +359,17 @@ def _is_plain(tensor: Tensor) -> bool:
 
 def _address(tensor: Tensor) -> int:
     """Return the address of a tensor's memory, views included; 0 for a tensor without any."""
-    return tensor.untyped_storage()._cdata if _is_plain(tensor) else 0
+    return _storage(tensor)._cdata if _is_plain(tensor) else 0
+
+
+def _number(tensor: Tensor) -> Tensor:
+    """Return the one number that all elements of a hollow tensor are."""
+    return tensor.as_strided((), ())
+
+
+def _storage(tensor: Tensor) -> torch.UntypedStorage:
+    with torch._C.DisableTorchFunction():  # or it would count as reading
+        return tensor.untyped_storage()
 
 
 def _written(func: Any, args: Any, kwargs: Any) -> list[Any]:

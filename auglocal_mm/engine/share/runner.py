@@ -1,6 +1,7 @@
 """A runner whose rank never holds more of a model than it trains."""
 from __future__ import annotations
 
+import copy
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -40,8 +41,9 @@ class StageRunner(Runner):
         stages = self._stages()
         if stages is None or isinstance(model, nn.Module):
             return super().build_model(model)
-        built, self._share = build_share(lambda: super(StageRunner, self).build_model(model),
-                                          stages=stages)
+        # A copy for each construction: some classes take their settings out of the config.
+        built, self._share = build_share(
+            lambda: super(StageRunner, self).build_model(copy.deepcopy(model)), stages=stages)
         return built
 
     def _stages(self) -> int | None:
@@ -70,7 +72,7 @@ class StageRunner(Runner):
             super()._init_model_weights()
         else:
             # mmengine would send the first rank's weights to all others.
-            initialise_share(self.model.module)
+            initialise_share(self.model.module, self._share)
 
     def train(self) -> nn.Module:
         """Train; the model is prepared inside the mode, which ends when the pipeline begins."""
