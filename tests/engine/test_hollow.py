@@ -13,6 +13,7 @@ from torch import nn
 
 from auglocal_mm.engine.share import hollow
 from auglocal_mm.engine.share.hollow import HollowTensors, NeedsWholeError
+from auglocal_mm.engine.share.order import Order
 from auglocal_mm.execution.carry import Layout
 
 SHAPE = (6, 5, 3, 7)
@@ -64,7 +65,7 @@ def draw(kind, layout, mode=None):
     if (kind, layout) != ('orthogonal', 'channels last')])  # which torch refuses
 def test_what_follows_a_draw_is_the_same(kind, layout):
     wanted, real = draw(kind, layout)
-    mode = HollowTensors(keeps=())
+    mode = HollowTensors(Order(()))
     found, tensor = draw(kind, layout, mode)
     assert torch.equal(wanted, found)
     assert tensor.shape == real.shape
@@ -75,7 +76,7 @@ def test_what_follows_a_draw_is_the_same(kind, layout):
 
 def test_a_survey_draws_nothing_for_what_is_hollow():
     wanted = torch.manual_seed(0).get_state()
-    with HollowTensors():
+    with HollowTensors(Order()):
         nn.Sequential(nn.Conv2d(8, 8, 3), nn.Linear(40, 50))
     # The biases are large enough here as well.
     assert torch.equal(wanted, torch.get_rng_state())
@@ -84,7 +85,7 @@ def test_a_survey_draws_nothing_for_what_is_hollow():
 @pytest.fixture
 def one():
     """A mode that is on, and a hollow tensor of it."""
-    with HollowTensors(keeps=()) as mode, torch.no_grad():
+    with HollowTensors(Order(())) as mode, torch.no_grad():
         tensor = torch.empty(SHAPE)
         mode.empty([tensor])
         yield mode, tensor
@@ -215,7 +216,7 @@ class Lines(logging.Handler):
 def test_mmengine_sees_what_was_initialised():
     said = []
     logger = MMLogger.get_current_instance()
-    for mode in (nullcontext(), HollowTensors(keeps=(False,) * 4)):
+    for mode in (nullcontext(), HollowTensors(Order((False,) * 4))):
         lines = Lines()
         logger.addHandler(lines)
         with mode:
@@ -239,7 +240,7 @@ def test_copies_of_a_block_know_whose_they_are():
     for keeps in ((True, False), (False, True)):
         torch.manual_seed(0)
         # Weight and bias of each, in their order.
-        with HollowTensors(tuple(keep for keep in keeps for _ in range(2))) as mode:
+        with HollowTensors(Order([keep for keep in keeps for _ in range(2)])) as mode:
             built = build()
         for keep, one, other in zip(keeps, built, whole, strict=True):
             for found, wanted in zip(one.parameters(), other.parameters(), strict=True):
@@ -248,7 +249,7 @@ def test_copies_of_a_block_know_whose_they_are():
 
 
 def test_a_copy_that_is_not_initialised_again_is_not_there():
-    with HollowTensors((False, False, True, True)) as mode:
+    with HollowTensors(Order((False, False, True, True))) as mode:
         twin = copy.deepcopy(nn.Linear(20, 30))
         twin.weight.data.mul_(2)
         assert not any(map(mode.is_there, twin.parameters()))

@@ -12,18 +12,38 @@ from small import auglocal, batch, classifier
 
 from auglocal_mm import AugLocalOptimWrapper, LocalPipelineParallel
 from auglocal_mm.engine.rank_group import RankGroup
+from auglocal_mm.engine.share import hollow
+from auglocal_mm.engine.share.build import build_share, initialise_share
 
 LOCAL = auglocal(3, modules=4)
 STEPS = 4
 
 
+def built(device, stages):
+    """Return a model whose weights were drawn on the device, and the model or its pipeline."""
+    if stages is None:
+        model = new().to(device)
+        model.init_weights()
+        return model, model
+    model, share = build_share(new, stages=stages)
+    assert share is not None
+    with share.hollow:
+        model.to(device)
+        initialise_share(model, share)
+        return model, LocalPipelineParallel(model, stages=stages, queue=1, share=share)
+
+
+def new():
+    return classifier(copy.deepcopy(LOCAL)).train()
+
+
 def job(rank, device, stages, settings):
     """Train on one device without `stages`, else in a pipeline; return weights and state."""
     torch.backends.cudnn.deterministic = True
-    model = classifier(copy.deepcopy(LOCAL)).train().to(device)
+    hollow.LEAST_VALUES = 100  # so small a network has no large weights
+    model, trained = built(device, stages)
     wrapper = build_optim_wrapper(model, {
         'type': AugLocalOptimWrapper, 'optimizer': {'type': 'AdamW', 'lr': 1e-3}, **settings})
-    trained = model if stages is None else LocalPipelineParallel(model, stages=stages, queue=1)
     if stages is not None:
         trained.begin()
     for step in range(STEPS):

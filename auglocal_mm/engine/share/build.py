@@ -24,7 +24,9 @@ from auglocal_mm.execution.carry import Layout
 from auglocal_mm.models import LocalTraining
 from auglocal_mm.plan import Assignment
 
-from .hollow import HollowTensors, NeedsWholeError, Records
+from .hollow import HollowTensors, NeedsWholeError
+from .memory import address_of
+from .order import Order
 from .share import Share
 
 
@@ -54,7 +56,7 @@ def build_share(build: Callable[[], nn.Module], *, stages: int,
         with _quiet():
             survey = _survey(build, stages)
         _set_generators(start)
-        share = Share(HollowTensors(survey.keeps), survey.stages)
+        share = Share(HollowTensors(Order(survey.keeps)), survey.stages)
         with share.hollow:
             model = build()
         share.hollow.built()
@@ -64,11 +66,16 @@ def build_share(build: Callable[[], nn.Module], *, stages: int,
         # Of whatever kind: a construction without values may go wrong in any way. A fault of
         # the config comes up again when the whole model is built.
         reason = f'{type(error).__name__}: {error}'.strip().partition('\n')[0]
-    if _agree(reason, layouts, share):
+    reason = _agreed(reason, layouts, share)
+    if not reason:
         return model, share
     model = share = None  # before the whole model takes its memory
     _set_generators(start)
-    return build(), None
+    model = build()
+    # Only now: a fault of the config has come up again.
+    print_log(f'Each rank builds the whole model before it lets go of other stages, because a '
+              f'share of it cannot be built: {reason}', logger='current', level=logging.WARNING)
+    return model, None
 
 
 def initialise_share(model: Any, share: Share) -> None:
@@ -92,17 +99,17 @@ class _Survey:
     """What the first construction shows.
 
     Attributes:
-        keeps: See :class:`HollowTensors`.
+        keeps: See :class:`Order`.
         owned: Names of the parameters and buffers that this rank needs.
         plan: The plan of the modules.
         stages: The modules of each stage.
-        records: The order of the parameters.
+        kinds: The order of the parameters.
     """
     keeps: tuple[bool | None, ...]
     owned: frozenset[str]
     plan: Any
     stages: tuple[range, ...]
-    records: Records
+    kinds: tuple[Any, ...]
 
     def verify(self, model: Any, hollow: HollowTensors) -> None:
         """Check that a model is the one that was expected, with all that this rank needs.
@@ -110,12 +117,12 @@ class _Survey:
         Raises:
             NeedsWholeError: It is not.
         """
-        if model.plan != self.plan or hollow.records.kinds != self.records.kinds:
+        if model.plan != self.plan or tuple(hollow.order.kinds) != self.kinds:
             raise NeedsWholeError('two constructions of the model differ')
         named = [*model.named_parameters(), *model.named_buffers()]
         lacking = [name for name, tensor in named
                    if name in self.owned and not hollow.is_there(tensor)]
-        lacking += _lacking_attributes(model, {_memory(tensor) for _, tensor in named}, hollow)
+        lacking += _lacking_attributes(model, {address_of(tensor) for _, tensor in named}, hollow)
         if lacking:
             raise NeedsWholeError(f'{lacking[0]} is computed from weights of another stage')
         # What became a parameter in a way that was not seen.
@@ -124,7 +131,7 @@ class _Survey:
 
 def _survey(build: Callable[[], nn.Module], stages: int) -> _Survey:
     world, rank = dist.get_world_size(), dist.get_rank()
-    with HollowTensors() as survey:
+    with HollowTensors(Order()) as survey:
         model: Any = build()
     if not isinstance(model, LocalTraining):
         raise NeedsWholeError('the model is not trained locally')
@@ -135,11 +142,11 @@ def _survey(build: Callable[[], nn.Module], stages: int) -> _Survey:
     owned = {name for name, _ in [*model.named_parameters(remove_duplicate=False),
                                   *model.named_buffers(remove_duplicate=False)]
              if owner(name) in needed}
-    kept = {_memory(parameter): name in owned
+    kept = {address_of(parameter): name in owned
             for name, parameter in model.named_parameters()}
-    return _Survey(keeps=tuple(kept.get(memory) for memory in survey.records.memories),
+    return _Survey(keeps=tuple(kept.get(memory) for memory in survey.order.memories),
                    owned=frozenset(owned), plan=model.plan, stages=assignment.stages,
-                   records=survey.records)
+                   kinds=tuple(survey.order.kinds))
 
 
 def _lacking_attributes(model: nn.Module, memories: set[int], hollow: HollowTensors) -> list[str]:
@@ -150,26 +157,18 @@ def _lacking_attributes(model: nn.Module, memories: set[int], hollow: HollowTens
     return [f'{name}.{key}' for name, module in model.named_modules()
             for key, value in vars(module).items() for each in tree_leaves(value)
             if isinstance(each, Tensor) and not hollow.is_there(each)
-            and _memory(each) not in memories]
+            and address_of(each) not in memories]
 
 
-def _memory(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
-
-
-def _agree(reason: str, layouts: str, share: Share | None) -> bool:
-    """Tell whether every rank has built its share, of one model and from the same numbers."""
+def _agreed(reason: str, layouts: str, share: Share | None) -> str:
+    """Return why ranks cannot build their shares of one model from the same numbers, if so."""
     said = _from_all((reason, layouts, _drawn(share)))
     reasons = [why for why, _, _ in said if why]
     if not reasons and len({found for _, found, _ in said}) > 1:
         reasons = ['ranks have built different models']
     if not reasons and len({drawn for _, _, drawn in said}) > 1:
         reasons = ['ranks have drawn different random numbers']
-    if reasons:
-        print_log(f'Each rank builds the whole model before it lets go of other stages, because '
-                  f'a share of it cannot be built: {reasons[0]}', logger='current',
-                  level=logging.WARNING)
-    return not reasons
+    return reasons[0] if reasons else ''
 
 
 def _from_all(value: Any) -> list[Any]:

@@ -2,21 +2,23 @@
 from __future__ import annotations
 
 import math
+import threading
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.modules.module import register_module_parameter_registration_hook
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from auglocal_mm.execution.carry import Layout
+
+from .memory import address_of, has_memory, number_of, storage_of
+from .order import Order
+from .readers import Readers
 
 #: Smaller tensors are built in any case: biases, norms and layer scales, of which auxiliary
 #: networks copy some.
@@ -27,29 +29,9 @@ aten = torch.ops.aten
 #: Operations whose result tells values: a number, or a shape.
 _TELLING = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
 
-#: What reads memory without such an operation. Pickling, and so saving, asks for the storage.
-_READERS = (Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.__dlpack__, Tensor.new_tensor,
-            Tensor.storage, Tensor.untyped_storage, torch.tensor, torch.as_tensor)
-
 
 class NeedsWholeError(RuntimeError):
     """Something depends on the values of weights that are not there."""
-
-
-@dataclass
-class Records:
-    """The order in which a model's large parameters come into being.
-
-    Each is registered by a module, or copied from another one with a block of the backbone.
-    Two constructions of one config agree in this order, so it tells which is which before any
-    of them has a name.
-
-    Attributes:
-        kinds: How each came into being, and its shape.
-        memories: The address of each one's memory.
-    """
-    kinds: list[tuple[Any, ...]] = field(default_factory=list)
-    memories: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -72,29 +54,27 @@ class HollowTensors(TorchDispatchMode):
     the mean what has been initialised.
 
     Args:
-        keeps: For each large parameter in its order whether it is kept; ``None`` for one that is
-            gone when the model is built. Without it, nothing is kept and nothing is drawn: such
-            a construction only shows the order.
+        order: Which parameters are kept. Where it only shows the order, nothing is drawn, and
+            nothing is refused.
 
     Attributes:
-        records: The order that this construction had.
+        order: The order of this construction.
         draws: A number that tells in which order tensors of which shapes have been drawn.
     """
 
-    def __init__(self, keeps: Sequence[bool | None] | None = None) -> None:
+    def __init__(self, order: Order) -> None:
         super().__init__()
-        self.records = Records()
+        self.order = order
         self.draws = 0
-        self._keeps = keeps
+        self._thread = threading.get_ident()
         self._building = True
         self._hook: Any = None
         self._entered = False
         self._hollow: dict[int, _Hollow] = {}
         #: Memory that is there, but was copied from what is not.
         self._unwritten: dict[int, Any] = {}
-        self._recorded: dict[int, Any] = {}
         self._scratch: dict[Any, Tensor] = {}
-        self._readers = _Readers(self)
+        self._readers = Readers(self.is_there, self._refuse)
 
     def __enter__(self) -> HollowTensors:
         """Turn the mode on."""
@@ -123,7 +103,7 @@ class HollowTensors(TorchDispatchMode):
     def built(self) -> None:
         """Let no more parameters become hollow: the model is complete."""
         self._building = False
-        self._recorded.clear()
+        self.order.end()
 
     def forget(self) -> None:
         """Let go of what it knows about tensors: those of the model are hollow no more."""
@@ -132,7 +112,7 @@ class HollowTensors(TorchDispatchMode):
 
     def layout_of(self, tensor: Tensor) -> Layout | None:
         """Return how a hollow tensor would lie in memory, and ``None`` for another one."""
-        found = self._hollow.get(_address(tensor))
+        found = self._hollow.get(address_of(tensor))
         if found is None:
             return None
         if found.layout.shape == tensor.shape:
@@ -141,7 +121,7 @@ class HollowTensors(TorchDispatchMode):
 
     def is_there(self, tensor: Tensor) -> bool:
         """Tell whether a tensor's values are those that it should have."""
-        address = _address(tensor)
+        address = address_of(tensor)
         return address not in self._hollow and address not in self._unwritten
 
     def empty(self, tensors: Iterable[Tensor]) -> None:
@@ -150,35 +130,20 @@ class HollowTensors(TorchDispatchMode):
             if tensor.numel() >= LEAST_VALUES and self.layout_of(tensor) is None:
                 tensor.data = self._new(Layout.of(tensor), tensor.device)
 
-    @property
-    def _is_survey(self) -> bool:
-        return self._keeps is None
-
     def _registered(self, module: nn.Module, name: str, parameter: Any) -> None:
-        if not (isinstance(parameter, nn.Parameter) and _is_plain(parameter)
-                and parameter.numel() >= LEAST_VALUES) or _address(parameter) in self._recorded:
+        # The hook hears of all threads; the mode is this one's.
+        if not (threading.get_ident() == self._thread and isinstance(parameter, nn.Parameter)
+                and has_memory(parameter) and parameter.numel() >= LEAST_VALUES
+                and not self.order.knows(parameter)):
             return
-        if self._next('registered', parameter) is False:
+        if self.order.next('registered', parameter) is False:
             with torch.no_grad():
                 self.empty([parameter])
-        self._record(parameter)
-
-    def _next(self, kind: str, tensor: Tensor) -> bool | None:
-        """Note that a parameter comes into being, and tell whether it is kept."""
-        self.records.kinds.append((kind, tuple(tensor.shape), tensor.dtype))
-        if self._keeps is None:
-            return False
-        place = len(self.records.kinds) - 1
-        # More than were expected: what is built is compared with what was expected later.
-        return self._keeps[place] if place < len(self._keeps) else None
-
-    def _record(self, tensor: Tensor) -> None:
-        self._recorded[_address(tensor)] = _storage(tensor)
-        self.records.memories.append(_address(tensor))
+        self.order.record(parameter)
 
     def _new(self, layout: Layout, device: torch.device) -> Tensor:
         one = torch.zeros((), dtype=layout.dtype, device=device)
-        self._hollow[_address(one)] = _Hollow(_storage(one), layout)
+        self._hollow[address_of(one)] = _Hollow(storage_of(one), layout)
         return one.expand(layout.shape)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -190,7 +155,7 @@ class HollowTensors(TorchDispatchMode):
             drawn = f'{func} {[tuple(each.shape) for each in tensors]}'
             self.draws = zlib.crc32(drawn.encode(), self.draws)
         # As deep copies of parameters ask for it.
-        if (self._building and packet is aten.clone and _address(args[0]) in self._recorded
+        if (self._building and packet is aten.clone and self.order.knows(args[0])
                 and kwargs.get('memory_format') is torch.preserve_format):
             return self._copied(func, args[0], kwargs)
         if all(map(self.is_there, tensors)):
@@ -217,23 +182,23 @@ class HollowTensors(TorchDispatchMode):
             self._refuse(func)  # how many numbers are drawn may depend on values
         return self._computed(func, tensors, args, kwargs)
 
-    def _refuse(self, func: Any) -> None:
-        self.refuse(func.overloadpacket.__name__)
-
-    def refuse(self, what: str) -> None:
+    def _refuse(self, what: Any) -> None:
         """Stop where a value that is not there would be used.
 
         Raises:
             NeedsWholeError: Always, except in a construction that only shows the order.
         """
-        if not self._is_survey:
+        if not self.order.shows:
+            name = what if isinstance(what, str) else what.overloadpacket.__name__
+            # torch's own name for item(), bool() and the like says nothing to a user.
+            told = 'reading a value' if name == '_local_scalar_dense' else name
             raise NeedsWholeError(
-                f'{what} needs weights of other stages, which this rank '
-                "has not; set build='whole' in model_wrapper_cfg")
+                f'{told} needs weights of other stages, which this rank has not; set '
+                "build='whole' in model_wrapper_cfg")
 
     def _copied(self, func: Any, source: Tensor, kwargs: Any) -> Tensor:
         """Deep copy a parameter, of which the source and the copy may be of different stages."""
-        keep = self._next('copied', source)
+        keep = self.order.next('copied', source)
         if self.is_there(source) and keep is not False:
             copy = func(source, **kwargs)
         else:
@@ -241,10 +206,10 @@ class HollowTensors(TorchDispatchMode):
             if keep:
                 # Blocks of auxiliary networks are copies whose layers are initialised again.
                 copy = layout.empty(source.device)
-                self._unwritten[_address(copy)] = _storage(copy)
+                self._unwritten[address_of(copy)] = storage_of(copy)
             else:
                 copy = self._new(layout, source.device)
-        self._record(copy)
+        self.order.record(copy)
         return copy
 
     def _moved(self, func: Any, source: Tensor, kwargs: Any) -> Tensor:
@@ -271,14 +236,14 @@ class HollowTensors(TorchDispatchMode):
             self._refuse(func)
             return written[0] if len(func._schema.returns) == 1 else (
                 tuple(written) if func._schema.returns else None)
-        address = _address(target)
+        address = address_of(target)
         if address in self._hollow:
             return self._write_hollow(func, target, args, kwargs)
         others = [each for each in tree_leaves((args[1:], kwargs)) if isinstance(each, Tensor)]
         if address in self._unwritten:
             if all(map(self.is_there, others)):
                 func(*args, **kwargs)
-                if _overwrites(func) and _storage(target).nbytes() == target.nbytes:
+                if _overwrites(func) and storage_of(target).nbytes() == target.nbytes:
                     del self._unwritten[address]
             return target
         self._refuse(func)  # it was there, and would not be
@@ -286,10 +251,10 @@ class HollowTensors(TorchDispatchMode):
 
     def _write_hollow(self, func: Any, target: Tensor, args: Any, kwargs: Any) -> Tensor:
         """Draw what would be drawn, and change the one number that is there."""
-        one = _number(target)
+        one = number_of(target)
         if torch.Tag.nondeterministic_seeded in func.tags:
-            if not self._is_survey:
-                layout = self._hollow[_address(target)].layout
+            if not self.order.shows:
+                layout = self._hollow[address_of(target)].layout
                 if layout.shape != target.shape:
                     self._refuse(func)  # a part of it may be drawn in an order of its own
                 drawn = self._scratch_for(layout, target.device)
@@ -332,44 +297,8 @@ class HollowTensors(TorchDispatchMode):
 
     def _copy_number(self, source: Tensor, to: Tensor) -> None:
         """Give a hollow tensor the number of another one, whose mean it then has."""
-        if _address(source) in self._hollow:
-            _number(to).copy_(_number(source))
-
-
-class _Readers(TorchFunctionMode):
-    """Stops what reads memory without an operation of torch."""
-
-    def __init__(self, mode: HollowTensors) -> None:
-        super().__init__()
-        self._mode = mode
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (),
-                           kwargs: Any = None) -> Any:
-        if func in _READERS and not all(
-                self._mode.is_there(each) for each in tree_leaves((args, kwargs))
-                if isinstance(each, Tensor)):
-            self._mode.refuse(func.__name__)
-        return func(*args, **(kwargs or {}))
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    return (not isinstance(tensor, (FakeTensor, UninitializedParameter, UninitializedBuffer))
-            and tensor.layout is torch.strided and tensor.device.type != 'meta')
-
-
-def _address(tensor: Tensor) -> int:
-    """Return the address of a tensor's memory, views included; 0 for a tensor without any."""
-    return _storage(tensor)._cdata if _is_plain(tensor) else 0
-
-
-def _number(tensor: Tensor) -> Tensor:
-    """Return the one number that all elements of a hollow tensor are."""
-    return tensor.as_strided((), ())
-
-
-def _storage(tensor: Tensor) -> torch.UntypedStorage:
-    with torch._C.DisableTorchFunction():  # or it would count as reading
-        return tensor.untyped_storage()
+        if address_of(source) in self._hollow:
+            number_of(to).copy_(number_of(source))
 
 
 def _written(func: Any, args: Any, kwargs: Any) -> list[Any]:
