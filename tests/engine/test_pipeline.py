@@ -27,7 +27,7 @@ from auglocal_mm import (
     LocalDistributedDataParallel,
     LocalPipelineParallel,
 )
-from auglocal_mm.engine.hooks.pipeline_hooks import _only_averages
+from auglocal_mm.engine.hooks.pipeline_hooks import SplitWeights, _only_averages
 from auglocal_mm.engine.launch import build_runner
 from auglocal_mm.engine.owned_weights import OwnedWeights, owners_by_name
 from auglocal_mm.engine.pipeline_parallel import stages_of
@@ -351,6 +351,9 @@ def doors_job(rank):
             batch(), wrapper_of(model, settings))))
     plain = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
     said.append(refusal(lambda: pipeline.train_step(batch(), plain)))
+    # In a run, before anything is loaded.
+    said.append(refusal(lambda: SplitWeights().before_run(
+        SimpleNamespace(model=pipeline, optim_wrapper=plain))))
     return said
 
 
@@ -363,7 +366,7 @@ def refusal(call):
 def test_what_cannot_be_is_refused_with_the_fix():
     words = ['at most 2, got 3', 'got 0', 'queue', 'in 1 … 1', 'leave', 'call begin()',
              'per_module=True', 'step_per_module=True', 'loss_scale=512.0',
-             'AugLocalOptimWrapper']
+             'AugLocalOptimWrapper', 'AugLocalOptimWrapper']
     for said in run_ranks(doors_job):
         for word, line in zip(words, said, strict=True):
             assert word in line

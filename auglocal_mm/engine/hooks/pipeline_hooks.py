@@ -9,7 +9,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.model import BaseAveragedModel
 from mmengine.runner import Runner
 
-from auglocal_mm.engine.pipeline_parallel import LocalPipelineParallel
+from auglocal_mm.engine.pipeline_parallel import LocalPipelineParallel, require_exact
 
 
 def pipeline_of(runner: Runner) -> LocalPipelineParallel | None:
@@ -54,6 +54,12 @@ class SplitWeights(Hook):
     """Empties weights of other stages when training begins and after each validation."""
 
     priority = 'LOWEST'
+
+    def before_run(self, runner: Runner) -> None:
+        """Refuse an optimizer wrapper that cannot be exact, before anything is loaded."""
+        pipeline = pipeline_of(runner)
+        if pipeline is not None:
+            require_exact(runner.optim_wrapper, pipeline.stages)
 
     def before_train(self, runner: Runner) -> None:
         """Let go of what other stages train, once everything has been loaded."""
