@@ -10,11 +10,12 @@ from mmengine.model import BaseAveragedModel
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from auglocal_mm.execution.carry import Layout, flat
+from auglocal_mm.execution.carry import Layout
 from auglocal_mm.execution.messages import receive, send
 
 from .rank_group import RankGroup
 from .share.hollow import HollowTensors
+from .together import broadcast, together
 
 
 class OwnedWeights:
@@ -116,20 +117,18 @@ class OwnedWeights:
 
     @torch.no_grad()
     def fill(self) -> None:
-        """Fetch everything from its owner, one tensor after another; all stages call it."""
+        """Fetch everything from its owner, a few tensors at a time; all stages call it."""
         for model in (self._model, *self._averages):
-            for tensor, owner in self._of_stages([*model.named_parameters(),
-                                                  *model.named_buffers()]):
-                layout = self._layouts.pop(id(tensor), None)
-                if layout is not None:
-                    tensor.data = layout.empty(tensor.device)
-                values = flat(tensor.data)
+            for owner, tensors in together(self._of_stages([*model.named_parameters(),
+                                                             *model.named_buffers()])):
+                for tensor in tensors:
+                    layout = self._layouts.pop(id(tensor), None)
+                    if layout is not None:
+                        tensor.data = layout.empty(tensor.device)
                 # An average may lie on the host (EMAHook's device='cpu'), which NCCL cannot read.
-                group = (self._group.of_host if values.device.type == 'cpu'
-                         else self._group.of_device)
-                dist.broadcast(values, src=self._rank_of(owner), group=group)
-                if values.data_ptr() != tensor.data_ptr():  # a view with gaps was copied
-                    tensor.data.copy_(values.view_as(tensor))
+                on_host = tensors[0].device.type == 'cpu'
+                broadcast(tensors, src=self._rank_of(owner),
+                          group=self._group.of_host if on_host else self._group.of_device)
         for average in self._apart:
             average.avg_parameters = averaged(average)
 
@@ -144,25 +143,27 @@ class OwnedWeights:
 
         What is fetched lies on the host: it is to be saved, and would not fit on one device.
         """
-        for name, parameter in self._model.named_parameters():
-            owner = self.owner(name)
-            if owner is None or owner == to:
-                continue
+        for owner, parameters in together(self._of_stages(self._model.named_parameters(),
+                                                           besides=to)):
             if self._stage == owner:
-                state = ({key: value.cpu() if isinstance(value, Tensor) else value
-                          for key, value in optimizer.state[parameter].items()}
-                         if parameter in optimizer.state else None)
-                send(state, self._rank_of(to), group=self._group.of_host).wait()
+                states = [_on_host(optimizer.state.get(parameter)) for parameter in parameters]
+                send(states, self._rank_of(to), group=self._group.of_host).wait()
             elif self._stage == to:
-                state = receive(self._rank_of(owner), group=self._group.of_host)
-                if state is not None:
-                    optimizer.state[parameter] = state
+                states = receive(self._rank_of(owner), group=self._group.of_host)
+                optimizer.state.update({
+                    parameter: state for parameter, state in zip(parameters, states, strict=True)
+                    if state is not None})
 
     def drop_state(self, optimizer: Optimizer) -> None:
         """Let go of the optimizer's state of what other stages own."""
         for name, parameter in self._model.named_parameters():
             if self.owner(name) not in (None, self._stage):
                 optimizer.state.pop(parameter, None)
+
+
+def _on_host(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if state is None else {
+        key: value.cpu() if isinstance(value, Tensor) else value for key, value in state.items()}
 
 
 def averaged(average: BaseAveragedModel) -> dict[str, Tensor]:

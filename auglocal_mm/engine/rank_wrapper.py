@@ -9,6 +9,8 @@ from torch import nn
 
 from auglocal_mm.models import LocalTraining
 
+from .together import broadcast, together
+
 
 class RankWrapper(nn.Module):
     """A local model on one of several ranks; subclasses say how it trains.
@@ -35,11 +37,11 @@ class RankWrapper(nn.Module):
         super().__init__()
         self.module = module
 
-    @torch.no_grad()
     def _make_equal(self) -> None:
         """Send the first rank's weights to all others, which may have been seeded differently."""
-        for tensor in [*self.module.parameters(), *self.module.buffers()]:
-            dist.broadcast(tensor, src=0)
+        every = [*self.module.parameters(), *self.module.buffers()]
+        for first, tensors in together((tensor, 0) for tensor in every):
+            broadcast(tensors, src=first)
 
     def val_step(self, data: Any) -> Any:
         """Run the model's validation step."""
