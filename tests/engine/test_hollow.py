@@ -213,9 +213,11 @@ class Lines(logging.Handler):
         self.seen.append(record.getMessage())
 
 
-def test_mmengine_sees_what_was_initialised():
+def test_mmengine_sees_what_was_initialised(monkeypatch):
     said = []
     logger = MMLogger.get_current_instance()
+    monkeypatch.setattr(logger, 'level', logging.INFO)
+    monkeypatch.setattr(logger, '_cache', {})  # of what is enabled at which level
     for mode in (nullcontext(), HollowTensors(Order((False,) * 4))):
         lines = Lines()
         logger.addHandler(lines)

@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.model import ExponentialMovingAverage
 from mmengine.registry import MODELS
 from mmengine.runner import save_checkpoint
-from networks import NETWORKS
+from networks import NETWORKS, sequential
 from ranks import run_ranks
 from small import auglocal, classifier, network_classifier
 
@@ -113,43 +113,49 @@ def test_ranks_with_other_seeds_have_the_first_ones_weights():
         assert not differing
 
 
+def small():
+    """A network whose third convolution is in the first stage, and large."""
+    return classifier(auglocal(3, modules=3), backbone=sequential(), head={
+        'type': 'LinearClsHead', 'num_classes': 4, 'in_channels': 12})
+
+
 def mixed():
     """Weights of the last stage that are computed from those of the first."""
-    model = classifier(auglocal(3, modules=3))
+    model = small()
     with torch.no_grad():
-        model.head.fc.weight.add_(model.backbone.layer1[0].conv1.weight.std())
+        model.head.fc.weight.add_(model.backbone[3].weight.std())
     return model
 
 
 def hidden():
-    model = classifier(auglocal(3, modules=3))
-    model.head.prototypes = [model.backbone.layer1[0].conv1.weight.detach() * 2]
+    model = small()
+    model.head.prototypes = [model.backbone[3].weight.detach() * 2]
     return model
 
 
 def by_value():
-    model = classifier(auglocal(3, modules=3))
-    model.head.temperature = model.backbone.layer1[0].conv1.weight.std().item()
+    model = small()
+    model.head.temperature = model.backbone[3].weight.std().item()
     return model
 
 
 def drawn_by_value():
-    model = classifier(auglocal(3, modules=3))
-    if (model.backbone.layer1[0].conv1.weight > 0).any():
+    model = small()
+    if (model.backbone[3].weight > 0).any():
         torch.rand(1)
     return model
 
 
 def failing_without_values():
-    model = classifier(auglocal(3, modules=3))
-    assert model.backbone.layer1[0].conv1.weight.std().isfinite()
-    assert model.backbone.layer1[0].conv1.weight.std() > 0
+    model = small()
+    assert model.backbone[3].weight.std().isfinite()
+    assert model.backbone[3].weight.std() > 0
     return model
 
 
 def of_another_layout():
-    model = classifier(auglocal(3, modules=3))
-    conv = model.backbone.layer1[0].conv1
+    model = small()
+    conv = model.backbone[3]
     conv.weight = torch.nn.Parameter(conv.weight.data.transpose(0, 1))
     return model
 
