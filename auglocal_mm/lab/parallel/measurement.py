@@ -92,6 +92,7 @@ class Measurement:
             rounds = {len(timed.seconds) for timed in found.strategies}
             names_of([timed.name for timed in found.strategies])
             fits = (isinstance(found.config, str) and len(rounds) == 1 and 0 not in rounds
+                    and found.ranks != 1
                     and all(type(each) is int and each >= 1
                             for each in (found.batch_size, found.ranks, found.steps))
                     and all(type(each) is float and isfinite(each) and each > 0

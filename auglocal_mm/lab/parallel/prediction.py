@@ -1,6 +1,7 @@
 """What the simulation says about a benchmark, from modules that were timed on the same machine."""
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auglocal_mm.lab.measure.benchmark.settings import Settings
@@ -29,15 +30,14 @@ def predict(job: Job) -> dict[str, float]:
     settings = Settings(batch_size=job.size, threads=1, rounds=max(job.rounds, 3), warmup=1,
                         options=dict(job.options))
     costs = measured_costs(job.local, settings, counted_costs(job.local, settings, 1e12))
-    cluster = Cluster(micro=min(MICRO_BATCHES, job.size))
-    return expected(Comparison(costs, cluster), ranks=job.ranks, steps=job.steps)
+    return expected(Comparison(costs, Cluster()), ranks=job.ranks, steps=job.steps)
 
 
 def expected(comparison: Comparison, *, ranks: int, steps: int) -> dict[str, float]:
     """Return what a simulation says about a benchmark.
 
-    The pipeline is simulated as it is timed: it is empty at the start of a turn, and drained at
-    its end.
+    The local pipeline is simulated as it is timed: it is empty at the start of a turn, and
+    drained at its end. Those of back-propagation have the benchmark's number of micro-batches.
 
     Args:
         comparison: The model and the cluster.
@@ -47,13 +47,15 @@ def expected(comparison: Comparison, *, ranks: int, steps: int) -> dict[str, flo
     Returns:
         Throughput as a multiple of the same kind's on one rank, by the benchmark's names.
     """
+    micro = min(MICRO_BATCHES, comparison.costs.batch_size)
+    comparison = replace(comparison, cluster=replace(comparison.cluster, micro=micro))
     alone, shared = comparison.results(1), comparison.results(ranks)
     single = {name: alone[key].period for name, key in _ALONE.items() if key in alone}
     found = {name: single[kind_of(name)] / shared[key].period
              for name, key in _SIMULATED.items() if key in shared and kind_of(name) in single}
     if 'local_pipeline' in shared and kind_of(PIPELINE) in single:
-        steps = max(steps, 2)
-        turn = comparison.local(comparison.local_stages(ranks), steps=steps)
-        seconds = max(span.stop for span in turn.spans.values()) / steps
+        # A simulation has two steps or more.
+        turn = comparison.local(comparison.local_stages(ranks), steps=max(steps, 2))
+        seconds = max(span.stop for key, span in turn.spans.items() if key.step < steps) / steps
         found[PIPELINE] = single[kind_of(PIPELINE)] / seconds
     return found

@@ -13,6 +13,7 @@ from auglocal_mm.plan import Assignment, named_modules, timeline_text
 from .compare import Comparison
 from .formula import time_ratio
 from .measurement import Measurement
+from .names import ALONE
 from .prediction import expected
 from .result import NAMES, Result
 
@@ -144,6 +145,10 @@ class Report:
         assert self.measured is not None
         rows = [(name, f'{speed:.2f}', f'{said:.2f}', f'{said / speed - 1:+.0%}')
                 for name, (speed, said) in self.misses().items()]
+        if not rows:
+            return (f'Measured on {self.measured.ranks} workers: nothing to compare. That needs a '
+                    'strategy which is simulated on as many workers, timed beside '
+                    f'{" or ".join(map(repr, ALONE))}')
         title = (f'Measured on {self.measured.ranks} workers, and what this simulation says: '
                  'throughput, as a multiple of the same learning on 1 worker')
         return f'{title}\n' + plain_table(

@@ -42,7 +42,7 @@ class Request:
             than modules.
         costs_file: Costs to read instead of counting.
         measure: Whether modules are timed.
-        measured_file: What a benchmark measured, to compare the simulation with.
+        measured: What a benchmark measured, to compare the simulation with.
     """
     config: str
     settings: Settings
@@ -53,7 +53,7 @@ class Request:
     stages: int | None = None
     costs_file: Path | None = None
     measure: bool = False
-    measured_file: Path | None = None
+    measured: Measurement | None = None
 
     def __post_init__(self) -> None:
         faults = Faults('the plan')
@@ -66,6 +66,12 @@ class Request:
                 self.ranks % self.stages == 0,
                 f'--ranks must be a multiple of --stages, so that each stage has as many '
                 f'replicas, got {self.ranks} and {self.stages}')
+        if self.measured is not None:
+            name = config_name(self.config)
+            faults.add_unless(
+                self.measured.config == name,
+                f'--measured was measured with {self.measured.config}, got {name}; give that '
+                'config')
         faults.raise_if_any()
 
     @classmethod
@@ -73,7 +79,8 @@ class Request:
         """Read the options of ``plan_parallel.py``.
 
         Raises:
-            ValueError: One of them is impossible.
+            FileError: The file of measurements holds none.
+            ValueError: One of them is impossible, or another config was measured.
         """
         ignored = [f'--{name.replace("_", "-")}' for name in _COUNTED if getattr(args, name)]
         if args.costs and ignored:
@@ -90,14 +97,16 @@ class Request:
             cluster=Cluster(network=network, queue=args.queue, micro=args.micro_batches,
                             limit=limit),
             workers=tuple(sorted({*(args.workers or [*WORKERS, args.ranks or 1])})),
-            costs_file=args.costs, measure=args.measure, measured_file=args.measured)
+            costs_file=args.costs, measure=args.measure,
+            measured=None if args.measured is None else Measurement.read(args.measured))
 
     def costs(self) -> ModelCosts:
         """Read, count or measure the costs.
 
         Raises:
             FileNotFoundError: There is no such config, or file of costs.
-            ValueError: The file's costs are another config's.
+            ValueError: The file's costs are another config's, or another number of images was
+                measured.
         """
         if self.costs_file is not None:
             costs = ModelCosts.from_dict(read_json(self.costs_file), str(self.costs_file))
@@ -105,40 +114,33 @@ class Request:
             if costs.config and costs.config != name:
                 raise ValueError(f'{self.costs_file} holds the costs of {costs.config}, got '
                                  f'{name}; give that config, or count again without --costs')
-            return costs
+            return self._as_measured(costs)
         from .counted import counted_costs
+        if self.measure:
+            require_device(self.settings.device)
+        costs = self._as_measured(counted_costs(self.config, self.settings, self.speed))
         if not self.measure:
-            return counted_costs(self.config, self.settings, self.speed)
+            return costs
         from .measured import measured_costs
-        require_device(self.settings.device)
-        return measured_costs(self.config, self.settings,
-                              counted_costs(self.config, self.settings, self.speed))
+        return measured_costs(self.config, self.settings, costs)
+
+    def _as_measured(self, costs: ModelCosts) -> ModelCosts:
+        """Return costs, if they are of as many images as were measured."""
+        if self.measured is not None and self.measured.batch_size != costs.batch_size:
+            raise ValueError(
+                f'--measured was measured with {self.measured.batch_size} images per step, got '
+                f'{costs.batch_size}; give --batch-size {self.measured.batch_size}')
+        return costs
 
     def report(self, costs: ModelCosts) -> Report:
         """Simulate what was asked for.
 
         Raises:
-            FileError: The file of measurements holds none.
-            ValueError: The model has too few modules or images for it, or another one was
-                measured.
+            ValueError: The model has too few modules or images for it.
         """
         comparison = Comparison(costs, self.cluster)
         return Report.make(comparison, self.workers, self.assignment(comparison),
-                           measured=self._measured(costs))
-
-    def _measured(self, costs: ModelCosts) -> Measurement | None:
-        if self.measured_file is None:
-            return None
-        found = Measurement.read(self.measured_file)
-        name = config_name(self.config)
-        if found.config != name:
-            raise ValueError(f'{self.measured_file} was measured with {found.config}, got {name}; '
-                             'give that config')
-        if found.batch_size != costs.batch_size:
-            raise ValueError(f'{self.measured_file} was measured with {found.batch_size} images '
-                             f'per step, got {costs.batch_size}; give --batch-size '
-                             f'{found.batch_size}')
-        return found
+                           measured=self.measured)
 
     def assignment(self, comparison: Comparison) -> Assignment:
         """Return the assignment to show.

@@ -5,6 +5,7 @@ from parallel_costs import equal
 
 from auglocal_mm.engine.options import load_config
 from auglocal_mm.lab.parallel import measured, prediction, throughput
+from auglocal_mm.lab.parallel.compare import Cluster, Comparison
 from auglocal_mm.lab.parallel.measurement import Timed
 from auglocal_mm.lab.parallel.names import ALONE, NAMES, names_of
 from auglocal_mm.lab.parallel.pictures import trace_chart
@@ -35,6 +36,22 @@ def test_a_turn_is_simulated_as_it_is_timed(monkeypatch):
     assert found['local pipeline'] == pytest.approx(8 / 5, rel=1e-3)
     assert found['BP data parallel'] == pytest.approx(2, rel=1e-3)
     assert set(found) <= set(NAMES)
+
+
+@pytest.mark.parametrize(('steps', 'speed'), [(1, 1), (2, 4 / 3), (4, 8 / 5)])
+def test_a_turn_has_the_steps_of_the_benchmark(steps, speed):
+    comparison = Comparison(equal(2, 1.0), Cluster())
+    found = prediction.expected(comparison, ranks=2, steps=steps)
+    assert found['local pipeline'] == pytest.approx(speed, rel=1e-3)
+
+
+def test_pipelines_of_bp_have_the_micro_batches_of_the_benchmark():
+    costs = equal(4, 1.0)
+    found, other = (prediction.expected(Comparison(costs, Cluster(micro=micro)), ranks=4, steps=4)
+                    for micro in (None, 2))
+    # Eight micro-batches through four stages, forward and backward: 11 turns, of which 8 work.
+    assert found['BP GPipe'] == pytest.approx(4 * 8 / 11, rel=1e-2)
+    assert found == other
 
 
 @pytest.mark.parametrize(('settings', 'told'), [

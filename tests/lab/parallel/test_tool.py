@@ -80,11 +80,28 @@ def test_what_was_measured_stands_beside_what_is_simulated(tool, costs, measured
     ({'seconds': {'local pipeline': ['1']}}, 'holds no measurement'),
     ({'seconds': {'local pipeline': [1.0], 'local, one rank': [1.0, 1.0]}}, 'no measurement'),
     ({'seconds': {'another': [1.0]}}, 'holds no measurement'),
-    ({'ranks': 0}, 'holds no measurement'), ({'steps': None}, 'holds no measurement'),
+    ({'ranks': 0}, 'holds no measurement'), ({'ranks': 1}, 'holds no measurement'),
+    ({'steps': None}, 'holds no measurement'),
 ], ids=str)
 def test_other_measurements_are_refused(tool, costs, measured, values, said):
     code, out, error = tool(CONFIG, '--costs', costs, '--measured', measured(**values))
     assert code == 2 and said in error and 'Traceback' not in error
+
+
+def test_other_measurements_are_refused_before_anything_is_timed(tool, measured, monkeypatch):
+    monkeypatch.setattr('auglocal_mm.lab.parallel.measured.measured_costs', None)
+    code, _, error = tool(CONFIG, *SMALL, '--measure', '--measured', measured(batch_size=8))
+    assert code == 2 and 'give --batch-size 8' in error
+
+
+@pytest.mark.parametrize('values', [
+    {'ranks': 40}, {'seconds': {'local pipeline': [0.2]}},
+    {'seconds': {'local, one rank': [0.2], 'local, no averages': [0.2]}}], ids=str)
+def test_a_measurement_of_nothing_simulated_is_told(tool, costs, measured, values):
+    arguments = CONFIG, '--costs', costs, '--workers', '1', '--measured', measured(**values)
+    code, out, _ = tool(*arguments)
+    assert code == 0 and 'nothing to compare' in out and 'off by' not in out
+    assert json.loads(tool(*arguments, '--json')[1])['measured'] == {}
 
 
 def test_counted_and_then_read_again(tool, tmp_path):
