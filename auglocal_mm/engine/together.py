@@ -1,6 +1,7 @@
 """Tensors that travel together: each message between ranks takes a round trip."""
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ MOST_BYTES = 1 << 20
 
 
 def together(owned: Iterable[tuple[Tensor, int]]) -> Iterator[tuple[int, list[Tensor]]]:
-    """Group tensors of one owner, type and device.
+    """Group tensors of one owner, type and kind of device.
 
     All ranks group them alike, if shapes and order are the same everywhere.
 
@@ -26,14 +27,16 @@ def together(owned: Iterable[tuple[Tensor, int]]) -> Iterator[tuple[int, list[Te
         An owner, and some of its tensors.
     """
     groups: dict[tuple[int, torch.dtype, str], list[Tensor]] = {}
+    sizes: Counter[tuple[int, torch.dtype, str]] = Counter()
     for tensor, owner in owned:
         if tensor.nbytes >= MOST_BYTES:
             yield owner, [tensor]
             continue
         key = owner, tensor.dtype, tensor.device.type
-        group = groups.setdefault(key, [])
-        group.append(tensor)
-        if sum(each.nbytes for each in group) >= MOST_BYTES:
+        groups.setdefault(key, []).append(tensor)
+        sizes[key] += tensor.nbytes
+        if sizes[key] >= MOST_BYTES:
+            del sizes[key]
             yield owner, groups.pop(key)
     for (owner, *_), group in groups.items():
         yield owner, group

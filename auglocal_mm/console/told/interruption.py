@@ -70,7 +70,7 @@ class Interruption:
             os._exit(128 + number)
 
     def _not_raised(self, unraisable: Any) -> None:
-        """Raise again what Python has ignored, as it does in a callback of a weak reference."""
+        """Send a signal again whose exception Python has ignored, as it does in callbacks."""
         if self.received is None or unraisable.exc_type is not KeyboardInterrupt:
             self._unraisable(unraisable)
             return
@@ -87,7 +87,8 @@ class Interruption:
 def _is_ignored(frame: FrameType | None) -> bool:
     """Tell whether Python would print an exception here and go on: destructors, and forks.
 
-    A destructor should also run to its end. Other such places show when it has happened.
+    A destructor should run to its end. In callbacks Python ignores exceptions as well, but no
+    frame tells; there, :meth:`Interruption._not_raised` hears of it afterwards.
     """
     # At a fork, Python calls logging's own functions for its locks.
     if frame is not None and module_of(frame) == 'logging':
