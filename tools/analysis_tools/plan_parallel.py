@@ -51,8 +51,8 @@ def parse_arguments() -> argparse.Namespace:
     source.add_argument('--costs', type=Path, metavar='FILE',
                         help='read costs.json of an earlier --out instead of counting')
     parser.add_argument('--measured', type=Path, metavar='FILE',
-                        help='measured.json of benchmark_parallel.py --out: also tell by how much '
-                             'the simulation misses it')
+                        help='measured.json of benchmark_parallel.py --out, for the same options '
+                             'of the model: also tell by how much the simulation misses it')
     parser.add_argument('--batch-size', type=int, help="images per step (the config's own)")
     parser.add_argument('--shape', nargs='+', type=int, metavar='PIXELS',
                         help="height [and width] of the images (the config's own)")

@@ -1,9 +1,10 @@
 """Throughput that was measured on several ranks, to compare a simulation with."""
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,12 @@ class Timed:
                                  zip(reference.seconds, self.seconds, strict=True))
 
 
+def model_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those settings that override a config's model, with values as JSON has them."""
+    return {key: json.loads(json.dumps(value)) for key, value in options.items()
+            if key.split('.')[0] == 'model'}
+
+
 def speeds_of(strategies: Sequence[Timed]) -> dict[str, float]:
     """Return throughputs by name, as multiples of that of the same learning on one rank.
 
@@ -58,6 +65,7 @@ class Measurement:
         batch_size: Images per step, of all ranks together.
         ranks: Number of ranks.
         steps: Steps of a turn. A pipeline is empty at its start and drained at its end.
+        options: What :func:`model_options` returned for the local config.
         strategies: Figures of each.
     """
     config: str
@@ -65,6 +73,7 @@ class Measurement:
     ranks: int
     steps: int
     strategies: tuple[Timed, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def speeds(self) -> dict[str, float]:
         """Return the speeds of :func:`speeds_of`."""
@@ -73,7 +82,7 @@ class Measurement:
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings and lists."""
         return dict(config=self.config, batch_size=self.batch_size, ranks=self.ranks,
-                    steps=self.steps,
+                    steps=self.steps, options=dict(self.options),
                     seconds={timed.name: list(timed.seconds) for timed in self.strategies})
 
     @classmethod
@@ -88,7 +97,8 @@ class Measurement:
             found = cls(
                 strategies=tuple(Timed(name=name, seconds=tuple(seconds))
                                  for name, seconds in _mapping(values['seconds']).items()),
-                **{key: values[key] for key in ('config', 'batch_size', 'ranks', 'steps')})
+                **{key: values[key] for key in ('config', 'batch_size', 'ranks', 'steps')},
+                options=_mapping(values['options']))
             rounds = {len(timed.seconds) for timed in found.strategies}
             names_of([timed.name for timed in found.strategies])
             fits = (isinstance(found.config, str) and len(rounds) == 1 and 0 not in rounds

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from auglocal_mm.files import read_json
 from auglocal_mm.lab.measure.benchmark.settings import Settings, require_device
@@ -12,7 +14,7 @@ from auglocal_mm.validation import Faults
 
 from .compare import Cluster, Comparison
 from .costs import ModelCosts, config_name
-from .measurement import Measurement
+from .measurement import Measurement, model_options
 from .network import Network
 from .report import Report
 
@@ -72,6 +74,12 @@ class Request:
                 self.measured.config == name,
                 f'--measured was measured with {self.measured.config}, got {name}; give that '
                 'config')
+            # Costs of a file were counted with options that nobody knows here.
+            faults.add_unless(
+                self.costs_file is not None
+                or self.measured.options == model_options(self.settings.options),
+                f'--measured was measured with {_named(self.measured.options)}, got '
+                f'{_named(model_options(self.settings.options))}; give the same')
         faults.raise_if_any()
 
     @classmethod
@@ -168,6 +176,11 @@ class Request:
                 f'{costs.batch_size} images; choose a multiple of a smaller number, set --stages, '
                 'or raise --memory-limit')
         return comparison.local_stages(hybrid.stages, replicas=hybrid.replicas)
+
+
+def _named(options: Mapping[str, Any]) -> str:
+    told = ' '.join(f'{key}={value}' for key, value in options.items())
+    return f'--cfg-options {told}' if told else 'no options of the model'
 
 
 def _require_images(replicas: int, costs: ModelCosts) -> None:

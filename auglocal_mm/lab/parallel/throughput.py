@@ -19,7 +19,7 @@ from auglocal_mm.plan import Event
 from auglocal_mm.validation import Faults, check_int
 
 from .costs import config_name
-from .measurement import Measurement, Timed, speeds_of
+from .measurement import Measurement, Timed, model_options, speeds_of
 from .names import ALONE, PIPELINE, names_of
 from .prediction import predict
 
@@ -163,7 +163,7 @@ class Throughput:
         """The figures without the trace."""
         return Measurement(config=config_name(self.job.local), batch_size=self.job.size,
                            ranks=self.job.ranks, steps=self.job.steps,
-                           strategies=self.strategies)
+                           strategies=self.strategies, options=model_options(self.job.options))
 
     def table(self) -> str:
         """Return the figures as Markdown; ratios are to one rank of the same kind, by rounds."""

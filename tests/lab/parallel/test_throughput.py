@@ -4,9 +4,10 @@ import torch
 from parallel_costs import equal
 
 from auglocal_mm.engine.options import load_config
+from auglocal_mm.files import write_json
 from auglocal_mm.lab.parallel import measured, prediction, throughput
 from auglocal_mm.lab.parallel.compare import Cluster, Comparison
-from auglocal_mm.lab.parallel.measurement import Timed
+from auglocal_mm.lab.parallel.measurement import Measurement, Timed
 from auglocal_mm.lab.parallel.names import ALONE, NAMES, names_of
 from auglocal_mm.lab.parallel.pictures import trace_chart
 from auglocal_mm.lab.parallel.strategies import STRATEGIES
@@ -36,6 +37,16 @@ def test_a_turn_is_simulated_as_it_is_timed(monkeypatch):
     assert found['local pipeline'] == pytest.approx(8 / 5, rel=1e-3)
     assert found['BP data parallel'] == pytest.approx(2, rel=1e-3)
     assert set(found) <= set(NAMES)
+
+
+def test_a_measurement_is_read_as_it_was_written(tmp_path):
+    path = 'auglocal_mm::auglocal/resnet32_cifar10.py'
+    options = {'model.local.depth': 2, 'model.backbone.out_indices': (2,), 'train_cfg.x': 1}
+    found = Throughput(job=Job(local=path, bp='bp', size=64, options=options), strategies=(
+        Timed(name='local pipeline', seconds=(1.0, 0.8)),)).measurement
+    assert found.options == {'model.local.depth': 2, 'model.backbone.out_indices': [2]}
+    write_json(found.to_dict(), tmp_path / 'measured.json')
+    assert Measurement.read(tmp_path / 'measured.json') == found
 
 
 @pytest.mark.parametrize(('steps', 'speed'), [(1, 1), (2, 4 / 3), (4, 8 / 5)])

@@ -56,7 +56,7 @@ def measured(tmp_path):
     def write(**values):
         path = tmp_path / 'measured.json'
         write_json({'config': 'auglocal/resnet32_cifar10.py', 'batch_size': 4, 'ranks': 2,
-                    'steps': 30, 'seconds': {
+                    'steps': 30, 'options': {}, 'seconds': {
                         'local, one rank': [0.3, 0.33], 'local pipeline': [0.2, 0.22],
                         'BP GPipe': [0.1, 0.1]}, **values}, path)
         return path
@@ -80,18 +80,28 @@ def test_what_was_measured_stands_beside_what_is_simulated(tool, costs, measured
     ({'seconds': {'local pipeline': ['1']}}, 'holds no measurement'),
     ({'seconds': {'local pipeline': [1.0], 'local, one rank': [1.0, 1.0]}}, 'no measurement'),
     ({'seconds': {'another': [1.0]}}, 'holds no measurement'),
-    ({'ranks': 0}, 'holds no measurement'), ({'ranks': 1}, 'holds no measurement'),
-    ({'steps': None}, 'holds no measurement'),
+    ({'options': None}, 'holds no measurement'), ({'ranks': 0}, 'holds no measurement'),
+    ({'ranks': 1}, 'holds no measurement'), ({'steps': None}, 'holds no measurement'),
 ], ids=str)
 def test_other_measurements_are_refused(tool, costs, measured, values, said):
     code, out, error = tool(CONFIG, '--costs', costs, '--measured', measured(**values))
     assert code == 2 and said in error and 'Traceback' not in error
 
 
-def test_other_measurements_are_refused_before_anything_is_timed(tool, measured, monkeypatch):
+OPTIONS = {'model.local.modules': 2, 'model.local.depth': 2, 'model.backbone.depth': 20}
+
+
+@pytest.mark.parametrize(('values', 'said'), [
+    ({'batch_size': 8, 'options': OPTIONS}, 'give --batch-size 8'),
+    ({'options': {**OPTIONS, 'model.local.depth': 3}},
+     'model.local.depth=3 model.backbone.depth=20, got --cfg-options model.local.modules=2'),
+    ({'options': {}}, 'with no options of the model, got --cfg-options'),
+], ids=str)
+def test_other_measurements_are_refused_before_anything_is_timed(tool, measured, monkeypatch,
+                                                                 values, said):
     monkeypatch.setattr('auglocal_mm.lab.parallel.measured.measured_costs', None)
-    code, _, error = tool(CONFIG, *SMALL, '--measure', '--measured', measured(batch_size=8))
-    assert code == 2 and 'give --batch-size 8' in error
+    code, _, error = tool(CONFIG, *SMALL, '--measure', '--measured', measured(**values))
+    assert code == 2 and said in error
 
 
 @pytest.mark.parametrize('values', [
