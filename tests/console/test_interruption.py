@@ -51,6 +51,19 @@ def collection():
         gc.callbacks.remove(once)
 
 
+def test_a_signal_while_an_ignored_exception_is_told_comes_again(monkeypatch, capfd):
+    monkeypatch.setattr(sys, 'unraisablehook', be_interrupted)
+    with Interruption() as interruption:
+        ending = type('Plain', (), {})()
+        reference = weakref.ref(ending, lambda _: 1 / 0)
+        del ending
+        assert reference() is interruption.received is None
+        with pytest.raises(KeyboardInterrupt):
+            time.sleep(10)
+    assert interruption.status == 128 + signal.SIGTERM
+    assert capfd.readouterr() == ('', '')
+
+
 @pytest.mark.parametrize('place', [forget, in_logging, weak_reference, collection])
 def test_a_signal_where_python_ignores_exceptions_comes_again(place, capfd):
     before = sys.unraisablehook

@@ -85,7 +85,9 @@ class Interruption:
 
 
 def _is_ignored(frame: FrameType | None) -> bool:
-    """Tell whether Python would print an exception here and go on: destructors, and forks.
+    """Tell whether Python would print an exception here and go on.
+
+    It does so in destructors, at forks, and while it tells of another one that it has ignored.
 
     A destructor should run to its end. In callbacks Python ignores exceptions as well, but no
     frame tells; there, :meth:`Interruption._not_raised` hears of it afterwards.
@@ -94,7 +96,7 @@ def _is_ignored(frame: FrameType | None) -> bool:
     if frame is not None and module_of(frame) == 'logging':
         return True
     while frame is not None:
-        if frame.f_code.co_name == '__del__':
+        if frame.f_code.co_name == '__del__' or frame.f_code is Interruption._not_raised.__code__:
             return True
         frame = frame.f_back
     return False
