@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -131,8 +131,32 @@ def updates_apart(optimizer: Optimizer) -> bool:
         return False
 
 
-def _tried(optimizer: Optimizer, *, in_parts: bool) -> tuple[list[Tensor], list[Any]]:
-    """Step a copy twice; return the matrices and the settings of their group."""
+def needs_all_gradients(optimizer: Optimizer) -> bool:
+    """Tell whether what an optimizer does to one parameter depends on the gradients of others.
+
+    LAMB's norm of all gradients is such a case, and step sizes that are estimated from all of
+    them. A copy of the optimizer tries, on two small matrices of which each has a gradient alone.
+    """
+    try:
+        both, settings = _tried(optimizer)
+        for index, wanted in enumerate(both):
+            alone, others = _tried(optimizer, given=(index,))
+            if not torch.equal(alone[index], wanted) or others != settings:
+                return True
+    except Exception:  # whatever an optimizer of anybody's raises: nobody knows
+        return False
+    return False
+
+
+def _tried(optimizer: Optimizer, *, in_parts: bool = False,
+           given: Sequence[int] = (0, 1)) -> tuple[list[Tensor], list[Any]]:
+    """Step a copy twice; return the matrices and the settings of their group.
+
+    Args:
+        optimizer: The optimizer.
+        in_parts: Whether it steps one matrix after the other.
+        given: Indices of the matrices that have gradients.
+    """
     like = optimizer.param_groups[0]['params'][0]
     generator = torch.Generator().manual_seed(0)
     values = torch.rand(2, 3, 4, 4, generator=generator).to(like.device, like.dtype)
@@ -142,8 +166,8 @@ def _tried(optimizer: Optimizer, *, in_parts: bool) -> tuple[list[Tensor], list[
                               if key != 'params'}), 'params': matrices}
     twin.param_groups = [group]
     for turn in (1, 2):
-        for matrix, gradient in zip(matrices, values[:, turn], strict=True):
-            matrix.grad = gradient.clone()
+        for index in given:
+            matrices[index].grad = values[index, turn].clone()
         if in_parts:
             for matrix in matrices:
                 OptimizerPart(twin, [matrix]).step()

@@ -22,6 +22,7 @@ from auglocal_mm.registry import MODEL_WRAPPERS
 from auglocal_mm.validation import Faults, check_choice, check_int
 
 from .distributed import GradientAverage
+from .module_steps import needs_all_gradients
 from .optim_wrapper import AugLocalOptimWrapper
 from .owned_weights import OwnedWeights, owners_by_name
 from .rank_group import RankGroup, group_of
@@ -312,3 +313,17 @@ def require_exact(optim_wrapper: Any, stages: int) -> None:
     faults = Faults(f'LocalPipelineParallel with {stages} stages')
     optim_wrapper.judge_apart(faults)
     faults.raise_if_any()
+
+
+def require_own_gradients(optim_wrapper: Any) -> None:
+    """Refuse an optimizer that looks at the gradients of all parameters together.
+
+    Raises:
+        ValueError: It is such a one.
+    """
+    optimizer = optim_wrapper.optimizer
+    if needs_all_gradients(optimizer):
+        raise ValueError(
+            f'LocalPipelineParallel: {type(optimizer).__name__} updates a parameter by the '
+            'gradients of others, which no rank has; set optim_wrapper.optimizer.type, such as '
+            'to AdamW or SGD')

@@ -15,6 +15,7 @@ from ranks import run_ranks
 from small import CLASSES, auglocal, batch, classifier, poison_loss, scale_gradient
 
 from auglocal_mm import AugLocalOptimWrapper, LocalDistributedDataParallel
+from auglocal_mm.engine.module_steps import needs_all_gradients
 from auglocal_mm.execution import Listener, NonFiniteError, Order
 
 SGD = {'type': 'SGD', 'lr': 0.1, 'momentum': 0.9, 'weight_decay': 1e-3, 'nesterov': True}
@@ -306,3 +307,34 @@ def test_a_module_without_gradients_does_not_shift_the_judgement_of_the_next():
     before = model.head.fc.weight.clone()
     model.train_step(batch(), wrapper)
     assert wrapper.skipped_updates == 1 and not torch.equal(model.head.fc.weight, before)
+
+
+class Estimating(torch.optim.SGD):
+    """Estimates its step size from all gradients, and keeps it in its group, as Prodigy does."""
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            total = sum(float(each.grad.norm()) for each in group['params']
+                        if each.grad is not None)
+            group['estimate'] = 0.9 * group.get('estimate', 0.0) + 0.1 * total
+        return super().step(closure)
+
+
+@pytest.mark.parametrize(('kind', 'needs'), [
+    *((kind, False) for kind in (
+        torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.NAdam, torch.optim.RAdam,
+        torch.optim.RMSprop, torch.optim.Adagrad, torch.optim.Adadelta, torch.optim.Rprop,
+        Counting)),
+    (torch.optim.LBFGS, False),  # which says itself what it needs
+    (Lamb, True), (Estimating, True)])
+@pytest.mark.parametrize('stepped', [False, True])
+def test_what_needs_all_gradients_is_found(kind, needs, stepped):
+    parameters = [torch.nn.Parameter(torch.rand(3)) for _ in range(2)]
+    optimizer = kind(parameters, lr=0.1)
+    if stepped and kind is not torch.optim.LBFGS:
+        for each in parameters:
+            each.grad = torch.rand(3)
+        optimizer.step()
+    before = copy.deepcopy(optimizer.state_dict())
+    assert needs_all_gradients(optimizer) is needs
+    assert str(optimizer.state_dict()) == str(before)

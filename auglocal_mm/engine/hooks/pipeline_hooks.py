@@ -9,7 +9,11 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.model import BaseAveragedModel
 from mmengine.runner import Runner
 
-from auglocal_mm.engine.pipeline_parallel import LocalPipelineParallel, require_exact
+from auglocal_mm.engine.pipeline_parallel import (
+    LocalPipelineParallel,
+    require_exact,
+    require_own_gradients,
+)
 
 
 def pipeline_of(runner: Runner) -> LocalPipelineParallel | None:
@@ -60,6 +64,7 @@ class SplitWeights(Hook):
         pipeline = pipeline_of(runner)
         if pipeline is not None:
             require_exact(runner.optim_wrapper, pipeline.stages)
+            require_own_gradients(runner.optim_wrapper)
 
     def before_train(self, runner: Runner) -> None:
         """Let go of what other stages train, once everything has been loaded."""
