@@ -138,10 +138,10 @@ SETTINGS = [
 ]
 SMALL_AGAIN = {**SMALL, 'recompute': True}
 RUNS = {
-    1: [('auglocal', {}, {}, {})],
-    2: [('auglocal', {}, {}, {}),
+    1: [('auglocal', {}, SMALL, {})],
+    2: [('auglocal', {}, SMALL, {}),
         *((rule, {'step_per_module': True}, SMALL, {}) for rule in RULES)],
-    3: [('auglocal', {}, {}, {}),
+    3: [('auglocal', {}, SMALL, {}),
         *(('auglocal', settings, SMALL_AGAIN, {'queue': 1}) for settings in SETTINGS)],
     4: [('auglocal', {}, {}, {})],
 }
@@ -172,8 +172,9 @@ def check(rule, settings, stages, options, kwargs):
 
 @pytest.mark.parametrize('stages', RUNS)
 def test_any_number_of_stages_trains_the_same_weights(stages):
-    found = check('auglocal', {}, stages, {}, {})
-    whole = sum(p.numel() * 4 for p in build(RULES['auglocal']).parameters())
+    options = RUNS[stages][0][2]
+    found = check('auglocal', {}, stages, options, {})
+    whole = sum(p.numel() * 4 for p in build(RULES['auglocal'], **options).parameters())
     for held in zip(*(each[2] for each in found), strict=True):  # by the model, by each average
         assert whole <= sum(held) <= whole * 1.01 + 4 * stages * 200, 'each is held once'
 
