@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
@@ -50,7 +51,10 @@ class CostCounter:
     def copy(self, module: M) -> M:
         """Return a copy of a module whose weights are fake, and which recomputes nothing."""
         tensors = [*module.parameters(), *module.buffers()]
-        twin = copy.deepcopy(module, {id(each): self._mode.from_tensor(each) for each in tensors})
+        # Only shapes are asked for, which a mode that guards values would not know.
+        with torch._C.DisableTorchFunction():
+            fakes = {id(each): self._mode.from_tensor(each) for each in tensors}
+        twin = copy.deepcopy(module, fakes)
         part: Any
         for part in twin.modules():
             # Checkpointing shrinks all parts alike, and its backward passes cannot be counted.
