@@ -167,6 +167,8 @@ class LocalPipelineParallel(RankWrapper):
             RuntimeError: :meth:`begin` was not called, or the stage before has gone.
         """
         require_exact(optim_wrapper, self.stages)
+        if self._step == 0 and self.stages > 1:
+            require_own_gradients(optim_wrapper)  # once: a copy of the optimizer tries
         if not self.running and self.stages > 1:
             raise RuntimeError(
                 'LocalPipelineParallel needs loops and hooks that know about stages, which this '

@@ -352,6 +352,8 @@ def doors_job(rank):
             batch(), wrapper_of(model, settings))))
     plain = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
     said.append(refusal(lambda: pipeline.train_step(batch(), plain)))
+    lamb = AugLocalOptimWrapper(mmpretrain.engine.Lamb(model.parameters(), lr=0.1))
+    said.append(refusal(lambda: pipeline.train_step(batch(), lamb)))
     # In a run, before anything is loaded.
     said.append(refusal(lambda: SplitWeights().before_run(
         SimpleNamespace(model=pipeline, optim_wrapper=plain))))
@@ -367,7 +369,7 @@ def refusal(call):
 def test_what_cannot_be_is_refused_with_the_fix():
     words = ['at most 2, got 3', 'got 0', 'queue', 'in 1 … 1', 'leave', 'call begin()',
              'per_module=True', 'step_per_module=True', 'loss_scale=512.0',
-             'AugLocalOptimWrapper', 'AugLocalOptimWrapper']
+             'AugLocalOptimWrapper', 'Lamb updates', 'AugLocalOptimWrapper']
     for said in run_ranks(doors_job):
         for word, line in zip(words, said, strict=True):
             assert word in line
