@@ -187,6 +187,17 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     if 'train' in splits:
         own(cfg.work_dir, launcher=cfg.launcher)
     # Only now, when the work_dir is owned: a runner begins by writing its log there.
+    runner = _new_runner(cfg, splits)
+    if found:
+        # mmengine would follow last_checkpoint, into another folder as well.
+        runner._load_from, runner._resume = found.path, found.path is not None
+        runner.logger.log(logging.WARNING if found.passed_over else logging.INFO, str(found))
+    if 'train' in splits:
+        _prepare_training(runner, cfg, start)
+    return runner
+
+
+def _new_runner(cfg: Config, splits: tuple[str, ...]) -> Runner:
     if 'train' in splits and trains_a_share(cfg):
         runner = StageRunner.from_cfg(cfg)
     else:
@@ -194,27 +205,25 @@ def build_runner(cfg: Config, *, splits: tuple[str, ...]) -> Runner:
     drop_host_chatter(runner.logger)
     if is_watched():
         tell_heart(runner)
-    if found:
-        # mmengine would follow last_checkpoint, into another folder as well.
-        runner._load_from, runner._resume = found.path, found.path is not None
-        runner.logger.log(logging.WARNING if found.passed_over else logging.INFO, str(found))
-    if 'train' in splits:
-        adopt(runner)
-        if isinstance(runner.model, LocalPipelineParallel):
-            require_pipeline(runner)
-            runner.register_hook(JoinWeights())
-            runner.register_hook(SplitWeights())
+    return runner
+
+
+def _prepare_training(runner: Runner, cfg: Config, start: str | None) -> None:
+    """Give a runner our loops and hooks, and check that its model can be trained as asked."""
+    adopt(runner)
+    if isinstance(runner.model, LocalPipelineParallel):
+        require_pipeline(runner)
+        runner.register_hook(JoinWeights())
+        runner.register_hook(SplitWeights())
     model = bare_model(runner)
-    if 'train' in splits and isinstance(model, LocalTraining):
+    if isinstance(model, LocalTraining):
         if cfg.get('compile'):
             raise ValueError(
                 f'compile={shown(cfg.compile)} compiles a training step as a whole, but local '
                 'learning runs backward passes inside it; leave compile out')
         model.check_batch_size(cfg.train_dataloader.get('batch_size'))
-    if 'train' in splits:
-        with runner.preparing() if isinstance(runner, StageRunner) else nullcontext():
-            _judge_start(runner, model, start)
-    return runner
+    with runner.preparing() if isinstance(runner, StageRunner) else nullcontext():
+        _judge_start(runner, model, start)
 
 
 def _find_resumable(cfg: Config) -> Found | None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 import hashlib
 import logging
 import pickle
-import random
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from mmengine.logging import print_log
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
+from auglocal_mm.engine.hooks.generators import set_random_state, take_random_state
 from auglocal_mm.engine.owned_weights import owners_by_name
 from auglocal_mm.engine.pipeline_parallel import stages_of
 from auglocal_mm.execution.carry import Layout
@@ -186,7 +185,9 @@ def _layouts(model: nn.Module, hollow: HollowTensors) -> str:
 
 def _drawn(share: Share | None) -> str:
     """Return a digest of what this rank would draw next, and of the order of what it drew."""
-    drawn = _generators(), share and share.hollow.draws
+    generators = tree_map(lambda each: each.numpy().tobytes() if isinstance(each, Tensor) else each,
+                          _generators())
+    drawn = generators, share and share.hollow.draws
     return hashlib.sha256(pickle.dumps(drawn)).hexdigest()
 
 
@@ -204,17 +205,15 @@ def _quiet() -> Iterator[None]:
 
 
 def _generators() -> dict[str, Any]:
-    return {'python': random.getstate(), 'numpy': np.random.get_state(),
-            'torch': torch.get_rng_state().numpy(),
-            'cuda': torch.cuda.get_rng_state().numpy() if torch.cuda.is_available() else None}
+    # Of all devices, a rank draws on its own; elsewhere that may have another number.
+    return {**take_random_state(),
+            'cuda': [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []}
 
 
 def _set_generators(state: dict[str, Any]) -> None:
-    random.setstate(state['python'])
-    np.random.set_state(state['numpy'])
-    torch.set_rng_state(torch.from_numpy(state['torch']))
-    if state['cuda'] is not None:
-        torch.cuda.set_rng_state(torch.from_numpy(state['cuda']))
+    set_random_state({**state, 'cuda': []})
+    for own in state['cuda']:
+        torch.cuda.set_rng_state(own)
 
 
 def _equal_generators() -> dict[str, Any]:
